@@ -1,0 +1,153 @@
+"""What `make check` asks of the tool, with the tool and the compiler replaced by scripts."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TARGETS = ["help", "setup", "fixtures", "check", "test", "lint", "bench", "golden", "clean"]
+
+COMPILER = """
+for word; do
+    [ "$previous" != -o ] || { echo "${word##*/}" >>built; touch "$word"; }
+    previous=$word
+done
+case "$*" in *-print-file-name=*) echo start.o ;; esac
+"""
+INSPECTOR = """
+printf '%s\\n' "$@" >>asked
+echo >>asked
+case "$*" in *many_arguments*) exit "${MANY:-0}" ;; *) exit "${REST:-0}" ;; esac
+"""
+
+
+def write_script(path: Path, body: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout with a space in its name, set up already."""
+    root = tmp_path / "check out"
+    shutil.copytree(ROOT / "fixtures", root / "fixtures", ignore=shutil.ignore_patterns("build"))
+    for name in ("Makefile", "pyproject.toml", "requirements.lock", "requirements-toolchain.lock"):
+        shutil.copy(ROOT / name, root)
+    write_script(root / ".ci/setup.sh", "echo set-up ran again; exit 1")
+    write_script(root / ".venv/bin/inspector", INSPECTOR)
+    write_script(root / ".venv/bin/compiler", COMPILER)
+    write_script(root / "bin/objcopy", "true")
+    write_script(root / "bin/rm", "true")
+    choose_compiler(root, "gcc")
+    return root
+
+
+def choose_compiler(root: Path, kind: str) -> None:
+    (root / ".venv/toolchain.mk").write_text(
+        f"CC32 := .venv/bin/compiler\nCC32_KIND := {kind}\nGDB := .venv/bin/gdb\n"
+    )
+    (root / ".venv/root").write_text(f"{root}\n")
+    (root / ".venv/set-up").touch()
+
+
+def make(root: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    # Make variables of the make that runs these tests are none of the inner one's business.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    path = f"{root / 'bin'}:{os.environ['PATH']}"
+    return subprocess.run(
+        ["make", *words],
+        cwd=root,
+        env=inherited | {"PATH": path} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def runs(root: Path) -> list[list[str]]:
+    """The arguments of each call of the tool; an empty argument is not to be told from the end."""
+    return [call.split("\n") for call in (root / "asked").read_text().strip("\n").split("\n\n")]
+
+
+def test_make_alone_prints_help(checkout: Path) -> None:
+    result = make(checkout)
+    assert result.returncode == 0
+    assert [line.split()[1] for line in result.stdout.splitlines()] == TARGETS
+
+
+def test_check_is_one_call_and_one_more_for_the_program_with_arguments(checkout: Path) -> None:
+    assert make(checkout, "check").returncode == 0
+    plain, many, *_ = runs(checkout)
+    assert plain[:2] == ["check", "fixtures/build/section_mapping"]
+    assert len(plain) == 1 + len({*plain[1:]})
+    assert "fixtures/build/many_arguments" not in plain
+    assert many[:4] == ["check", "fixtures/build/many_arguments", "--env", "EMPTY="]
+    assert "SPACES=two  words" in many
+
+
+def test_the_arguments_fill_more_than_three_pages(checkout: Path) -> None:
+    make(checkout, "check", "FIXTURES=many_arguments")
+    words = (checkout / "asked").read_text().split("\n--\n")[1].split("\n")[:40]
+    assert words[:2] == ["", "two  words"]
+    assert sum(len(word) + 1 for word in words) > 3 * 4096
+
+
+@pytest.mark.parametrize(("rest", "many", "worst"), [(0, 0, 0), (1, 0, 1), (0, 1, 1), (3, 1, 3), (1, 3, 3)])
+def test_both_calls_run_and_the_worse_status_counts(checkout: Path, rest: int, many: int, worst: int) -> None:
+    result = make(checkout, "check", REST=str(rest), MANY=str(many))
+    assert (checkout / "asked").read_text().count("check\n") == 2
+    assert (result.returncode == 0) == (worst == 0)
+    assert worst == 0 or f"Error {worst}" in result.stderr
+
+
+def test_check_narrows_to_the_fixtures_named(checkout: Path) -> None:
+    make(checkout, "check", "FIXTURES=hello bss_tail", "INSPECT_FLAGS=--until exec")
+    assert runs(checkout) == [["check", "--until", "exec", "fixtures/build/hello", "fixtures/build/bss_tail"]]
+    assert sorted((checkout / "built").read_text().split()) == ["bss_tail", "hello"]
+
+
+def test_a_fixture_that_does_not_exist_is_named(checkout: Path) -> None:
+    result = make(checkout, "check", "FIXTURES=helo bss_tail")
+    assert result.returncode == 2
+    assert "There is no fixture named helo. The fixtures are: section_mapping hello " in result.stderr
+    assert not (checkout / "asked").exists()
+
+
+def test_a_second_check_builds_nothing(checkout: Path) -> None:
+    make(checkout, "check")
+    (checkout / "built").unlink()
+    result = make(checkout, "check")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    assert not (checkout / "built").exists()
+
+
+def test_what_zig_cannot_link_is_listed_and_left_out(checkout: Path) -> None:
+    choose_compiler(checkout, "zig")
+    result = make(checkout, "check")
+    assert result.returncode == 0
+    assert "not built: hello_omagic (zig cannot link it)" in result.stdout.splitlines()
+    assert "hello_omagic" not in (checkout / "asked").read_text()
+    assert "hello_norelro" in (checkout / "asked").read_text()
+
+
+def test_set_up_comes_first_when_a_lock_is_newer(checkout: Path) -> None:
+    newer = (checkout / ".venv/set-up").stat().st_mtime + 1
+    os.utime(checkout / "requirements.lock", (newer, newer))
+    result = make(checkout, "check")
+    assert result.returncode == 2
+    assert "set-up ran again" in result.stdout
+
+
+def test_set_up_comes_first_when_a_chosen_program_is_gone(checkout: Path) -> None:
+    with (checkout / ".venv/toolchain.mk").open("a") as toolchain:
+        toolchain.write("SETUP_USES := .venv/bin/compiler /no/such/gdb\n")
+    assert "set-up ran again" in make(checkout, "fixtures").stdout
+
+
+def test_set_up_comes_first_when_the_checkout_has_moved(checkout: Path) -> None:
+    moved = checkout.rename(checkout.with_name("elsewhere"))
+    assert "set-up ran again" in make(moved, "fixtures").stdout
