@@ -1,0 +1,1 @@
+"""Bytes to ELF: headers as the kernel reads them, names as pyelftools does."""

@@ -1,0 +1,48 @@
+"""Symbols of a program, read by pyelftools; only what a stop needs."""
+
+from __future__ import annotations
+
+from inspector.errors import UnknownSymbol
+from inspector.model.address import VirtAddr
+
+
+def find_symbol(path: str, name: str) -> VirtAddr | None:
+    """Return the address of function or label `name` in the ELF file at `path`, or None.
+
+    The address is the one in the file; a position-independent program's load bias is not added.
+    Files whose section headers are damaged or absent have no symbols: None.
+    """
+    from elftools.common.exceptions import ELFError
+    from elftools.elf.elffile import ELFFile
+    from elftools.elf.sections import SymbolTableSection
+
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - pyelftools wants an open file
+            for section in ELFFile(file).iter_sections():
+                if not isinstance(section, SymbolTableSection):
+                    continue
+                for symbol in section.get_symbol_by_name(name) or ():
+                    if symbol["st_shndx"] != "SHN_UNDEF":
+                        return VirtAddr(symbol["st_value"])
+    # pyelftools lets Python's own errors through on files that the kernel runs all the same.
+    except (ELFError, OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, AssertionError):
+        return None
+    return None
+
+
+def resolve_stop(path: str, stop: str) -> VirtAddr:
+    """Return the file address of `stop`: `0x8049000`, or a symbol's name.
+
+    Raises UnknownSymbol where it is neither.
+    """
+    try:
+        return VirtAddr(int(stop, 16)) if stop.lower().startswith("0x") else VirtAddr(int(stop))
+    except ValueError:
+        pass
+    address = find_symbol(path, stop)
+    if address is None:
+        msg = f"{path} has no symbol {stop!r}"
+        raise UnknownSymbol(
+            msg, help="name a symbol of its symbol table (nm PROGRAM), or give an address: 0x8049000"
+        )
+    return address

@@ -1,0 +1,91 @@
+"""The result of the second wing; saved to a file, it is a recording."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from inspector.model.address import VirtAddr
+from inspector.model.prediction import ExecVerdict, FileIdentity
+from inspector.model.profile import RandomBases
+from inspector.model.program import Program
+from inspector.model.snapshot import FaultCounts, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Perturbation:
+    """What an action of the observer changed in the process, measured before and after it."""
+
+    checkpoint: str
+    action: str
+    """What was done: `gdb attach`, `read memory`."""
+    pages_added: tuple[VirtAddr, ...] = ()
+    pages_changed: tuple[VirtAddr, ...] = ()
+    """Pages whose kind changed, for instance a text page copied for a breakpoint."""
+    minor_faults: int = 0
+    major_faults: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How the process ended: an exit status, or a signal with its si_code and address."""
+
+    status: int | None = None
+    signal: str | None = None
+    code: int | None = None
+    address: VirtAddr | None = None
+
+    def __str__(self) -> str:
+        """`exit 0` or `SIGSEGV`."""
+        return f"exit {self.status}" if self.signal is None else self.signal
+
+
+@dataclass(frozen=True, slots=True)
+class RawEvidence:
+    """The bytes one checkpoint was read from, kept so that a recording can be judged again."""
+
+    checkpoint: str
+    maps: bytes
+    smaps: bytes | None
+    auxv: bytes | None
+    status: bytes
+    stat: bytes
+    pagemap: tuple[tuple[VirtAddr, bytes], ...] | None
+    """(first address, eight bytes a page) for every run of present pages, ascending. None: not readable."""
+    zero_pages: tuple[VirtAddr, ...] | None = None
+    """Pages that map the shared zero page, ascending. None: it could not be told."""
+    baseline: FaultCounts = field(default_factory=FaultCounts)
+    """The counts just before execve, to be subtracted from those of `stat`."""
+    word_bytes: int = 4
+    """Word size of the program, by which `auxv` is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """The machine the observation was made on."""
+
+    kernel: str
+    machine: str
+    gdb: str | None
+    uid: int
+    sees_pfn: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What Linux did with `program`."""
+
+    program: Program
+    host: Host
+    verdict: ExecVerdict | None
+    """None: the process was already running when it was first seen."""
+    files: tuple[FileIdentity, ...] = ()
+    snapshots: tuple[Snapshot, ...] = ()
+    perturbations: tuple[Perturbation, ...] = ()
+    ending: Ending | None = None
+    """None: it was not followed to its end."""
+    output: bytes = b""
+    """What the program wrote to its terminal, capped."""
+    bases: RandomBases | None = None
+    raw: tuple[RawEvidence, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+    """What could not be seen, in words."""

@@ -1,0 +1,82 @@
+"""The result of the first wing."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from inspector.model.profile import MachineProfile, RandomBases
+from inspector.model.program import Program
+from inspector.model.snapshot import Snapshot
+
+
+class Outcome(enum.Enum):
+    """What execve did."""
+
+    RUNS = "runs"
+    REFUSED = "refused"
+    """It returned an errno; the old program goes on."""
+    KILLED = "killed"
+    """It failed after the point of no return: the process is killed by a signal."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExecVerdict:
+    """The kernel's answer to execve, predicted or observed."""
+
+    outcome: Outcome
+    errno: str | None = None
+    """`ENOEXEC`; only with REFUSED."""
+    signal: str | None = None
+    """`SIGSEGV`; only with KILLED."""
+    rule: str | None = None
+    """What decided; None when observed, for the kernel gives no reason."""
+
+    def __str__(self) -> str:
+        """`runs`, `refused: ENOEXEC` or `killed: SIGSEGV`."""
+        detail = self.errno or self.signal
+        return f"{self.outcome.value}: {detail}" if detail else self.outcome.value
+
+
+@dataclass(frozen=True, slots=True)
+class NotModelledAt:
+    """Where the simulation stopped, and what it would have needed."""
+
+    what: str
+    ip: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileIdentity:
+    """A file a prediction was made from."""
+
+    path: str
+    device: tuple[int, int]
+    inode: int
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assumption:
+    """Something the prediction was told rather than derived."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What Linux will do with `program` on the machine of `profile`."""
+
+    program: Program
+    profile: MachineProfile
+    verdict: ExecVerdict | None
+    """None: the simulation stopped before execve had an answer (see `not_modelled`)."""
+    files: tuple[FileIdentity, ...] = ()
+    """The program and its interpreter."""
+    snapshots: tuple[Snapshot, ...] = ()
+    not_modelled: NotModelledAt | None = None
+    bases: RandomBases | None = None
+    """Only with ASLR on."""
+    assumptions: tuple[Assumption, ...] = ()

@@ -1,0 +1,94 @@
+"""What a prediction may know of the machine it predicts for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from inspector.model.address import VirtAddr
+from inspector.model.registers import Registers
+
+
+@dataclass(frozen=True, slots=True)
+class SpecialArea:
+    """One of the areas the kernel adds to every process, such as `[vvar]`; they lie back to back."""
+
+    name: str
+    pages: int
+    perms: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuxConstant:
+    """One auxv entry of the template. `value` None: computed from the program, by its type."""
+
+    type: int
+    value: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutProfile:
+    """What one address-space layout (see `program.Layout`) starts from, with ASLR off."""
+
+    task_size: VirtAddr
+    """First address a program can not have; also the end of the stack."""
+    et_dyn_base: VirtAddr
+    """Where a position-independent program with an interpreter is loaded (ELF_ET_DYN_BASE)."""
+    bottom_up: bool
+    """Whether mmap searches upwards (sysctl vm.legacy_va_layout)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageTableGeometry:
+    """How the kernel's page tables cut a virtual address."""
+
+    name: str
+    index_bits: tuple[int, ...]
+    """Bits of each level's index, from the top level to the page table."""
+    entry_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class MachineProfile:
+    """One machine, probed once per boot; a prediction for it can be made anywhere."""
+
+    kernel: str
+    """`uname -r`: for the reader; no rule is keyed on it."""
+    machine: str
+    boot_id: str
+    page_size: int
+    layouts: dict[str, LayoutProfile]
+    """By the value of `program.Layout`."""
+    special_areas: tuple[SpecialArea, ...]
+    """In ascending address order."""
+    vdso: bytes
+    """The i386 vdso image."""
+    vdso_sysenter_offset: int
+    """AT_SYSINFO's distance from AT_SYSINFO_EHDR, in bytes."""
+    auxv: tuple[AuxConstant, ...]
+    """The template, in the kernel's order, without AT_NULL."""
+    platform: str
+    """AT_PLATFORM's string."""
+    entry_registers: Registers
+    """The registers a program starts with; eip and esp are the program's own and stand as 0."""
+    kernel_word_bytes: int
+    """sizeof(void *) in the kernel: the zero bytes at the very top of the stack (fs/exec.c)."""
+    stack_guard_gap: int
+    """Bytes kept free below a stack (the kernel's stack_guard_gap)."""
+    page_tables: PageTableGeometry
+    mmap_min_addr: int
+    ram_bytes: int
+    static_pie_moves_brk: bool
+    """Whether a loader run directly has its heap moved to ELF_ET_DYN_BASE."""
+
+
+@dataclass(frozen=True, slots=True)
+class RandomBases:
+    """The bases ASLR chose for one run, read from the process; every one is named in the report."""
+
+    stack_top: VirtAddr
+    mmap_base: VirtAddr
+    brk: VirtAddr
+    load_bias: VirtAddr
+    """What was added to a position-independent program's addresses; 0 for a fixed one."""
+    stack_padding: int
+    """Bytes arch_align_stack() skipped below the strings."""

@@ -1,0 +1,1 @@
+"""Linux, simulated: execve, the ELF handler, address spaces and what faults do to them."""

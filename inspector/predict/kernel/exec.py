@@ -1,0 +1,237 @@
+"""execve, from the path to the first instruction.
+
+The order is the kernel's: open the file, copy the strings, ask the handlers by the file's first
+bytes. A handler's refusal is an errno as long as the old program still exists; past
+fs/exec.c:begin_new_exec() every failure is SIGSEGV.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from inspector.elf.header import ELF_MAGIC
+from inspector.errors import NotModelled
+from inspector.model.address import AddressRange, VirtAddr, page_down
+from inspector.model.auxv import AuxType
+from inspector.model.page import PageState
+from inspector.model.prediction import ExecVerdict, Outcome
+from inspector.model.snapshot import Snapshot
+from inspector.model.vma import Access, Anonymous, Sharing, Special, Vma, VmFlag
+from inspector.predict.kernel import binfmt_elf
+from inspector.predict.kernel.errno import Errno, KernelError
+from inspector.predict.kernel.layout import address_layout, initial_stack_start
+from inspector.predict.kernel.mm import AddressSpace
+from inspector.predict.kernel.namei import open_exec
+from inspector.predict.kernel.stack import copy_strings, create_elf_tables
+
+if TYPE_CHECKING:
+    from inspector.elf.file import ExecutableFile
+    from inspector.model.auxv import AuxEntry
+    from inspector.model.prediction import FileIdentity
+    from inspector.model.profile import MachineProfile, RandomBases
+    from inspector.model.program import Program
+    from inspector.model.registers import Registers
+    from inspector.model.snapshot import StackImage
+    from inspector.predict.kernel.binfmt_elf import ElfProgram, LoadedElf
+    from inspector.predict.kernel.layout import AddressLayout
+    from inspector.predict.kernel.stack import StackTables, Strings
+
+_SETID_BITS = 0o6000
+
+
+@dataclass(slots=True)
+class Process:
+    """A process that execve has just started."""
+
+    mm: AddressSpace
+    registers: Registers
+    auxv: tuple[AuxEntry, ...]
+    stack: StackImage
+
+    def snapshot(self, checkpoint: str) -> Snapshot:
+        """Return the process as it stands."""
+        return Snapshot(
+            checkpoint=checkpoint,
+            registers=self.registers,
+            vmas=tuple(self.mm.labelled(self.stack.sp)),
+            pages=tuple(PageState(vpn, entry.kind) for vpn, entry in self.mm.page_tables.entries()),
+            minor_faults=self.mm.minor_faults,
+            major_faults=0,
+            page_table_bytes=self.mm.page_tables.size_bytes,
+            auxv=self.auxv,
+            stack=self.stack,
+            brk=self.mm.brk,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ExecResult:
+    """What execve did: a verdict, the files it read, and the process if there is one."""
+
+    verdict: ExecVerdict
+    files: tuple[FileIdentity, ...] = ()
+    process: Process | None = None
+
+
+def execve(program: Program, profile: MachineProfile, bases: RandomBases | None = None) -> ExecResult:
+    """Run execve for `program` on the machine of `profile`.
+
+    Raises NotModelled where the kernel's answer depends on something the simulator does not know.
+    """
+    opened: list[ExecutableFile] = []
+    try:
+        return _execve(program, profile, bases, opened)
+    except KernelError as refusal:
+        verdict = ExecVerdict(Outcome.REFUSED, errno=refusal.errno.value, rule=refusal.rule)
+        return ExecResult(verdict, tuple(file.identity for file in opened))
+    finally:
+        for file in opened:
+            file.close()
+
+
+def _execve(
+    program: Program, profile: MachineProfile, bases: RandomBases | None, opened: list[ExecutableFile]
+) -> ExecResult:
+    file = open_exec(program.path, program.cwd, program.credentials)
+    opened.append(file)
+    layout = address_layout(program, profile, bases)
+    strings = copy_strings(program, layout.stack_top, profile.kernel_word_bytes)
+
+    magic = file.read(0, 4)
+    if magic[:2] == b"#!":
+        raise NotModelled(
+            "script with an interpreter line",
+            help="give the interpreter as the program and the script as its argument",
+        )
+    if magic != ELF_MAGIC:
+        raise KernelError(Errno.ENOEXEC, "exec.no-handler")
+    if file.stat.st_mode & _SETID_BITS:
+        raise NotModelled(
+            "set-user-ID or set-group-ID program",
+            help="run a copy of it: the bits are not copied to the staged program",
+        )
+    elf_program = binfmt_elf.check(file, program)
+    if elf_program.interpreter is not None:
+        opened.append(elf_program.interpreter.file)
+    identities = tuple(each.identity for each in opened)
+
+    # fs/exec.c:begin_new_exec(): from here on there is no program to return an errno to.
+    try:
+        process = _start(elf_program, program, profile, layout, bases, strings)
+    except KernelError as failure:
+        return ExecResult(ExecVerdict(Outcome.KILLED, signal="SIGSEGV", rule=failure.rule), identities)
+    return ExecResult(ExecVerdict(Outcome.RUNS, rule="exec.runs"), identities, process)
+
+
+def _start(
+    elf_program: ElfProgram,
+    program: Program,
+    profile: MachineProfile,
+    layout: AddressLayout,
+    bases: RandomBases | None,
+    strings: Strings,
+) -> Process:
+    mm = AddressSpace(
+        task_size=layout.task_size,
+        mmap_base=layout.mmap_base,
+        bottom_up=layout.bottom_up,
+        stack_guard_gap=profile.stack_guard_gap,
+        mmap_min_addr=profile.mmap_min_addr,
+        read_implies_exec=elf_program.read_implies_exec,
+        geometry=profile.page_tables,
+    )
+    _setup_arg_pages(mm, elf_program, program, layout, strings)
+    loaded = binfmt_elf.load(
+        mm,
+        elf_program,
+        et_dyn_base=layout.et_dyn_base,
+        load_bias=bases.load_bias if bases is not None else None,
+    )
+    vdso = _map_vdso(mm, profile)
+    tables = _create_elf_tables(strings, layout, program, profile, loaded, vdso)
+    mm.write(tables.image.sp, tables.tables_end - tables.image.sp)
+    mm.brk = _start_brk(elf_program, loaded, layout, profile, bases)
+    registers = replace(profile.entry_registers, eip=loaded.entry, esp=tables.image.sp)
+    return Process(mm, registers, tables.auxv, tables.image)
+
+
+def _setup_arg_pages(
+    mm: AddressSpace, elf_program: ElfProgram, program: Program, layout: AddressLayout, strings: Strings
+) -> None:
+    """Give the new address space its stack. Source: fs/exec.c:setup_arg_pages().
+
+    Rules `vma.stack` and `fault.argument-pages`.
+    """
+    access = Access.READ | Access.WRITE
+    if elf_program.executable_stack or mm.read_implies_exec:
+        access |= Access.EXECUTE
+    start = initial_stack_start(layout.stack_top, strings.lowest, program.limits.stack)
+    area = AddressRange(start, layout.stack_top)
+    mm.insert(Vma(area, access, Sharing.PRIVATE, Anonymous(), VmFlag.GROWSDOWN | VmFlag.ACCOUNT))
+    # The top word is never written, but lies on the page of the path's last byte or is a page of its own.
+    lowest = page_down(strings.lowest)
+    mm.write(lowest, strings.execfn - lowest + len(strings.contents[strings.execfn]))
+
+
+def _map_vdso(mm: AddressSpace, profile: MachineProfile) -> VirtAddr:
+    """Place the kernel's own areas back to back; return where the vdso's image starts (rule `vma.vdso`)."""
+    sizes = [area.pages << 12 for area in profile.special_areas]
+    position = mm.get_unmapped_area(VirtAddr(0), sum(sizes))
+    vdso = VirtAddr(0)
+    for area, size in zip(profile.special_areas, sizes, strict=True):
+        access = _access(area.perms)
+        span = AddressRange(position, VirtAddr(position + size))
+        mm.insert(Vma(span, access, Sharing.PRIVATE, Special(area.name), VmFlag.NONE))
+        if area.name == "[vdso]":
+            vdso = span.start
+        position = span.end
+    return vdso
+
+
+def _access(perms: str) -> Access:
+    access = Access.NONE
+    for letter, flag in (("r", Access.READ), ("w", Access.WRITE), ("x", Access.EXECUTE)):
+        if letter in perms:
+            access |= flag
+    return access
+
+
+def _create_elf_tables(
+    strings: Strings,
+    layout: AddressLayout,
+    program: Program,
+    profile: MachineProfile,
+    loaded: LoadedElf,
+    vdso: VirtAddr,
+) -> StackTables:
+    credentials = program.credentials
+    values: dict[int, int] = {
+        AuxType.AT_SYSINFO: vdso + profile.vdso_sysenter_offset,
+        AuxType.AT_SYSINFO_EHDR: vdso,
+        AuxType.AT_PHDR: loaded.phdr,
+        AuxType.AT_PHNUM: loaded.phnum,
+        AuxType.AT_BASE: loaded.interpreter_base,
+        AuxType.AT_ENTRY: loaded.program_entry,
+        AuxType.AT_UID: credentials.uid,
+        AuxType.AT_EUID: credentials.euid,
+        AuxType.AT_GID: credentials.gid,
+        AuxType.AT_EGID: credentials.egid,
+    }
+    return create_elf_tables(
+        strings, top=layout.stack_top, padding=layout.stack_padding, profile=profile, values=values
+    )
+
+
+def _start_brk(
+    elf_program: ElfProgram,
+    loaded: LoadedElf,
+    layout: AddressLayout,
+    profile: MachineProfile,
+    bases: RandomBases | None,
+) -> VirtAddr:
+    """Return where the heap starts (rule `layout.brk`)."""
+    if bases is not None:
+        return bases.brk
+    runs_itself = elf_program.is_position_independent and elf_program.interpreter is None
+    return layout.et_dyn_base if runs_itself and profile.static_pie_moves_brk else loaded.brk

@@ -1,0 +1,68 @@
+"""Opening a file for execution: the checks made before its contents are looked at."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from inspector.elf.file import ExecutableFile
+from inspector.errors import CannotObserve
+from inspector.predict.kernel.errno import Errno, KernelError
+
+if TYPE_CHECKING:
+    from inspector.model.program import Credentials
+
+_ST_NOEXEC = 8
+
+
+def open_exec(path: str, cwd: str, credentials: Credentials) -> ExecutableFile:
+    """Open `path` as execve does, relative paths from `cwd`.
+
+    Raises KernelError with the errno execve gives, or CannotObserve where the caller may execute the
+    file but not read it. Source: fs/exec.c:do_open_execat().
+    """
+    full = os.path.join(cwd, path)  # noqa: PTH118 - a Path would drop the trailing slash, which means "a directory"
+    if not path:
+        raise KernelError(Errno.ENOENT, "exec.path")
+    try:
+        found = os.stat(full)  # noqa: PTH116 - as above
+        mount = os.statvfs(full)
+    except OSError as error:
+        raise KernelError(_errno_of(error), "exec.path") from error
+    except ValueError as error:  # an embedded zero byte, which no system call can carry
+        raise KernelError(Errno.ENOENT, "exec.path") from error
+    if not stat.S_ISREG(found.st_mode):
+        raise KernelError(Errno.EACCES, "exec.not-regular")
+    if mount.f_flag & _ST_NOEXEC:
+        raise KernelError(Errno.EACCES, "exec.noexec-mount")
+    if not may_execute(found, credentials):
+        raise KernelError(Errno.EACCES, "exec.no-permission")
+    try:
+        return ExecutableFile(full)
+    except PermissionError as error:
+        raise CannotObserve(
+            f"{path}: may be executed but not read", help="make it readable, or run as a user who may read it"
+        ) from error
+    except OSError as error:
+        raise KernelError(_errno_of(error), "exec.path") from error
+
+
+def may_execute(found: os.stat_result, credentials: Credentials) -> bool:
+    """Whether the mode bits let the caller execute. Source: fs/namei.c:acl_permission_check()."""
+    if credentials.euid == 0:
+        return bool(found.st_mode & 0o111)
+    if credentials.euid == found.st_uid:
+        return bool(found.st_mode & stat.S_IXUSR)
+    if found.st_gid == credentials.egid or found.st_gid in credentials.groups:
+        return bool(found.st_mode & stat.S_IXGRP)
+    return bool(found.st_mode & stat.S_IXOTH)
+
+
+def _errno_of(error: OSError) -> Errno:
+    name = errno.errorcode.get(error.errno or 0, "")
+    try:
+        return Errno(name)
+    except ValueError:
+        raise CannotObserve(f"{error.filename}: {error.strerror}") from error

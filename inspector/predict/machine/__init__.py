@@ -1,0 +1,1 @@
+"""Hardware that knows no Linux."""

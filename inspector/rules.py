@@ -1,0 +1,273 @@
+"""The catalogue of rules: every fact about Linux that a prediction or a tolerance rests on.
+
+The same id stands in the code that applies a rule, in the finding it explains and in the report.
+Ids read `area.fact`; sources name a file and function of the Linux tree, version 6.18.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A fact about Linux, the CPU or gdb that a prediction, a tolerance or an explanation rests on."""
+
+    id: str
+    statement: str
+    """One sentence."""
+    reason: str
+    source: str
+    """Where Linux says so: `fs/binfmt_elf.c:load_elf_binary()`."""
+
+
+_CATALOGUE = (
+    # --- execve's verdict -------------------------------------------------------------------------
+    Rule(
+        "exec.runs",
+        "execve succeeds and the program starts at its entry point.",
+        "Every check of the handler passed and every segment could be mapped.",
+        "fs/binfmt_elf.c:load_elf_binary()",
+    ),
+    Rule(
+        "exec.path",
+        "The path does not lead to a file.",
+        "Path resolution stops at the first component that is missing, not a directory or not searchable.",
+        "fs/namei.c:link_path_walk()",
+    ),
+    Rule(
+        "exec.not-regular",
+        "Only a regular file can be executed.",
+        "A directory, FIFO, socket or device gives EACCES before its contents are looked at.",
+        "fs/namei.c:may_open()",
+    ),
+    Rule(
+        "exec.no-permission",
+        "The file's mode does not let the caller execute it.",
+        "The first matching class of owner, group, others decides; root needs one x bit anywhere.",
+        "fs/namei.c:generic_permission()",
+    ),
+    Rule(
+        "exec.noexec-mount",
+        "The file lies on a file system mounted noexec.",
+        "execve refuses such a file whatever its mode says.",
+        "fs/exec.c:do_open_execat()",
+    ),
+    Rule(
+        "exec.no-handler",
+        "No handler knows the first 256 bytes of the file.",
+        "Every registered format looks at the magic number; when none takes the file the answer is ENOEXEC.",
+        "fs/exec.c:search_binary_handler()",
+    ),
+    Rule(
+        "exec.argument-too-long",
+        "One argument or environment string is longer than 32 pages.",
+        "MAX_ARG_STRLEN bounds every single string.",
+        "fs/exec.c:copy_strings()",
+    ),
+    Rule(
+        "exec.arguments-too-big",
+        "Arguments and environment exceed a quarter of the stack limit (at least 128 KiB, at most 6 MiB).",
+        "The strings are the first thing on the new stack, which must keep room to work.",
+        "fs/exec.c:bprm_stack_limits()",
+    ),
+    Rule(
+        "elf.type",
+        "Only ET_EXEC and ET_DYN files can be executed.",
+        "A relocatable object or a core file has nothing to start.",
+        "fs/binfmt_elf.c:load_elf_binary()",
+    ),
+    Rule(
+        "elf.machine",
+        "The file is for another processor.",
+        "A 32-bit x86 handler takes e_machine 3 (EM_386) and 6 (EM_486) only.",
+        "arch/x86/include/asm/elf.h:elf_check_arch_ia32()",
+    ),
+    Rule(
+        "elf.program-headers",
+        "The program headers cannot be read.",
+        "They must be 32 bytes each, at least one, at most 64 KiB together, and lie inside the file.",
+        "fs/binfmt_elf.c:load_elf_phdrs()",
+    ),
+    Rule(
+        "elf.interpreter-string",
+        "PT_INTERP does not hold a path.",
+        "It must be 2 to 4096 bytes long, lie inside the file and end in a zero byte.",
+        "fs/binfmt_elf.c:load_elf_binary()",
+    ),
+    Rule(
+        "elf.interpreter-missing",
+        "The interpreter named by PT_INTERP cannot be opened for execution.",
+        "It is opened like a program, before the old program is given up.",
+        "fs/exec.c:open_exec()",
+    ),
+    Rule(
+        "elf.interpreter-bad",
+        "The interpreter is not an ELF file for this processor.",
+        "The loader itself must be an i386 ELF file with readable program headers.",
+        "fs/binfmt_elf.c:load_elf_binary()",
+    ),
+    Rule(
+        "elf.segment-size",
+        "A segment is larger in the file than in memory, or does not fit below the task size.",
+        "p_filesz <= p_memsz and p_vaddr + p_memsz <= task size are checked once the segment is mapped.",
+        "fs/binfmt_elf.c:load_elf_binary()",
+    ),
+    Rule(
+        "elf.segment-unmappable",
+        "A segment cannot be mapped where it asks to be.",
+        "Its offset and address differ modulo the page, it lies outside the task, or on top of the stack.",
+        "fs/binfmt_elf.c:elf_load()",
+    ),
+    Rule(
+        "elf.no-load",
+        "A position-independent file has no byte to load.",
+        "There is nothing to reserve address space for; the failure comes after the old program is gone.",
+        "fs/binfmt_elf.c:total_mapping_size()",
+    ),
+    Rule(
+        "elf.entry",
+        "The entry point lies outside the task.",
+        "A start address at or above the task size can never be fetched from.",
+        "fs/binfmt_elf.c:load_elf_binary()",
+    ),
+    Rule(
+        "elf.padzero",
+        "The rest of a segment's last file page is cleared by the kernel.",
+        "Those bytes belong to .bss; the write is a page fault taken in kernel mode, which copies the page.",
+        "fs/binfmt_elf.c:padzero()",
+    ),
+    # --- the address space ------------------------------------------------------------------------
+    Rule(
+        "vma.segment-file",
+        "Each PT_LOAD maps its file pages, from the page of p_vaddr to the end of p_filesz.",
+        "mmap works in whole pages, so a segment's first and last page also show its neighbours in the file.",
+        "fs/binfmt_elf.c:elf_map()",
+    ),
+    Rule(
+        "vma.segment-bss",
+        "What p_memsz exceeds the file pages by is mapped as anonymous memory.",
+        "The file has no bytes for it; it is readable and writable, executable only if the segment is.",
+        "fs/binfmt_elf.c:elf_load()",
+    ),
+    Rule(
+        "vma.merge",
+        "Adjacent areas with equal flags and contiguous backing are one area.",
+        "A new mapping is merged with its neighbours; memory added by brk only with the area below it.",
+        "mm/vma.c:vma_merge_new_range()",
+    ),
+    Rule(
+        "vma.account",
+        "An area made from writable memory is charged, and keeps that mark when it becomes read-only.",
+        "Two areas with different VM_ACCOUNT never merge: RELRO stays apart from .rodata.",
+        "mm/mmap.c:accountable_mapping()",
+    ),
+    Rule(
+        "vma.read-implies-exec",
+        "Without PT_GNU_STACK every readable mapping of an i386 program is executable.",
+        "Old toolchains did not say whether they need executable data, so Linux assumes they do.",
+        "arch/x86/include/asm/elf.h:elf_read_implies_exec()",
+    ),
+    Rule(
+        "vma.vdso",
+        "The vdso and its data pages lie at the top of the mmap area, or below what was mapped first.",
+        "They are placed by get_unmapped_area() after the program and its interpreter.",
+        "arch/x86/entry/vdso/vma.c:map_vdso()",
+    ),
+    Rule(
+        "vma.stack",
+        "At exec the stack has the pages of its strings and 128 KiB of room below.",
+        "The kernel extends it at once so that the first pushes need no further extension.",
+        "fs/exec.c:setup_arg_pages()",
+    ),
+    Rule(
+        "layout.mmap-base",
+        "The mmap area ends below the stack limit and the guard gap, but at least 128 MiB below the top.",
+        "The gap is clamped between 128 MiB and five sixths of the task size.",
+        "arch/x86/mm/mmap.c:mmap_base()",
+    ),
+    Rule(
+        "layout.et-dyn",
+        "A position-independent program with an interpreter starts at ELF_ET_DYN_BASE.",
+        "It lies a third of the task up, where libraries in the mmap area cannot collide with it.",
+        "arch/x86/include/asm/elf.h:COMPAT_ELF_ET_DYN_BASE",
+    ),
+    Rule(
+        "layout.static-pie",
+        "A position-independent program without an interpreter lies at the top of the mmap area.",
+        "It is its own loader, and loaders are placed like libraries.",
+        "fs/binfmt_elf.c:load_elf_binary()",
+    ),
+    Rule(
+        "layout.brk",
+        "The heap starts at the page after the highest p_vaddr + p_memsz.",
+        "A static position-independent program's heap is moved to ELF_ET_DYN_BASE, with room to grow.",
+        "fs/binfmt_elf.c:load_elf_binary()",
+    ),
+    # --- the initial stack ------------------------------------------------------------------------
+    Rule(
+        "stack.strings",
+        "From the top down: a zero word, the path given to execve, the environment, the arguments.",
+        "They are copied before the old program is given up, the last string first.",
+        "fs/exec.c:copy_strings()",
+    ),
+    Rule(
+        "stack.tables",
+        "Below the strings: platform, 16 random bytes, auxiliary vector, envp, argv, argc; esp is aligned to 16.",
+        "The System V ABI fixes the order from esp upwards.",
+        "fs/binfmt_elf.c:create_elf_tables()",
+    ),
+    Rule(
+        "stack.at-random",
+        "AT_RANDOM points at sixteen bytes that no one can predict.",
+        "They seed the stack protector and pointer guard of the C library.",
+        "fs/binfmt_elf.c:create_elf_tables()",
+    ),
+    # --- pages and counters at exec ---------------------------------------------------------------
+    Rule(
+        "fault.argument-pages",
+        "Each page of strings counts as a minor fault but raises no fault event.",
+        "execve writes them through get_user_pages() before the new address space is current.",
+        "fs/exec.c:get_arg_page()",
+    ),
+    Rule(
+        "fault.page-tables",
+        "VmPTE counts every page table below the top level.",
+        "Tables are allocated by the first fault in their span and freed with the last area there.",
+        "mm/memory.c:__pte_alloc()",
+    ),
+    # --- tolerances and explanations --------------------------------------------------------------
+    Rule(
+        "observe.vvar-hidden",
+        "pagemap shows no page of [vvar].",
+        "These areas are VM_PFNMAP: the walker skips them.",
+        "fs/proc/task_mmu.c:pagemap_read()",
+    ),
+    Rule(
+        "observe.gdb-reads",
+        "gdb made pages resident by reading them.",
+        "Attaching reads the program headers and the vdso; every read of absent memory is a fault.",
+        "mm/gup.c:get_user_pages_remote()",
+    ),
+    Rule(
+        "observe.staged-copy",
+        "The prediction was made from another copy of the same file.",
+        "Path, device and inode name the copy; its SHA-256 shows that the contents are equal.",
+        "fs/proc/task_mmu.c:show_map_vma()",
+    ),
+    Rule(
+        "observe.first-read-major",
+        "The first reading of a file page from a disk is a major fault, later ones are minor.",
+        "Whether the page cache holds the file is not part of the program; the sum of both is.",
+        "mm/filemap.c:filemap_fault()",
+    ),
+    Rule(
+        "observe.profile-of-another-machine",
+        "The prediction was made for another machine or another boot.",
+        "Sizes of the vdso, auxiliary values and task size belong to the machine that was probed.",
+        "inspector profile",
+    ),
+)
+
+RULES: dict[str, Rule] = {rule.id: rule for rule in _CATALOGUE}
+"""Every rule by its id."""

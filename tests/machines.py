@@ -1,0 +1,106 @@
+"""A machine for tests that need none in particular: Linux 6.18 on an x86-64 with IA32 emulation."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from inspector.model.address import VirtAddr
+from inspector.model.auxv import AuxType
+from inspector.model.profile import (
+    AuxConstant,
+    LayoutProfile,
+    MachineProfile,
+    PageTableGeometry,
+    SpecialArea,
+)
+from inspector.model.program import BASE_ENVIRONMENT, Credentials, Layout, Limits, Program
+from inspector.model.registers import Registers
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+X86_64 = PageTableGeometry("x86-64", (9, 9, 9, 9), 8)
+PAE = PageTableGeometry("i386 PAE", (2, 9, 9), 8)
+I386 = PageTableGeometry("i386", (10, 10), 4)
+
+USER = Credentials(1000, 1000, 1000, 1000, (1000,))
+
+ENTRY_REGISTERS = Registers(
+    eax=0, ebx=0, ecx=0, edx=0, esi=0, edi=0, ebp=0, esp=0, eip=0,
+    eflags=0x202, cs=0x23, ss=0x2B, ds=0x2B, es=0x2B, fs=0, gs=0,
+)  # fmt: skip
+
+PROFILE = MachineProfile(
+    kernel="6.18.0-test",
+    machine="x86_64",
+    boot_id="00000000-0000-0000-0000-000000000000",
+    page_size=4096,
+    layouts={
+        "default": LayoutProfile(VirtAddr(0xFFFFE000), VirtAddr(0x56555000), bottom_up=False),
+        "3gb": LayoutProfile(VirtAddr(0xC0000000), VirtAddr(0x41000000), bottom_up=False),
+    },
+    special_areas=(
+        SpecialArea("[vvar]", 4, "r--p"),
+        SpecialArea("[vvar_vclock]", 2, "r--p"),
+        SpecialArea("[vdso]", 2, "r-xp"),
+    ),
+    vdso=bytes(8192),
+    vdso_sysenter_offset=0x5E0,
+    auxv=(
+        AuxConstant(AuxType.AT_SYSINFO),
+        AuxConstant(AuxType.AT_SYSINFO_EHDR),
+        AuxConstant(AuxType.AT_HWCAP, 0x178BFBFF),
+        AuxConstant(AuxType.AT_PAGESZ, 4096),
+        AuxConstant(AuxType.AT_CLKTCK, 100),
+        AuxConstant(AuxType.AT_PHDR),
+        AuxConstant(AuxType.AT_PHENT, 32),
+        AuxConstant(AuxType.AT_PHNUM),
+        AuxConstant(AuxType.AT_BASE),
+        AuxConstant(AuxType.AT_FLAGS, 0),
+        AuxConstant(AuxType.AT_ENTRY),
+        AuxConstant(AuxType.AT_UID),
+        AuxConstant(AuxType.AT_EUID),
+        AuxConstant(AuxType.AT_GID),
+        AuxConstant(AuxType.AT_EGID),
+        AuxConstant(AuxType.AT_SECURE, 0),
+        AuxConstant(AuxType.AT_RANDOM),
+        AuxConstant(AuxType.AT_EXECFN),
+        AuxConstant(AuxType.AT_PLATFORM),
+    ),
+    platform="i686",
+    entry_registers=ENTRY_REGISTERS,
+    kernel_word_bytes=8,
+    stack_guard_gap=256 * 4096,
+    page_tables=X86_64,
+    mmap_min_addr=4096,
+    ram_bytes=8 << 30,
+    static_pie_moves_brk=True,
+)
+
+
+def write_program(
+    directory: Path,
+    image: bytes,
+    *,
+    argv: tuple[str, ...] | None = None,
+    envp: tuple[str, ...] = BASE_ENVIRONMENT,
+    layout: Layout = Layout.DEFAULT,
+    limits: Limits | None = None,
+    mode: int = 0o755,
+    name: str = "program",
+) -> Program:
+    """Write `image` to an executable file and return the program that runs it."""
+    path = directory / name
+    path.write_bytes(image)
+    path.chmod(mode)
+    return Program(
+        path=str(path),
+        argv=(str(path),) if argv is None else argv,
+        envp=envp,
+        requested=str(path),
+        credentials=Credentials(os.getuid(), os.geteuid(), os.getgid(), os.getegid(), tuple(os.getgroups())),
+        cwd=str(directory),
+        limits=limits or Limits(),
+        layout=layout,
+    )

@@ -1,0 +1,108 @@
+"""An address space behaves as a map from each page to what backs it; its list is always in normal form."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inspector.model.address import PAGE_SIZE, VirtAddr
+from inspector.model.vma import Access, Anonymous, FileBacking
+from inspector.predict.kernel.errno import KernelError
+from inspector.predict.kernel.mm import AddressSpace, MappedFile, continues
+from tests.machines import X86_64
+
+TOP = 64
+FILES = tuple(MappedFile(f"/{name}", (8, 1), number, 1 << 20) for number, name in enumerate("ab"))
+
+
+def address_space() -> AddressSpace:
+    return AddressSpace(
+        task_size=VirtAddr((TOP + 1) * PAGE_SIZE),
+        mmap_base=VirtAddr(TOP * PAGE_SIZE),
+        bottom_up=False,
+        stack_guard_gap=0,
+        mmap_min_addr=PAGE_SIZE,
+        read_implies_exec=False,
+        geometry=X86_64,
+    )
+
+
+accesses = st.sampled_from([Access.READ, Access.READ | Access.EXECUTE, Access.READ | Access.WRITE])
+actions = st.one_of(
+    st.tuples(
+        st.just("mmap"),
+        st.integers(1, TOP),
+        st.integers(1, 8),
+        st.sampled_from(FILES),
+        accesses,
+        st.integers(0, 4),
+    ),
+    st.tuples(st.just("brk"), st.integers(1, TOP), st.integers(1, 8)),
+    st.tuples(st.just("munmap"), st.integers(1, TOP), st.integers(1, 8)),
+)
+
+PageBacking = tuple[str, Access, int]
+
+
+def apply(mm: AddressSpace, model: dict[int, PageBacking], action: tuple[object, ...]) -> None:
+    kind, start, length, *rest = action
+    assert isinstance(start, int)
+    assert isinstance(length, int)
+    at, size = VirtAddr(start * PAGE_SIZE), length * PAGE_SIZE
+    pages = range(start, start + length)
+    try:
+        if kind == "mmap":
+            file, access, page_offset = rest
+            assert isinstance(file, MappedFile)
+            assert isinstance(access, Access)
+            assert isinstance(page_offset, int)
+            mm.mmap(file, at, size, access, page_offset * PAGE_SIZE, fixed=True)
+            model.update({p: (file.path, access, page_offset + p - start) for p in pages})
+        elif kind == "brk":
+            mm.brk_flags(at, size, execute=False)
+            model.update(dict.fromkeys(pages, ("", Access.READ | Access.WRITE, 0)))
+        else:
+            mm.munmap(at, size)
+            for page in pages:
+                model.pop(page, None)
+    except KernelError:
+        assert start + length > TOP + 1
+
+
+@given(st.lists(actions, max_size=30))
+def test_same_as_a_map_of_pages(steps: list[tuple[object, ...]]) -> None:
+    mm, model = address_space(), dict[int, PageBacking]()
+    for step in steps:
+        apply(mm, model, step)
+    seen: dict[int, PageBacking] = {}
+    for vma in mm.vmas:
+        for number, vpn in enumerate(vma.range.vpns()):
+            match vma.backing:
+                case FileBacking(path=path, offset=offset):
+                    seen[vpn] = (path, vma.access, offset // PAGE_SIZE + number)
+                case Anonymous():
+                    seen[vpn] = ("", vma.access, 0)
+    assert seen == model
+    assert all(low.end <= high.start for low, high in zip(mm.vmas, mm.vmas[1:], strict=False))
+
+
+@given(st.lists(actions, max_size=30))
+def test_file_areas_that_continue_each_other_are_one(steps: list[tuple[object, ...]]) -> None:
+    mm = address_space()
+    for step in steps:
+        apply(mm, {}, step)
+    for low, high in zip(mm.vmas, mm.vmas[1:], strict=False):
+        if isinstance(high.backing, FileBacking):
+            assert not continues(low, high)
+
+
+@given(st.lists(actions, max_size=20), st.integers(1, 6))
+def test_first_fit_is_the_highest_free_place(steps: list[tuple[object, ...]], length: int) -> None:
+    mm, model = address_space(), dict[int, PageBacking]()
+    for step in steps:
+        apply(mm, model, step)
+    free = [
+        start for start in range(1, TOP - length + 1) if not any(start + i in model for i in range(length))
+    ]
+    if free:
+        assert mm.get_unmapped_area(VirtAddr(0), length * PAGE_SIZE) == max(free) * PAGE_SIZE

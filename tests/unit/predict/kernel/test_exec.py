@@ -1,0 +1,183 @@
+"""execve from the inside: one test a rule. That the rules are Linux's is shown in tests/live."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inspector.errors import NotModelled
+from inspector.model.prediction import Outcome
+from inspector.model.program import Layout, Limits
+from inspector.model.vma import Anonymous
+from inspector.predict import predict
+from inspector.predict.kernel.exec import execve
+from tests.elfwriter import PT_INTERP, Elf, Phdr, R, W, X, gnu_stack
+from tests.machines import PROFILE, write_program
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from inspector.model.snapshot import Snapshot
+
+TEXT = Phdr(offset=0, vaddr=0x08048000, filesz=0x1000, flags=R | X)
+DATA = Phdr(offset=0x1000, vaddr=0x08049000, filesz=0x10, memsz=0x2000, flags=R | W)
+
+
+def at_exec(directory: Path, elf: Elf, **launch: object) -> Snapshot:
+    result = execve(write_program(directory, elf.build(), **launch), PROFILE)  # type: ignore[arg-type]
+    assert result.verdict.outcome is Outcome.RUNS, result.verdict
+    assert result.process is not None
+    return result.process.snapshot("exec")
+
+
+def verdict(directory: Path, elf: Elf) -> tuple[str, str | None]:
+    answer = execve(write_program(directory, elf.build()), PROFILE).verdict
+    return str(answer), answer.rule
+
+
+def lines(snapshot: Snapshot) -> list[str]:
+    return [f"{vma.start:#x}-{vma.end:#x} {vma.perms} {vma.offset:#x}" for vma in snapshot.vmas or ()]
+
+
+def test_bss_is_cleared_tail_and_anonymous_rest(tmp_path: Path) -> None:
+    snapshot = at_exec(tmp_path, Elf([TEXT, DATA, gnu_stack()]))
+    assert lines(snapshot)[:3] == [
+        "0x8048000-0x8049000 r-xp 0x0",
+        "0x8049000-0x804a000 rw-p 0x1000",
+        "0x804a000-0x804b000 rw-p 0x0",
+    ]
+    assert [hex(page.address) for page in snapshot.pages or ()] == ["0x8049000", "0xffffd000"]
+    # One page of strings, one cleared tail; the tables fit on the strings' page.
+    assert snapshot.minor_faults == 2
+    assert snapshot.page_table_bytes == 5 * 4096
+
+
+def test_a_program_without_gnu_stack_reads_and_executes_everything(tmp_path: Path) -> None:
+    snapshot = at_exec(tmp_path, Elf([TEXT, DATA]))
+    assert {vma.perms for vma in (snapshot.vmas or ()) if not vma.name.startswith("[v")} == {"r-xp", "rwxp"}
+
+
+def test_adjacent_segments_of_equal_permissions_merge(tmp_path: Path) -> None:
+    more = Phdr(offset=0x1000, vaddr=0x08049000, filesz=0x800, flags=R | X)
+    assert lines(at_exec(tmp_path, Elf([TEXT, more, gnu_stack()])))[0] == "0x8048000-0x804a000 r-xp 0x0"
+
+
+def test_execstack_makes_only_the_stack_executable(tmp_path: Path) -> None:
+    vmas = at_exec(tmp_path, Elf([TEXT, DATA, gnu_stack(R | W | X)])).vmas or ()
+    assert {vma.name: vma.perms for vma in vmas}["[stack]"] == "rwxp"
+    assert vmas[1].perms == "rw-p"
+
+
+@pytest.mark.parametrize(("layout", "top"), [(Layout.DEFAULT, 0xFFFFE000), (Layout.THREE_GB, 0xC0000000)])
+def test_the_stack_ends_at_the_task_size(tmp_path: Path, layout: Layout, top: int) -> None:
+    stack = (at_exec(tmp_path, Elf(), layout=layout).vmas or ())[-1]
+    assert stack.backing == Anonymous("[stack]")
+    assert (stack.end, stack.range.size_bytes) == (top, 33 * 4096)
+
+
+def test_the_vdso_lies_below_stack_limit_and_guard_gap(tmp_path: Path) -> None:
+    vmas = at_exec(tmp_path, Elf(), limits=Limits(stack=200 << 20)).vmas or ()
+    assert next(vma.end for vma in vmas if vma.name == "[vdso]") == 0xFFFFE000 - (200 << 20) - 256 * 4096
+
+
+def test_the_initial_stack_from_esp_upwards(tmp_path: Path) -> None:
+    snapshot = at_exec(tmp_path, Elf(), argv=("prog", "", "x"), envp=("A=1",))
+    assert snapshot.stack is not None
+    assert snapshot.stack.sp % 16 == 0
+    words = struct.unpack_from("<7I", snapshot.stack.contents)
+    text = {address: _string(snapshot, address) for address in (*words[1:4], words[5])}
+    assert (words[0], words[4], words[6]) == (3, 0, 0)
+    assert list(text.values()) == [b"prog", b"", b"x", b"A=1"]
+    assert snapshot.stack.contents.endswith(str(tmp_path / "program").encode() + bytes(9))
+    (random,) = snapshot.stack.unpredictable
+    assert (random.length, random.rule) == (16, "stack.at-random")
+    assert next(entry.value for entry in snapshot.auxv or () if entry.name == "AT_RANDOM") == random.start
+
+
+def _string(snapshot: Snapshot, address: int) -> bytes:
+    assert snapshot.stack is not None
+    start = address - snapshot.stack.sp
+    return snapshot.stack.contents[start : snapshot.stack.contents.index(b"\0", start)]
+
+
+def test_an_empty_argv_becomes_one_empty_string(tmp_path: Path) -> None:
+    snapshot = at_exec(tmp_path, Elf(), argv=())
+    assert snapshot.stack is not None
+    assert struct.unpack_from("<I", snapshot.stack.contents) == (1,)
+
+
+def test_a_static_pie_lies_at_the_top_and_keeps_its_alignment(tmp_path: Path) -> None:
+    segment = Phdr(offset=0, vaddr=0, filesz=0x1000, align=0x10000)
+    snapshot = at_exec(tmp_path, Elf([segment, gnu_stack()], type=3, entry=0x100))
+    (start,) = [vma.start for vma in snapshot.vmas or () if vma.name.endswith("program")]
+    assert start % 0x10000 == 0
+    assert start > 0xF0000000
+    assert snapshot.brk == PROFILE.layouts["default"].et_dyn_base
+
+
+REFUSALS = {
+    "bad magic": (Elf(magic=b"\x7fELG"), "refused: ENOEXEC", "exec.no-handler"),
+    "relocatable": (Elf(type=1), "refused: ENOEXEC", "elf.type"),
+    "ARM": (Elf(machine=40), "refused: ENOEXEC", "elf.machine"),
+    "no program headers": (Elf(phnum=0), "refused: ENOEXEC", "elf.program-headers"),
+    "odd program header size": (Elf(phentsize=31), "refused: ENOEXEC", "elf.program-headers"),
+    "program headers beyond the file": (Elf(phoff=0x7FFFFFFF), "refused: ENOEXEC", "elf.program-headers"),
+    "larger in the file than in memory": (
+        Elf([Phdr(filesz=0x1000, memsz=0x10)]),
+        "killed: SIGSEGV",
+        "elf.segment-size",
+    ),
+    "offset and address apart": (Elf([Phdr(offset=8)]), "killed: SIGSEGV", "elf.segment-unmappable"),
+    "entry beyond the task": (Elf(entry=0xFFFFF000), "killed: SIGSEGV", "elf.entry"),
+    "interpreter string too short": (
+        Elf([TEXT, Phdr(type=PT_INTERP, filesz=1)]),
+        "refused: ENOEXEC",
+        "elf.interpreter-string",
+    ),
+    "interpreter missing": (
+        Elf([TEXT, Phdr(type=PT_INTERP, offset=0x200, filesz=9)], contents={0x200: b"/no/such\0"}),
+        "refused: ENOENT",
+        "elf.interpreter-missing",
+    ),
+    "nothing to load": (
+        Elf([gnu_stack(), Phdr(filesz=0, vaddr=0)], type=3),
+        "killed: SIGSEGV",
+        "elf.no-load",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_refusals_name_their_rule(tmp_path: Path, case: str) -> None:
+    elf, answer, rule = REFUSALS[case]
+    assert verdict(tmp_path, elf) == (answer, rule)
+
+
+def test_a_64_bit_program_is_named_not_guessed(tmp_path: Path) -> None:
+    with pytest.raises(NotModelled, match="64-bit program"):
+        execve(write_program(tmp_path, Elf(machine=62).build()), PROFILE)
+    prediction = predict(write_program(tmp_path, Elf(machine=62).build()), PROFILE)
+    assert prediction.verdict is None
+    assert prediction.not_modelled is not None
+    assert prediction.not_modelled.what == "64-bit program"
+
+
+def test_an_auxv_entry_without_a_source_is_not_guessed(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from inspector.model.profile import AuxConstant
+
+    odd = replace(PROFILE, auxv=(*PROFILE.auxv, AuxConstant(77)))
+    with pytest.raises(NotModelled, match="AT_77"):
+        execve(write_program(tmp_path, Elf().build()), odd)
+
+
+def test_the_prediction_with_aslr_needs_the_bases(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    program = replace(write_program(tmp_path, Elf().build()), randomize=True)
+    prediction = predict(program, PROFILE)
+    assert prediction.not_modelled is not None
+    assert "ASLR" in prediction.not_modelled.what
