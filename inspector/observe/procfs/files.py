@@ -1,0 +1,199 @@
+"""The one module that opens files of /proc, and the one boundary where their errno becomes our error.
+
+    ENOENT, ESRCH   ProcessVanished: the process ended while it was looked at
+    EACCES, EPERM   CannotObserve: not allowed
+    anything else   CannotObserve, with the kernel's words
+
+Nothing here changes the process, except `memory`, which says so.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from inspector.errors import CannotObserve, ProcessVanished
+from inspector.observe.procfs.resident import ResidentPages, find_resident
+from inspector.observe.procfs.stat import parse_stat
+from inspector.observe.procfs.status import parse_status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from types import TracebackType
+    from typing import Self
+
+    from inspector.model.address import AddressRange, Pfn
+
+_READ_BYTES = 1 << 16
+_PID_LIMIT = 1 << 22
+"""PID_MAX_LIMIT of include/linux/threads.h."""
+_KPAGEFLAGS_BYTES = 8
+_EXECVE_TRIES = 8
+_PF_KTHREAD = 0x0020_0000
+"""include/linux/sched.h"""
+
+
+class ProcessFiles:
+    """The files of one process; a context manager. Each method returns the whole file, as raw bytes.
+
+    The directory /proc/PID is held open, so that a pid used again is never taken for the same process. The
+    files are opened anew for each read, because an open one goes on showing the address space of before
+    an execve.
+    """
+
+    def __init__(self, pid: int) -> None:
+        """Open /proc/`pid`; ProcessVanished if there is no such process."""
+        self.pid = pid
+        if not 0 < pid <= _PID_LIMIT:
+            raise _vanished(pid)
+        try:
+            self._directory = os.open(f"/proc/{pid}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except (FileNotFoundError, ProcessLookupError):
+            if _is_running(pid):
+                message = f"process {pid} runs, but /proc/{pid} is not to be seen"
+                help_line = "Mount /proc without hidepid, or run as the owner of the process or as root."
+                raise CannotObserve(message, help=help_line) from None
+            raise _vanished(pid) from None
+        except OSError as error:
+            raise _cannot(pid, "its directory", error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the directory back."""
+        os.close(self._directory)
+
+    def maps(self) -> bytes:
+        """Return maps; ProcessVanished if the address space is gone, CannotObserve if there never was one."""
+        # The file is empty without an address space (fs/proc/task_mmu.c:m_start()), but also when execve
+        # replaced the one we opened it on. A process that unmapped all it had gets no further than the tries.
+        for _ in range(_EXECVE_TRIES):
+            data = self._read("maps")
+            if data:
+                return data
+            if parse_status(self.status()).page_table_bytes is None:
+                raise self._without_address_space()
+        return b""
+
+    def smaps(self) -> bytes:
+        """Return smaps; CannotObserve also where the kernel has none (CONFIG_PROC_PAGE_MONITOR)."""
+        return self._read("smaps")
+
+    def status(self) -> bytes:
+        """Return status."""
+        return self._read("status")
+
+    def stat(self) -> bytes:
+        """Return stat; a zombie still has it, with its final fault counts."""
+        return self._read("stat")
+
+    def auxv(self) -> bytes:
+        """Return auxv."""
+        return self._read("auxv")
+
+    def resident_pages(self, areas: Sequence[AddressRange]) -> ResidentPages:
+        """Return what pagemap says of the present pages of `areas`, ascending ranges of whole pages."""
+        with self._open("pagemap") as pagemap:
+            return find_resident(pagemap, areas, frame_flags)
+
+    def memory(self, area: AddressRange) -> bytes:
+        """Return the bytes of `area`; CannotObserve if some of it is not mapped.
+
+        Not a pure look: the read makes absent pages resident (mm/memory.c:access_remote_vm()), so take the
+        snapshot first. The faults are counted as ours, not as the process's (mm_account_fault()).
+        """
+        data = b""
+        with self._open("mem") as mem:
+            try:
+                while piece := os.pread(mem, area.size_bytes - len(data), area.start + len(data)):
+                    data += piece
+            except OverflowError:
+                pass  # the kernel's half, [vsyscall] for one: no file position reaches it
+            except OSError as error:
+                if error.errno != errno.EIO:
+                    raise
+        if len(data) == area.size_bytes:
+            return data
+        if not data and not self._read("maps"):
+            raise _vanished(self.pid)
+        message = f"process {self.pid}: nothing to be read at {area.start + len(data):#x}"
+        raise CannotObserve(message, help="Its /proc/PID/maps shows what is mapped.")
+
+    def _without_address_space(self) -> CannotObserve:
+        # A process loses its own on the way out, some time before its state says zombie.
+        if not parse_stat(self.stat()).flags & _PF_KTHREAD:
+            return _vanished(self.pid)
+        message = f"process {self.pid} has no address space"
+        return CannotObserve(message, help="Threads of the kernel have none; give the pid of a program.")
+
+    def _read(self, name: str) -> bytes:
+        pieces = []
+        with self._open(name) as fd:
+            while piece := os.read(fd, _READ_BYTES):
+                pieces.append(piece)
+        return b"".join(pieces)
+
+    @contextmanager
+    def _open(self, name: str) -> Iterator[int]:
+        """Open one file for reading; an errno inside the block becomes one of our errors."""
+        try:
+            fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._directory)
+            try:
+                yield fd
+            finally:
+                os.close(fd)
+        except OSError as error:
+            # ENOENT from a process that is still there means a kernel built without the file.
+            absent = error.errno == errno.ENOENT and os.access("stat", os.F_OK, dir_fd=self._directory)
+            if error.errno == errno.ESRCH or (error.errno == errno.ENOENT and not absent):
+                raise _vanished(self.pid) from None
+            raise _cannot(self.pid, name, error) from error
+
+
+def frame_flags(frames: Iterable[Pfn]) -> dict[Pfn, int] | None:
+    """Return the KPF_ flags of `frames`; None if /proc/kpageflags may not be read (CAP_SYS_ADMIN)."""
+    try:
+        fd = os.open("/proc/kpageflags", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return {
+            frame: int.from_bytes(os.pread(fd, _KPAGEFLAGS_BYTES, frame * _KPAGEFLAGS_BYTES), "little")
+            for frame in frames
+        }
+    finally:
+        os.close(fd)
+
+
+def _vanished(pid: int) -> ProcessVanished:
+    return ProcessVanished(f"there is no process {pid} (any more)", help="It has ended; start it again.")
+
+
+def _cannot(pid: int, name: str, error: OSError) -> CannotObserve:
+    message = f"process {pid}: cannot read {name}: {error.strerror}"
+    match error.errno:
+        case errno.EACCES | errno.EPERM:
+            help_line = "Run as root, or as the owner of a program that is not set-user-ID."
+        case errno.ENOENT:
+            help_line = "This kernel has no such file; it needs CONFIG_PROC_PAGE_MONITOR."
+        case _:
+            help_line = ""
+    return CannotObserve(message, help=help_line)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

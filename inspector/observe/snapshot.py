@@ -1,0 +1,186 @@
+"""A snapshot of a process, from what /proc says of it.
+
+`take_snapshot` only collects bytes; `snapshot_from_raw` judges them. A recording keeps the bytes, so what
+was judged on the day can be judged again by the same code.
+
+What a present page is follows from its pagemap entry, its VMA and the zero pages found with it:
+
+    zero page                                     ZERO
+    file-or-shared, in a VMA of the kernel's      SPECIAL
+    file-or-shared, in a private anonymous VMA    ZERO: no file is there, but the huge zero page has the bit
+    file-or-shared, elsewhere                     FILE
+    none of these, and exclusively mapped         ANONYMOUS: the zero page is never exclusive
+    none of these, and the zero pages are known   ANONYMOUS
+    none of these                                 could not tell: None
+
+So a vdso page that a debugger wrote to, and thereby copied, is ANONYMOUS.
+
+Source: fs/proc/task_mmu.c:pte_to_pagemap_entry(), pagemap_pmd_range(), pagemap_page_category().
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from inspector.errors import BadDocument, CannotObserve, ProcessVanished
+from inspector.model.address import VirtAddr, address_of
+from inspector.model.observation import RawEvidence
+from inspector.model.page import PageKind, PageState
+from inspector.model.snapshot import FaultCounts, Snapshot
+from inspector.model.vma import Anonymous, Sharing, Special, Vma
+from inspector.observe.procfs.auxv import parse_auxv
+from inspector.observe.procfs.files import ProcessFiles
+from inspector.observe.procfs.maps import parse_maps
+from inspector.observe.procfs.pagemap import PagemapEntry, parse_pagemap
+from inspector.observe.procfs.smaps import parse_smaps
+from inspector.observe.procfs.stat import Stat, parse_stat
+from inspector.observe.procfs.status import parse_status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import TypeVar
+
+    from inspector.model.registers import Registers
+    from inspector.model.snapshot import StackImage
+
+    T = TypeVar("T")
+
+
+def take_snapshot(
+    pid: int,
+    checkpoint: str,
+    *,
+    baseline: FaultCounts,
+    registers: Registers | None,
+    stack: StackImage | None = None,
+    word_bytes: int = 4,
+) -> tuple[Snapshot, RawEvidence]:
+    """Return what /proc shows of process `pid` now, and the bytes it was read from.
+
+    The process should be stopped: of a running one the parts may be of different moments. `baseline` is
+    `read_fault_counts` of just before execve; `word_bytes` the word size of the program, not of the kernel;
+    `registers` and `stack` come from whoever stopped it. What this machine does not show (smaps, auxv,
+    pagemap) is None in the snapshot. Nothing in the process changes: no page becomes resident by this.
+
+    Raises ProcessVanished if the process ends (or, running, calls execve) meanwhile, and CannotObserve if
+    it may not be looked at.
+    """
+    with ProcessFiles(pid) as files:
+        maps = files.maps()
+        areas = [vma.range for vma in parse_maps(maps) if not _is_outside_mm(vma)]
+        resident = _if_shown(lambda: files.resident_pages(areas))
+        raw = RawEvidence(
+            checkpoint=checkpoint,
+            maps=maps,
+            smaps=_if_shown(files.smaps),
+            auxv=_if_shown(files.auxv),
+            pagemap=None if resident is None else resident.pagemap,
+            zero_pages=None if resident is None else resident.zero_pages,
+            stat=files.stat(),
+            status=files.status(),
+            baseline=baseline,
+            word_bytes=word_bytes,
+        )
+    # Read last, it tells whether the address space was there to the end: exit takes it before the process.
+    if parse_status(raw.status).page_table_bytes is None:
+        message = f"process {pid} ended while it was looked at"
+        raise ProcessVanished(message, help="It has ended; start it again.")
+    return snapshot_from_raw(raw, registers=registers, stack=stack), raw
+
+
+def snapshot_from_raw(
+    raw: RawEvidence, *, registers: Registers | None = None, stack: StackImage | None = None
+) -> Snapshot:
+    """Return the snapshot that the bytes of `raw` amount to; `registers` and `stack` are taken over.
+
+    Raises BadDocument, naming the checkpoint, if a part of `raw` is not what the kernel prints.
+    """
+    try:
+        return _judge(raw, registers, stack)
+    except ValueError as error:
+        message = f"the evidence of checkpoint {raw.checkpoint!r} cannot be read: {error}"
+        raise BadDocument(message, help="The recording is damaged; make it again.") from error
+
+
+def read_fault_counts(pid: int) -> FaultCounts:
+    """Return the minor and major faults of process `pid` since its birth; ProcessVanished if it is gone.
+
+    Of a process that ended but is not yet reaped, these are its final counts.
+    """
+    with ProcessFiles(pid) as files:
+        return _fault_counts(parse_stat(files.stat()))
+
+
+def _judge(raw: RawEvidence, registers: Registers | None, stack: StackImage | None) -> Snapshot:
+    vmas = _with_flags(parse_maps(raw.maps), raw.smaps)
+    stat = parse_stat(raw.stat)
+    faults = _fault_counts(stat) - raw.baseline
+    return Snapshot(
+        checkpoint=raw.checkpoint,
+        registers=registers,
+        vmas=vmas,
+        pages=None if raw.pagemap is None else tuple(_pages(raw, vmas)),
+        minor_faults=faults.minor,
+        major_faults=faults.major,
+        page_table_bytes=parse_status(raw.status).page_table_bytes,
+        auxv=None if raw.auxv is None else parse_auxv(raw.auxv, raw.word_bytes),
+        stack=stack,
+        brk=stat.start_brk or None,  # 0 is shown to those who may not ptrace the process
+    )
+
+
+def _with_flags(vmas: tuple[Vma, ...], smaps: bytes | None) -> tuple[Vma, ...]:
+    """Return `vmas` with the flags smaps gives to the same area; None for one it does not have."""
+    if smaps is None:
+        return vmas
+    flags = {replace(area.vma, flags=None): area.vma.flags for area in parse_smaps(smaps)}
+    return tuple(replace(vma, flags=flags.get(vma)) for vma in vmas)
+
+
+def _pages(raw: RawEvidence, vmas: Sequence[Vma]) -> Iterator[PageState]:
+    zero_pages = None if raw.zero_pages is None else frozenset(raw.zero_pages)
+    following = iter(vmas)
+    vma = next(following, None)
+    for start, data in raw.pagemap or ():
+        for entry in parse_pagemap(data, start):
+            address = address_of(entry.vpn)
+            while vma is not None and vma.end <= address:
+                vma = next(following, None)
+            if entry.present:
+                home = vma if vma is not None and address in vma.range else None
+                yield PageState(entry.vpn, _kind(entry, home, zero_pages), entry.pfn)
+
+
+def _kind(entry: PagemapEntry, vma: Vma | None, zero_pages: frozenset[VirtAddr] | None) -> PageKind | None:
+    """Return what the present page of `entry` in `vma` is, by the table above; None: could not tell."""
+    if zero_pages is not None and address_of(entry.vpn) in zero_pages:
+        return PageKind.ZERO
+    if entry.file_or_shared:
+        match vma:
+            case Vma(backing=Special()):
+                return PageKind.SPECIAL
+            case Vma(backing=Anonymous(), sharing=Sharing.PRIVATE):
+                return PageKind.ZERO
+            case _:
+                return PageKind.FILE
+    return PageKind.ANONYMOUS if entry.exclusive or zero_pages is not None else None
+
+
+def _fault_counts(stat: Stat) -> FaultCounts:
+    return FaultCounts(stat.minflt, stat.majflt)
+
+
+def _is_outside_mm(vma: Vma) -> bool:
+    # [vsyscall] is listed though it is in the kernel's half: get_gate_vma() makes it up, no mm holds it.
+    return bool(vma.start >> 63)
+
+
+def _if_shown(read: Callable[[], T]) -> T | None:
+    """Return what `read` returns, or None if this machine does not show it."""
+    try:
+        return read()
+    except ProcessVanished:
+        raise
+    except CannotObserve:
+        return None

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from inspector.observe.staging import merged_environment, prepare, stage
+from tests.elfwriter import Elf
+from tests.machines import write_program
+
+
+@pytest.fixture(autouse=True)
+def _has_tmpfs() -> None:
+    if not os.access("/dev/shm", os.W_OK):  # noqa: S108
+        pytest.skip("no writable /dev/shm on this machine")
+
+
+def test_the_copy_is_equal_and_goes_when_no_one_uses_it(tmp_path: Path) -> None:
+    program = write_program(tmp_path, Elf().build())
+    with stage(program.path) as one, stage(program.path) as other:
+        assert one == other
+        copy = Path(one.path)
+        assert copy.read_bytes() == Path(program.path).read_bytes()
+        assert copy.stat().st_mode & 0o7777 == 0o755
+        assert copy.name == "program"
+    assert not copy.exists()
+    assert not copy.parent.exists()
+
+
+def test_the_path_is_made_from_the_contents(tmp_path: Path) -> None:
+    first = write_program(tmp_path, Elf().build(), name="a")
+    same = write_program(tmp_path, Elf().build(), name="b")
+    other = write_program(tmp_path, Elf(entry=0x08048200).build(), name="c")
+    with stage(first.path) as one, stage(same.path) as two, stage(other.path) as three:
+        assert Path(one.path).parent == Path(two.path).parent != Path(three.path).parent
+
+
+def test_set_user_id_is_not_copied(tmp_path: Path) -> None:
+    program = write_program(tmp_path, Elf().build(), mode=0o4755)
+    with stage(program.path) as staged:
+        assert Path(staged.path).stat().st_mode & 0o7777 == 0o755
+
+
+@pytest.mark.parametrize("what", ["missing", "directory", "empty", "text", "not executable", "fifo"])
+def test_what_execve_would_refuse_runs_where_it_stands(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "it"
+    match what:
+        case "directory":
+            path.mkdir()
+        case "empty" | "text":
+            path.write_text("" if what == "empty" else "echo\n")
+            path.chmod(0o755)
+        case "not executable":
+            write_program(tmp_path, Elf().build(), name="it", mode=0o644)
+        case "fifo":
+            os.mkfifo(path, 0o755)
+    with stage(str(path)) as staged:
+        assert staged.path == str(path)
+
+
+def test_a_directory_someone_else_may_write_is_not_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = write_program(tmp_path, Elf().build())
+    monkeypatch.setattr(os, "getuid", lambda: os.geteuid() + 12345)
+    with stage(program.path) as staged:
+        assert staged.path == program.path
+        assert staged.note is not None
+
+
+def test_the_environment_is_the_base_and_what_is_added() -> None:
+    assert merged_environment(["A=1", "LC_ALL=zh_CN.UTF-8", "A=2"]) == (
+        "PATH=/usr/bin:/bin",
+        "LC_ALL=zh_CN.UTF-8",
+        "GLIBC_TUNABLES=glibc.pthread.rseq=0",
+        "A=2",
+    )
+
+
+def test_in_place_is_in_place(tmp_path: Path) -> None:
+    program = write_program(tmp_path, Elf().build())
+    with prepare(program.path, in_place=True, arguments=["x"]) as prepared:
+        assert prepared.argv == (program.path, "x")
