@@ -1,0 +1,226 @@
+"""The one way to start a program: the same for gdb, for the witness and for the bare stop.
+
+`launch` leads the new process through execve and leaves it stopped before its first instruction, with
+nothing of it touched yet: the pristine state a prediction speaks of. From there it can be looked at,
+handed to gdb, or let run.
+
+    tool ── spawn ──> launcher (traced by us)          launcher.py
+                        personality, signals, ...
+                        int3                            limits set from outside
+                        execve entry                    fault counters: the baseline
+                        execve return                   errno, death, or the new program
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import resource
+import subprocess
+from signal import SIGKILL, SIGSTOP, SIGTRAP
+from typing import TYPE_CHECKING, Self
+
+from inspector.errors import LaunchFailed
+from inspector.model.prediction import ExecVerdict, Outcome
+from inspector.model.snapshot import FaultCounts
+from inspector.observe import ptrace
+from inspector.observe.launcher import SETUP_FAILURES, launcher_image
+from inspector.observe.snapshot import read_fault_counts
+from inspector.observe.terminal import Terminal
+
+if TYPE_CHECKING:
+    from inspector.model.program import Limits, Program
+    from inspector.model.registers import Registers
+
+_EVENT_EXEC = 4
+
+
+class Launched:
+    """A program at the return of its execve, and the terminal it writes to.
+
+    A context manager: leaving it kills and reaps the process, whoever traces it by then.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], terminal: Terminal) -> None:
+        """Take over a spawned launcher; `launch` calls this."""
+        self._process = process
+        self.pid = process.pid
+        self.terminal = terminal
+        self.baseline = FaultCounts(0, 0)
+        """Fault counters just before execve."""
+        self.verdict = ExecVerdict(Outcome.RUNS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def registers(self) -> Registers:
+        """Return the registers, while the process is still ours to trace."""
+        return ptrace.registers(self.pid)
+
+    def wait(self, seconds: float) -> ptrace.Stopped | ptrace.Gone:
+        """Wait for the process's next stop or its end, while it is ours to trace."""
+        stop = ptrace.wait(self.pid, seconds)
+        if isinstance(stop, ptrace.Gone):
+            self._process.returncode = stop.status if stop.status is not None else -1
+        return stop
+
+    def hand_over(self) -> None:
+        """Stop tracing but leave the process stopped (SIGSTOP), for gdb to attach to."""
+        os.kill(self.pid, SIGSTOP)
+        ptrace.detach(self.pid)
+
+    def close(self) -> None:
+        """Kill and reap the process, and close its terminal; may be called twice."""
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, SIGKILL)
+            # Popen.wait reaps by waitpid; the death of a tracee passes through its tracer first,
+            # which gdb's own exit guarantees.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=10)
+        self.terminal.close()
+
+
+def launch(program: Program, *, seconds: float = 10.0) -> Launched:
+    """Start `program` and lead it to the return of execve.
+
+    The verdict stands in `Launched.verdict`; after a refusal or a death there is no process left.
+    Raises LaunchFailed where the stage could not be set, CannotObserve past the deadline.
+    """
+    image = _launcher(program)
+    terminal = Terminal()
+    try:
+        process = _spawn(image, program, terminal)
+    except BaseException:
+        terminal.close()
+        raise
+    finally:
+        os.close(image)
+    launched = Launched(process, terminal)
+    try:
+        terminal.start()
+        _lead_through_exec(launched, program, seconds)
+    except BaseException:
+        launched.close()
+        raise
+    return launched
+
+
+def _launcher(program: Program) -> int:
+    # Its own descriptor number is part of what it must close, hence the placeholder.
+    placeholder = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        image = anonymous_executable(launcher_image(program, parent=os.getpid(), descriptor=placeholder))
+        try:
+            os.dup2(image, placeholder, inheritable=False)
+        finally:
+            os.close(image)
+    except BaseException:
+        os.close(placeholder)
+        raise
+    return placeholder
+
+
+def anonymous_executable(contents: bytes) -> int:
+    """Return a read-only descriptor of a file that exists in memory only."""
+    writable = os.memfd_create("launcher", os.MFD_CLOEXEC)
+    try:
+        with os.fdopen(os.dup(writable), "wb") as file:
+            file.write(contents)
+        # A file open for writing cannot be executed (ETXTBSY).
+        return os.open(f"/proc/self/fd/{writable}", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.close(writable)
+
+
+def _spawn(image: int, program: Program, terminal: Terminal) -> subprocess.Popen[bytes]:
+    try:
+        stdin = os.open(program.stdin, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY)
+    except OSError as error:
+        raise LaunchFailed(
+            f"{program.stdin}: {error.strerror}", help="give --stdin a readable file"
+        ) from error
+    try:
+        return subprocess.Popen(
+            ["launcher"],  # noqa: S607 - `executable` names the file
+            executable=f"/proc/self/fd/{image}",
+            pass_fds=(image,),  # the launcher closes it: the program gets three files and no more
+            stdin=stdin,
+            stdout=terminal.slave,
+            stderr=terminal.slave,
+            env={},
+            cwd=program.cwd,
+            start_new_session=True,
+        )
+    except OSError as error:
+        if error.errno == errno.ENOEXEC:
+            msg = "this kernel does not run i386 programs"
+            raise LaunchFailed(
+                msg, help="enable IA32 emulation (CONFIG_IA32_EMULATION, ia32_emulation=on)"
+            ) from error
+        raise LaunchFailed(
+            f"the launcher could not be started: {error.strerror}", help="see `inspector doctor`"
+        ) from error
+    finally:
+        os.close(stdin)
+
+
+def _lead_through_exec(launched: Launched, program: Program, seconds: float) -> None:
+    pid = launched.pid
+    stop = launched.wait(seconds)
+    if isinstance(stop, ptrace.Gone):
+        reason = SETUP_FAILURES.get(stop.status or 0, f"it ended early ({stop.signal or stop.status})")
+        raise LaunchFailed(f"the launcher could not set the stage: {reason}", help="see `inspector doctor`")
+    if stop.signal != SIGTRAP:
+        raise LaunchFailed(f"the launcher was stopped by signal {stop.signal}")
+    _set_limits(pid, program.limits)
+    ptrace.set_options(pid)
+    ptrace.continue_to_syscall(pid)
+    _expect_syscall_stop(launched.wait(seconds))
+    launched.baseline = read_fault_counts(pid)
+
+    ptrace.continue_to_syscall(pid)
+    stop = launched.wait(seconds)
+    if isinstance(stop, ptrace.Stopped) and stop.event == _EVENT_EXEC:
+        ptrace.continue_to_syscall(pid)
+        stop = launched.wait(seconds)
+    if isinstance(stop, ptrace.Stopped) and stop.syscall:
+        answer = ptrace.syscall_result(pid)
+        if answer >= 0:
+            return
+        # Past the point of no return execve still returns an errno, but to a process doomed to SIGSEGV.
+        # Only what becomes of it tells the two apart: a refused launcher goes on, and exits with 0.
+        ptrace.resume(pid)
+        stop = launched.wait(seconds)
+        if stop == ptrace.Gone(0, None):
+            name = errno.errorcode.get(-answer, f"errno {-answer}")
+            launched.verdict = ExecVerdict(Outcome.REFUSED, errno=name)
+            return
+    if isinstance(stop, ptrace.Stopped):
+        ptrace.resume(pid, stop.signal)
+        stop = launched.wait(seconds)
+    if isinstance(stop, ptrace.Stopped) or stop.signal is None:
+        raise LaunchFailed(f"execve did not come to an end ({stop})")
+    launched.verdict = ExecVerdict(Outcome.KILLED, signal=stop.signal)
+
+
+def _expect_syscall_stop(stop: ptrace.Stopped | ptrace.Gone) -> None:
+    if isinstance(stop, ptrace.Gone) or not stop.syscall:
+        raise LaunchFailed(f"the launcher did not reach execve ({stop})")
+
+
+def _set_limits(pid: int, limits: Limits) -> None:
+    for which, soft in ((resource.RLIMIT_STACK, limits.stack), (resource.RLIMIT_CORE, limits.core)):
+        hard = resource.prlimit(pid, which)[1]
+        wanted = resource.RLIM_INFINITY if soft >= 1 << 63 else soft
+        try:
+            resource.prlimit(pid, which, (wanted, hard))
+        except (ValueError, PermissionError) as error:
+            raise LaunchFailed(
+                f"the stack limit of {soft} bytes is above this session's hard limit",
+                help="raise it: ulimit -Hs unlimited",
+            ) from error

@@ -1,0 +1,198 @@
+"""Staging: programs run from a tmpfs, so that neither disk nor page cache has a say in what is seen.
+
+A file on a disk may be read ahead, cached in large folios, or on a noexec mount; a fresh copy on a
+tmpfs is none of that and behaves the same on every run. The copy's path is made from the contents, so
+that the strings on the stack, and with them every address below, are the same each time:
+
+    /dev/shm/inspector-UID/HASH/NAME
+
+The copy exists as long as someone uses it: users hold a shared lock on its directory, and the last to
+leave removes it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import stat
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inspector.elf.file import ExecutableFile
+from inspector.elf.header import ELF_MAGIC
+from inspector.errors import InspectorError
+from inspector.model.program import BASE_ENVIRONMENT, Layout, Limits, Program
+from inspector.observe.credentials import current_credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_LARGEST_COPY_BYTES = 256 << 20
+_HASH_DIGITS = 16
+_COPIED_MODE = 0o777
+"""Set-user-ID bits are not copied: whoever stages the program is who runs it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """Where a program is run from."""
+
+    path: str
+    note: str | None = None
+    """Why it is run where it stands, if staging was asked for and not possible."""
+
+
+@contextmanager
+def prepare(
+    requested: str,
+    *,
+    arguments: Sequence[str] = (),
+    environment: Sequence[str] = (),
+    stdin: str = "/dev/null",
+    layout: Layout = Layout.DEFAULT,
+    randomize: bool = False,
+    in_place: bool = False,
+    limits: Limits | None = None,
+) -> Iterator[Program]:
+    """Yield the program the user named as it will be run, staged for as long as the context lasts.
+
+    `environment` is added to the base environment as `NAME=VALUE`; a name given again replaces it.
+    """
+    with stage(requested, in_place=in_place) as staged:
+        yield Program(
+            path=staged.path,
+            argv=(staged.path, *arguments),
+            envp=merged_environment(environment),
+            requested=requested,
+            credentials=current_credentials(),
+            cwd=os.getcwd(),  # noqa: PTH109 - the kernel wants text
+            stdin=stdin,
+            limits=limits or Limits(),
+            layout=layout,
+            randomize=randomize,
+        )
+
+
+def merged_environment(additions: Sequence[str]) -> tuple[str, ...]:
+    """Return the base environment with `additions`; a later value of a name takes the earlier one's place."""
+    merged = {entry.partition("=")[0]: entry for entry in BASE_ENVIRONMENT}
+    merged.update((entry.partition("=")[0], entry) for entry in additions)
+    return tuple(merged.values())
+
+
+@contextmanager
+def stage(requested: str, *, in_place: bool = False) -> Iterator[Staged]:
+    """Yield the path to run `requested` from.
+
+    Whatever execve would refuse for its path, its mode or its first bytes is run where it stands, so
+    that the refusal is the kernel's own.
+    """
+    if in_place or not _is_executable_elf(requested):
+        yield Staged(requested)
+        return
+    with ExecutableFile(requested) as file:
+        room = _tmpfs_directory()
+        if room is None:
+            yield Staged(requested, "no tmpfs to stage programs on: run in place")
+            return
+        if file.size > _LARGEST_COPY_BYTES:
+            yield Staged(requested, f"{file.size >> 20} MiB are too much to stage: run in place")
+            return
+        directory = room / file.identity.sha256[:_HASH_DIGITS]
+        with _locked_directory(directory) as lock:
+            copy = directory / Path(requested).name
+            try:
+                _copy(file, copy)
+                yield Staged(str(copy))
+            finally:
+                _remove_unless_shared(directory, lock)
+
+
+def _is_executable_elf(path: str) -> bool:
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode) or not os.access(path, os.X_OK):  # noqa: PTH116
+            return False
+        with ExecutableFile(path) as file:
+            return file.read(0, len(ELF_MAGIC)) == ELF_MAGIC
+    except (OSError, ValueError, InspectorError):
+        return False
+
+
+def _tmpfs_directory() -> Path | None:
+    """Return a private directory on a tmpfs that allows execution, or None."""
+    for room in (Path("/dev/shm"), Path(os.environ.get("XDG_RUNTIME_DIR") or "/nonexistent")):  # noqa: S108
+        own = room / f"inspector-{os.getuid()}"
+        try:
+            if _file_system(room) != "tmpfs" or os.statvfs(room).f_flag & os.ST_NOEXEC:
+                continue
+            own.mkdir(mode=0o700, exist_ok=True)
+            found = own.lstat()
+        except OSError:
+            continue
+        # Someone else could have made it first, to hand us a program of theirs.
+        if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022:
+            return own
+    return None
+
+
+def _file_system(directory: Path) -> str | None:
+    """Return the type of the file system mounted at `directory`, or None."""
+    for line in Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace").splitlines():
+        _, place, kind, *_ = line.split(" ")
+        if place == str(directory):
+            return kind
+    return None
+
+
+@contextmanager
+def _locked_directory(directory: Path) -> Iterator[int]:
+    """Make `directory` and hold a shared lock on it."""
+    while True:
+        directory.mkdir(mode=0o700, exist_ok=True)
+        try:
+            lock = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        # Its last user may have removed it between our opening and our lock.
+        if os.fstat(lock).st_nlink:
+            break
+        os.close(lock)
+    try:
+        yield lock
+    finally:
+        os.close(lock)
+
+
+def _copy(file: ExecutableFile, copy: Path) -> None:
+    """Copy `file` to `copy` unless it is there already; others may be doing the same."""
+    mode = file.stat.st_mode & _COPIED_MODE
+    with contextlib.suppress(OSError):
+        if copy.stat().st_mode & _COPIED_MODE == mode:
+            return
+    partial = copy.with_name(f".{os.getpid()}")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        offset = 0
+        while chunk := file.read(offset, 1 << 20):
+            os.write(descriptor, chunk)
+            offset += len(chunk)
+        os.fchmod(descriptor, mode)
+    finally:
+        os.close(descriptor)
+    partial.rename(copy)
+
+
+def _remove_unless_shared(directory: Path, lock: int) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return
+    with contextlib.suppress(OSError):
+        for entry in directory.iterdir():
+            entry.unlink()
+        directory.rmdir()
+        directory.parent.rmdir()

@@ -1,0 +1,63 @@
+"""The program's own terminal: a raw pseudo-terminal that is always drained.
+
+What the program prints goes here and nowhere else, so it can neither block for want of a reader nor
+be mistaken for gdb's words.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import tty
+
+_KEPT_BYTES = 1 << 20
+"""Output beyond this is read and forgotten."""
+
+
+class Terminal:
+    """A pseudo-terminal; `slave` is the program's side until `start` gives it away."""
+
+    def __init__(self) -> None:
+        """Open the pair; `start` begins to read."""
+        self._master, self.slave = os.openpty()
+        tty.setraw(self.slave)
+        self._kept = bytearray()
+        self._reader: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to drain, after the program has inherited the slave side."""
+        os.close(self.slave)
+        self.slave = -1
+        self._reader = threading.Thread(target=self._drain, name="terminal", daemon=True)
+        self._reader.start()
+
+    def _drain(self) -> None:
+        while True:
+            try:
+                data = os.read(self._master, 65536)
+            except OSError:
+                # EIO: the last process that held the slave side is gone.
+                return
+            if not data:
+                return
+            self._kept += data[: _KEPT_BYTES - len(self._kept)]
+
+    @property
+    def output(self) -> bytes:
+        """What was printed so far, capped."""
+        return bytes(self._kept)
+
+    def close(self) -> None:
+        """Wait for the last output, then close both sides; may be called twice."""
+        if self.slave >= 0:
+            os.close(self.slave)
+            self.slave = -1
+        if self._reader is not None:
+            # A background child may keep the slave open for ever: its output is not waited for.
+            self._reader.join(timeout=0.5)
+            self._reader = None
+        if self._master >= 0:
+            with contextlib.suppress(OSError):
+                os.close(self._master)
+            self._master = -1
