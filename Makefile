@@ -34,7 +34,7 @@ export INSPECTOR_GDB := $(if $(filter .venv/%,$(GDB)),$(CURDIR)/)$(GDB)
 # zig keeps what it has compiled of its C library where set-up told it to.
 export ZIG_GLOBAL_CACHE_DIR := $(CURDIR)/.venv/zig-cache
 
-.PHONY: help setup fixtures build-fixtures check test lint bench golden clean lock moved
+.PHONY: help setup fixtures build-fixtures check test lint bench golden corpus clean lock moved
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r target text; do \
@@ -88,6 +88,9 @@ bench: fixtures .venv/requirements-bench.lock ## measure speed, each figure as a
 
 golden: fixtures ## write the expected outputs of tests/golden anew
 	$(Q)$(PY) -m pytest tests/golden --rewrite-golden
+
+corpus: ## fetch programs made elsewhere for the live tests (minutes, a network)
+	$(Q)bash tests/live/fetch_corpus.sh
 
 clean: ## remove what was built; .venv stays
 	$(Q)rm -rf $(BUILD) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -10,7 +10,8 @@ import ctypes
 import os
 import struct
 import threading
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from signal import SIGKILL, SIGTRAP, Signals
 from typing import TYPE_CHECKING
@@ -25,8 +26,10 @@ _PTRACE_CONT, _PTRACE_DETACH, _PTRACE_SYSCALL = 7, 17, 24
 _PTRACE_SETOPTIONS, _PTRACE_GETREGSET = 0x4200, 0x4204
 _O_TRACESYSGOOD, _O_TRACEEXEC, _O_EXITKILL = 1, 0x10, 0x100000
 _PTRACE_GET_SYSCALL_INFO = 0x420E
+_PTRACE_SEIZE, _PTRACE_INTERRUPT = 0x4206, 0x4207
 _NT_PRSTATUS = 1
 _WALL = 0x40000000
+_POLL_SECONDS = 0.001
 _SYSCALL_STOP = SIGTRAP | 0x80
 
 # struct user_regs_struct of i386: the order in which NT_PRSTATUS delivers registers.
@@ -107,6 +110,28 @@ def _killed_after(pid: int, seconds: float) -> Iterator[threading.Event]:
 def set_options(pid: int) -> None:
     """Ask for marked system-call stops and for the tracee's death should this process die."""
     _request(_PTRACE_SETOPTIONS, pid, 0, _O_TRACESYSGOOD | _O_TRACEEXEC | _O_EXITKILL)
+
+
+def seize(pid: int) -> None:
+    """Begin to trace a running process that is not ours, without stopping it."""
+    _request(_PTRACE_SEIZE, pid)
+
+
+def interrupt(pid: int, seconds: float) -> None:
+    """Stop a seized process; CannotObserve if that takes longer than `seconds`, and it goes on."""
+    _request(_PTRACE_INTERRUPT, pid)
+    end = time.monotonic() + seconds
+    while not os.waitpid(pid, _WALL | os.WNOHANG)[0]:
+        if time.monotonic() > end:
+            # It may be in an uninterruptible sleep. It is not ours to kill.
+            raise CannotObserve(f"process {pid} did not stop within {seconds:g} s", help="try again later")
+        time.sleep(_POLL_SECONDS)
+
+
+def release(pid: int) -> None:
+    """Let a seized process go on, whatever became of it meanwhile."""
+    with suppress(CannotObserve):
+        detach(pid)
 
 
 def continue_to_syscall(pid: int, signal: int = 0) -> None:

@@ -212,11 +212,12 @@ def test_terabytes_of_holes_are_no_obstacle() -> None:
         pytest.skip(f"this machine does not reserve a terabyte: {error}")
     with area:
         area[size // 2] = 1
+        # Only this page is asked for: the kernel may have merged the area with a neighbour in use.
+        touched = ctypes.addressof(ctypes.c_char.from_buffer(area, size // 2))
         snapshot, _ = snapshot_now(os.getpid(), word_bytes=8)
     if snapshot.pages is None:
         pytest.skip("this kernel has no PAGEMAP_SCAN (Linux 6.7)")
-    vast = next(vma for vma in snapshot.vmas or () if vma.range.size_bytes >= size)
+    vast = next(vma for vma in snapshot.vmas or () if touched in vma.range)
+    assert vast.range.size_bytes >= size
     assert isinstance(vast.backing, Anonymous)
-    assert [kind for at, kind in kinds_by_address(snapshot).items() if at in vast.range] == [
-        PageKind.ANONYMOUS
-    ]
+    assert kinds_by_address(snapshot)[VirtAddr(touched)] is PageKind.ANONYMOUS

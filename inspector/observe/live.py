@@ -1,0 +1,105 @@
+"""A process that is already running: stopped for a moment, looked at, and let go on.
+
+No debugger is needed: PTRACE_SEIZE and PTRACE_INTERRUPT stop it without a signal and without touching
+a page. Its past is unknown, so fault counts are since its creation and there is no verdict of execve.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+from pathlib import Path
+
+from typing import TYPE_CHECKING
+
+from inspector.elf.file import ExecutableFile
+from inspector.errors import CannotObserve, NotModelled, ProcessVanished
+from inspector.model.observation import Observation
+from inspector.model.program import Credentials, Layout, Limits, Personality, Program
+from inspector.model.snapshot import FaultCounts
+from inspector.observe import ptrace
+from inspector.observe.host import host_facts
+from inspector.observe.procfs.files import ProcessFiles
+from inspector.observe.procfs.status import parse_status
+from inspector.observe.snapshot import take_snapshot
+
+if TYPE_CHECKING:
+    from inspector.model.prediction import FileIdentity
+
+
+def observe_pid(pid: int, *, seconds: float = 10.0) -> Observation:
+    """Return what process `pid` looks like now; it goes on running afterwards.
+
+    Raises ProcessVanished if it ends meanwhile, and CannotObserve if it may not be looked at.
+    """
+    program = _program(pid)
+    notes: list[str] = []
+    ptrace.seize(pid)
+    try:
+        ptrace.interrupt(pid, seconds)
+        try:
+            registers = ptrace.registers(pid)
+        except NotModelled:
+            registers = None
+            notes.append("64-bit process: its registers were not read")
+        snapshot, raw = take_snapshot(
+            pid,
+            "now",
+            baseline=FaultCounts(),
+            registers=registers,
+            word_bytes=8 if registers is None else 4,
+        )
+    finally:
+        ptrace.release(pid)
+    try:
+        with ExecutableFile(f"/proc/{pid}/exe") as file:
+            files: tuple[FileIdentity, ...] = (file.identity,)
+    except (OSError, CannotObserve):
+        files = ()
+        notes.append("its file could not be read")
+    return Observation(
+        program=program,
+        host=host_facts(gdb=None, sees_pfn=any(page.pfn is not None for page in snapshot.pages or ())),
+        verdict=None,
+        files=files,
+        snapshots=(snapshot,),
+        raw=(raw,),
+        notes=tuple(notes),
+    )
+
+
+def _program(pid: int) -> Program:
+    """Describe a running process in the words used for one to be started."""
+    with ProcessFiles(pid) as files:
+        status = parse_status(files.status())
+    try:
+        directory = Path(f"/proc/{pid}")
+        path = os.readlink(directory / "exe")  # noqa: PTH115 - a Path would tidy the text
+        cwd = os.readlink(directory / "cwd")  # noqa: PTH115
+        argv = _strings((directory / "cmdline").read_bytes())
+        envp = _strings((directory / "environ").read_bytes())
+        personality = Personality(int((directory / "personality").read_text(encoding="ascii"), 16))
+    except FileNotFoundError as error:
+        raise ProcessVanished(f"there is no program in process {pid}") from error
+    except OSError as error:
+        raise CannotObserve(
+            f"process {pid} may not be looked at: {error.strerror}", help="run as its owner or as root"
+        ) from error
+    return Program(
+        path=path,
+        argv=argv,
+        envp=envp,
+        requested=path,
+        credentials=Credentials(status.uid.real, status.uid.effective, status.gid.real, status.gid.effective),
+        cwd=cwd,
+        limits=Limits(
+            stack=resource.prlimit(pid, resource.RLIMIT_STACK)[0] % (1 << 64),
+            core=resource.prlimit(pid, resource.RLIMIT_CORE)[0] % (1 << 64),
+        ),
+        layout=Layout.THREE_GB if Personality.ADDR_LIMIT_3GB in personality else Layout.DEFAULT,
+        randomize=Personality.ADDR_NO_RANDOMIZE not in personality,
+    )
+
+
+def _strings(block: bytes) -> tuple[str, ...]:
+    return tuple(os.fsdecode(text) for text in block.removesuffix(b"\0").split(b"\0")) if block else ()

@@ -1,0 +1,135 @@
+"""The one way to launch: what the launcher sets, what it leaves alone, and that nothing is left behind."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inspector.errors import LaunchFailed
+from inspector.model.program import Layout
+from inspector.observe.launch import launch
+from inspector.observe.procfs.status import parse_status
+from tests.elfwriter import Elf
+from tests.live import launches
+from tests.machines import write_program
+
+if TYPE_CHECKING:
+    from inspector.model.program import Program
+
+pytestmark = pytest.mark.live
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Program:
+    """Return a program that runs."""
+    return write_program(tmp_path, Elf().build())
+
+
+def proc(pid: int, name: str) -> bytes:
+    return Path(f"/proc/{pid}/{name}").read_bytes()
+
+
+def test_the_stage_is_set_as_asked(tiny: Program) -> None:
+    with launch(replace(tiny, layout=Layout.THREE_GB, argv=("a", "b\nc", "\udcff"))) as launched:
+        pid = launched.pid
+        assert proc(pid, "cmdline") == b"a\0b\nc\0\xff\0"
+        assert int(proc(pid, "personality"), 16) == 0x8040000
+        assert b"Max stack size            8388608" in proc(pid, "limits")
+        assert b"Max core file size        0" in proc(pid, "limits")
+        status = parse_status(proc(pid, "status"))
+        assert not status.sig_ign
+        assert not status.sig_blk
+        assert status.thp_enabled is not True
+        descriptors = {entry.name: str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir()}
+        assert descriptors.keys() == {"0", "1", "2"}
+        assert descriptors["0"] == "/dev/null"
+        assert descriptors["1"] == descriptors["2"]
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def test_signals_ignored_by_the_tool_are_not_ignored_by_the_program(tiny: Program) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with launch(tiny) as launched:
+            assert not parse_status(proc(launched.pid, "status")).sig_ign
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        ("/nonexistent", "refused: ENOENT"),
+        ("/usr", "refused: EACCES"),
+        ("/etc/passwd", "refused: EACCES"),
+        ("/etc/passwd/x", "refused: ENOTDIR"),
+        ("/" + "x" * 300, "refused: ENAMETOOLONG"),
+        ("/dev/null", "refused: EACCES"),
+    ],
+)
+def test_a_refusal_is_an_errno_and_leaves_no_process(path: str, answer: str) -> None:
+    with launch(launches.launch(path)) as launched:
+        assert str(launched.verdict) == answer
+        assert not Path(f"/proc/{launched.pid}").exists()
+
+
+def test_a_death_past_the_point_of_no_return_is_a_signal(tmp_path: Path) -> None:
+    with launch(write_program(tmp_path, Elf(entry=0xFFFFF000).build())) as launched:
+        assert str(launched.verdict) == "killed: SIGSEGV"
+
+
+def test_strings_over_many_pages_are_not_charged_to_execve(tiny: Program) -> None:
+    """The launcher touched every page of its own: execve's faults are its string pages and the tables'."""
+    arguments = ("x" * 5000,) * 20
+    with launch(replace(tiny, argv=arguments)) as launched:
+        from inspector.observe.snapshot import read_fault_counts
+
+        resident = read_fault_counts(launched.pid).minor - launched.baseline.minor
+        assert resident == 5000 * 20 // 4096 + 1
+
+
+def test_a_stdin_that_cannot_be_opened_is_said_so(tiny: Program) -> None:
+    with pytest.raises(LaunchFailed, match="/no/such/input"):
+        launch(replace(tiny, stdin="/no/such/input"))
+
+
+def test_a_stack_limit_above_the_hard_limit_is_said_so() -> None:
+    script = (
+        "from inspector.observe.launch import launch; from tests.live import launches\n"
+        "from inspector.errors import LaunchFailed\n"
+        "import os, resource; resource.setrlimit(resource.RLIMIT_STACK, (1 << 20, 1 << 20))\n"
+        "os.setuid(65534) if os.getuid() == 0 else None\n"
+        "try: launch(launches.launch('/bin/true'))\n"
+        "except LaunchFailed as error: print(error, '|', error.help)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert "hard limit | raise it: ulimit -Hs unlimited" in done.stdout, done.stderr
+
+
+def test_the_program_dies_with_the_tool(tiny: Program) -> None:
+    script = (
+        "import sys, time; from inspector.observe.launch import launch; from tests.live import launches\n"
+        "launched = launch(launches.launch(sys.argv[1]))\n"
+        "if sys.argv[2] == 'handed': launched.hand_over()\n"
+        "print(launched.pid, flush=True); time.sleep(60)\n"
+    )
+    for state in ("traced", "handed"):
+        tool = subprocess.Popen(
+            [sys.executable, "-c", script, tiny.path, state], stdout=subprocess.PIPE, text=True
+        )
+        assert tool.stdout is not None
+        pid = int(tool.stdout.readline())
+        tool.kill()
+        tool.wait()
+        tool.stdout.close()
+        deadline = time.monotonic() + 5
+        while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not Path(f"/proc/{pid}").exists(), state
