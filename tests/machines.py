@@ -14,7 +14,15 @@ from inspector.model.profile import (
     PageTableGeometry,
     SpecialArea,
 )
-from inspector.model.program import BASE_ENVIRONMENT, Credentials, Layout, Limits, Program
+from inspector.model.program import (
+    BASE_ENVIRONMENT,
+    CAP_DAC_OVERRIDE,
+    CAP_SYS_RAWIO,
+    Credentials,
+    Layout,
+    Limits,
+    Program,
+)
 from inspector.model.registers import Registers
 
 if TYPE_CHECKING:
@@ -24,6 +32,7 @@ X86_64 = PageTableGeometry("x86-64", (9, 9, 9, 9), 8)
 PAE = PageTableGeometry("i386 PAE", (2, 9, 9), 8)
 I386 = PageTableGeometry("i386", (10, 10), 4)
 
+CAPABILITIES = CAP_DAC_OVERRIDE | CAP_SYS_RAWIO if os.geteuid() == 0 else 0
 USER = Credentials(1000, 1000, 1000, 1000, (1000,))
 
 ENTRY_REGISTERS = Registers(
@@ -74,6 +83,7 @@ PROFILE = MachineProfile(
     stack_guard_gap=256 * 4096,
     page_tables=X86_64,
     mmap_min_addr=4096,
+    mmap_floor=65536,
     ram_bytes=8 << 30,
     static_pie_moves_brk=True,
 )
@@ -99,7 +109,9 @@ def write_program(
         argv=(str(path),) if argv is None else argv,
         envp=envp,
         requested=str(path),
-        credentials=Credentials(os.getuid(), os.geteuid(), os.getgid(), os.getegid(), tuple(os.getgroups())),
+        credentials=Credentials(
+            os.getuid(), os.geteuid(), os.getgid(), os.getegid(), tuple(os.getgroups()), CAPABILITIES
+        ),
         cwd=str(directory),
         limits=limits or Limits(),
         layout=layout,

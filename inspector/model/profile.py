@@ -76,6 +76,9 @@ class MachineProfile:
     """Bytes kept free below a stack (the kernel's stack_guard_gap)."""
     page_tables: PageTableGeometry
     mmap_min_addr: int
+    """Lowest address a program without CAP_SYS_RAWIO may ask for (sysctl vm.mmap_min_addr)."""
+    mmap_floor: int
+    """Lowest address the kernel chooses by itself; the sysctl above shows only a part of it."""
     ram_bytes: int
     static_pie_moves_brk: bool
     """Whether a loader run directly has its heap moved to ELF_ET_DYN_BASE."""

@@ -40,6 +40,10 @@ class Limits:
     core: int = 0
 
 
+CAP_DAC_OVERRIDE = 1 << 1
+CAP_SYS_RAWIO = 1 << 17
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """Who runs the program; the auxiliary vector and permission checks use them."""
@@ -50,6 +54,8 @@ class Credentials:
     egid: int
     groups: tuple[int, ...] = ()
     """Supplementary groups."""
+    capabilities: int = 0
+    """The effective set, as the mask CapEff of /proc/PID/status."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,9 @@ _COMPUTED = frozenset(
 _FIXED_BASE = 0x08048000
 _DATA = 0x40000000
 _BIG_STACK = 256 << 20
+_LOW_HOLE = 2 << 20
+_FILLED_END = 0xFF000000
+"""Above it remains room for a vdso, below the stack."""
 _DEFAULT_GUARD_GAP = 256 * PAGE_SIZE
 
 
@@ -98,6 +101,7 @@ def probe_profile() -> MachineProfile:
             for layout, look in looks.items()
         }
         guard_gap = _probe_guard_gap(fixed)
+        floor = _probe_mmap_floor(images, looks[Layout.DEFAULT])
     specials = [vma for vma in here.snapshot.vmas or () if isinstance(vma.backing, Special)]
     base = layouts[Layout.DEFAULT.value].et_dyn_base
     return MachineProfile(
@@ -115,6 +119,7 @@ def probe_profile() -> MachineProfile:
         kernel_word_bytes=_stack_end(here) - _aux(here, AuxType.AT_EXECFN) - len(os.fsencode(here.path)) - 1,
         stack_guard_gap=guard_gap,
         page_tables=_geometry(here.snapshot),
+        mmap_floor=floor,
         mmap_min_addr=int(Path("/proc/sys/vm/mmap_min_addr").read_text(encoding="ascii")),
         ram_bytes=os.sysconf("SC_PHYS_PAGES") * PAGE_SIZE,
         static_pie_moves_brk=runs_itself.snapshot.brk == base,
@@ -242,6 +247,32 @@ def _probe_guard_gap(path: str) -> int:
     if _is_bottom_up(look):
         return _DEFAULT_GUARD_GAP
     return _stack_end(look) - _BIG_STACK - _mmap_end(look)
+
+
+def _probe_mmap_floor(images: _Images, here: _Look) -> int:
+    """Return the lowest address the kernel maps at by itself.
+
+    A program that fills the task but for a hole at its lower end gets its vdso there if it fits above the
+    floor, and elsewhere if not; the smallest hole that takes it tells the floor.
+    """
+    needed = sum(vma.range.size_bytes for vma in here.snapshot.vmas or () if isinstance(vma.backing, Special))
+    low, high = needed // PAGE_SIZE, _LOW_HOLE // PAGE_SIZE
+    while low < high:
+        middle = (low + high) // 2
+        look = _look(images.add(_filling_program(middle * PAGE_SIZE)), Layout.DEFAULT)
+        if _mmap_end(look) <= middle * PAGE_SIZE:
+            high = middle
+        else:
+            low = middle + 1
+    return high * PAGE_SIZE - needed
+
+
+def _filling_program(start: int) -> bytes:
+    """Return a program that leaves free what lies below `start`, and what lies above _FILLED_END."""
+    asm = Assembler(_FILLED_END)
+    asm.exit(0)
+    filling = Segment(start, memsz=_FILLED_END - start, filesz=_FILLED_END - start, writable=False)
+    return link(asm, entry=asm.start, segments=(filling,))
 
 
 def _geometry(snapshot: Snapshot) -> PageTableGeometry:

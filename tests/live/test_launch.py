@@ -105,8 +105,9 @@ def test_a_stack_limit_above_the_hard_limit_is_said_so() -> None:
         "from inspector.observe.launch import launch; from tests.live import launches\n"
         "from inspector.errors import LaunchFailed\n"
         "import os, resource; resource.setrlimit(resource.RLIMIT_STACK, (1 << 20, 1 << 20))\n"
+        "program = launches.launch('/bin/true')\n"
         "os.setuid(65534) if os.getuid() == 0 else None\n"
-        "try: launch(launches.launch('/bin/true'))\n"
+        "try: launch(program)\n"
         "except LaunchFailed as error: print(error, '|', error.help)\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

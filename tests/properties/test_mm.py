@@ -21,7 +21,8 @@ def address_space() -> AddressSpace:
         mmap_base=VirtAddr(TOP * PAGE_SIZE),
         bottom_up=False,
         stack_guard_gap=0,
-        mmap_min_addr=PAGE_SIZE,
+        lowest_fixed=0,
+        mmap_floor=PAGE_SIZE,
         read_implies_exec=False,
         geometry=X86_64,
     )

@@ -7,6 +7,7 @@ is gone by then.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -132,10 +133,10 @@ def _open_interpreter(main: ElfFile, program: Program) -> ExecutableFile | None:
             raise KernelError(Errno.EIO, "elf.interpreter-string")
         if name[-1] != 0:
             raise KernelError(Errno.ENOEXEC, "elf.interpreter-string")
+        # An empty path, which a program cannot hand to execve, is the current directory to the kernel.
+        path = os.fsdecode(name.split(b"\0", 1)[0]) or "."
         try:
-            interpreter = open_exec(
-                name.split(b"\0", 1)[0].decode("utf-8", "surrogateescape"), program.cwd, program.credentials
-            )
+            interpreter = open_exec(path, program.cwd, program.credentials)
         except KernelError as error:
             raise KernelError(error.errno, "elf.interpreter-missing") from error
         if len(interpreter.read(0, elf.EHDR_SIZE)) < elf.EHDR_SIZE:

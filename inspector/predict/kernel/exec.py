@@ -16,6 +16,7 @@ from inspector.model.address import AddressRange, VirtAddr, page_down
 from inspector.model.auxv import AuxType
 from inspector.model.page import PageState
 from inspector.model.prediction import ExecVerdict, Outcome
+from inspector.model.program import CAP_SYS_RAWIO
 from inspector.model.snapshot import Snapshot
 from inspector.model.vma import Access, Anonymous, Sharing, Special, Vma, VmFlag
 from inspector.predict.kernel import binfmt_elf
@@ -137,7 +138,8 @@ def _start(
         mmap_base=layout.mmap_base,
         bottom_up=layout.bottom_up,
         stack_guard_gap=profile.stack_guard_gap,
-        mmap_min_addr=profile.mmap_min_addr,
+        lowest_fixed=0 if program.credentials.capabilities & CAP_SYS_RAWIO else profile.mmap_min_addr,
+        mmap_floor=profile.mmap_floor,
         read_implies_exec=elf_program.read_implies_exec,
         geometry=profile.page_tables,
     )
@@ -150,7 +152,7 @@ def _start(
     )
     vdso = _map_vdso(mm, profile)
     tables = _create_elf_tables(strings, layout, program, profile, loaded, vdso)
-    mm.write(tables.image.sp, tables.tables_end - tables.image.sp)
+    _write_tables(mm, tables, program.limits.stack)
     mm.brk = _start_brk(elf_program, loaded, layout, profile, bases)
     registers = replace(profile.entry_registers, eip=loaded.entry, esp=tables.image.sp)
     return Process(mm, registers, tables.auxv, tables.image)
@@ -169,7 +171,6 @@ def _setup_arg_pages(
     start = initial_stack_start(layout.stack_top, strings.lowest, program.limits.stack)
     area = AddressRange(start, layout.stack_top)
     mm.insert(Vma(area, access, Sharing.PRIVATE, Anonymous(), VmFlag.GROWSDOWN | VmFlag.ACCOUNT))
-    # The top word is never written, but lies on the page of the path's last byte or is a page of its own.
     lowest = page_down(strings.lowest)
     mm.write(lowest, strings.execfn - lowest + len(strings.contents[strings.execfn]))
 
@@ -221,6 +222,16 @@ def _create_elf_tables(
     return create_elf_tables(
         strings, top=layout.stack_top, padding=layout.stack_padding, profile=profile, values=values
     )
+
+
+def _write_tables(mm: AddressSpace, tables: StackTables, stack_limit: int) -> None:
+    """Write the tables to the stack, which may have to grow for them."""
+    sp = tables.image.sp
+    # The kernel would read the strings' lengths from whatever has been mapped over them by now.
+    if any(vma.end > sp and VmFlag.GROWSDOWN not in (vma.flags or VmFlag.NONE) for vma in mm.vmas):
+        raise NotModelled("segment mapped over the initial stack")
+    mm.grow_stack(sp, stack_limit)
+    mm.write(sp, tables.tables_end - sp)
 
 
 def _start_brk(

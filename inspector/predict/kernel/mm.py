@@ -29,8 +29,6 @@ from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.machine.pagetable import PageTableEntry, PageTables
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from inspector.model.profile import PageTableGeometry
     from inspector.model.vma import Backing
 
@@ -85,16 +83,21 @@ class AddressSpace:
         mmap_base: VirtAddr,
         bottom_up: bool,
         stack_guard_gap: int,
-        mmap_min_addr: int,
+        lowest_fixed: int,
+        mmap_floor: int,
         read_implies_exec: bool,
         geometry: PageTableGeometry,
     ) -> None:
-        """Create an empty address space; sizes and addresses are in bytes."""
+        """Create an empty address space; sizes and addresses are in bytes.
+
+        `lowest_fixed` bounds what the program may ask for, `mmap_floor` what the kernel chooses itself.
+        """
         self.task_size = task_size
         self.mmap_base = mmap_base
         self.bottom_up = bottom_up
         self.stack_guard_gap = stack_guard_gap
-        self.mmap_min_addr = mmap_min_addr
+        self.lowest_fixed = lowest_fixed
+        self.mmap_floor = mmap_floor
         self.read_implies_exec = read_implies_exec
         self.vmas: list[Vma] = []
         self.page_tables = PageTables(geometry)
@@ -213,10 +216,13 @@ class AddressSpace:
         if fixed:
             if hint % PAGE_SIZE:
                 raise KernelError(Errno.EINVAL)
+            # Source: security/commoncap.c:cap_mmap_addr().
+            if hint < self.lowest_fixed:
+                raise KernelError(Errno.EPERM)
             return hint
         hint = page_down(hint)
         if hint:
-            wanted = AddressRange(hint := VirtAddr(max(hint, self.mmap_min_addr)), VirtAddr(hint + size))
+            wanted = AddressRange(hint := VirtAddr(max(hint, self.mmap_floor)), VirtAddr(hint + size))
             if wanted.end <= self.task_size and not any(
                 AddressRange(self._gap_start(vma), vma.end).overlaps(wanted) for vma in self.vmas
             ):
@@ -234,7 +240,7 @@ class AddressSpace:
             if vma.end <= ceiling and ceiling - vma.end >= size:
                 break
             ceiling = VirtAddr(min(ceiling, self._gap_start(vma)))
-        if ceiling - size < PAGE_SIZE:
+        if ceiling - size < self.mmap_floor:
             return self._first_fit_upward(size)
         return VirtAddr(ceiling - size)
 
@@ -272,10 +278,30 @@ class AddressSpace:
             self.page_tables.map(vpn, PageTableEntry(PageKind.ANONYMOUS, writable=True))
             self.minor_faults += 1
 
-    def labelled(self, stack_pointer: VirtAddr) -> Sequence[Vma]:
-        """Return the areas with the labels maps gives them. Source: fs/proc/task_mmu.c:show_map_vma()."""
-        stack = self.find(stack_pointer)
-        return [
-            dataclasses.replace(vma, backing=Anonymous("[stack]")) if vma is stack else vma
-            for vma in self.vmas
-        ]
+    def grow_stack(self, address: VirtAddr, limit: int) -> None:
+        """Extend the stack down to `address`, at most to `limit` bytes; KernelError(EFAULT) if it cannot.
+
+        Source: mm/vma.c:expand_downwards(), acct_stack_growth().
+        """
+        if self.find(address) is not None:
+            return
+        stack = next((vma for vma in self.vmas if vma.start > address), None)
+        if stack is None or stack.flags is None or VmFlag.GROWSDOWN not in stack.flags:
+            raise KernelError(Errno.EFAULT)
+        start = page_down(address)
+        below = max((vma.end for vma in self.vmas if vma.end <= start and vma.access), default=VirtAddr(0))
+        if stack.end - start > limit or (below and start - below < self.stack_guard_gap):
+            raise KernelError(Errno.EFAULT)
+        index = self.vmas.index(stack)
+        self.vmas[index] = dataclasses.replace(stack, range=AddressRange(start, stack.end))
+
+    def labelled(self, stack_pointer: VirtAddr) -> list[Vma]:
+        """Return the areas with the labels maps gives them. Source: fs/proc/task_mmu.c:get_vma_name()."""
+        return [dataclasses.replace(vma, backing=self._backing(vma, stack_pointer)) for vma in self.vmas]
+
+    def _backing(self, vma: Vma, stack_pointer: VirtAddr) -> Backing:
+        if not isinstance(vma.backing, Anonymous):
+            return vma.backing
+        if vma.start < self.brk < vma.end:
+            return Anonymous("[heap]")
+        return Anonymous("[stack]") if stack_pointer in vma.range else vma.backing

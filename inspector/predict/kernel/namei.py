@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from inspector.elf.file import ExecutableFile
 from inspector.errors import CannotObserve
+from inspector.model.program import CAP_DAC_OVERRIDE
 from inspector.predict.kernel.errno import Errno, KernelError
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def open_exec(path: str, cwd: str, credentials: Credentials) -> ExecutableFile:
 
 def may_execute(found: os.stat_result, credentials: Credentials) -> bool:
     """Whether the mode bits let the caller execute. Source: fs/namei.c:acl_permission_check()."""
-    if credentials.euid == 0:
+    if credentials.capabilities & CAP_DAC_OVERRIDE:
         return bool(found.st_mode & 0o111)
     if credentials.euid == found.st_uid:
         return bool(found.st_mode & stat.S_IXUSR)

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inspector.errors import NotModelled
-from inspector.model.address import VirtAddr
+from inspector.model.address import PAGE_SIZE, VirtAddr, page_down
 from inspector.model.auxv import AuxEntry, AuxType
 from inspector.model.snapshot import StackImage, Unpredictable
 from inspector.predict.kernel.errno import Errno, KernelError
@@ -71,7 +71,10 @@ def copy_strings(program: Program, top: VirtAddr, kernel_word_bytes: int) -> Str
         if len(data) > _MAX_ARG_STRLEN:
             raise KernelError(Errno.E2BIG, "exec.argument-too-long")
         position -= len(data)
-        if position < floor:
+        # The stack the strings are copied to may not outgrow its limit either, its first page excepted
+        # (fs/exec.c:get_arg_page(), mm/vma.c:acct_stack_growth()).
+        used = top - page_down(position)
+        if position < floor or used > max(PAGE_SIZE, program.limits.stack):
             raise KernelError(Errno.E2BIG, "exec.arguments-too-big")
         contents[VirtAddr(position)] = data
         return VirtAddr(position)

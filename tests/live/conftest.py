@@ -1,0 +1,45 @@
+"""What the live tests share: the compiled witness, this machine's profile, a place on a tmpfs."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inspector.observe.probe import probe_profile
+from tests.live.stop_at_exec import build_witness
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from inspector.model.profile import MachineProfile
+
+
+@pytest.fixture(scope="session")
+def witness(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the bare-ptrace witness, compiled."""
+    if shutil.which("gcc") is None:
+        pytest.skip("the witness is written in C, and there is no gcc")
+    built = build_witness(tmp_path_factory.mktemp("witness"))
+    if subprocess.run([built, "--", "/bin/true"], stdout=subprocess.DEVNULL, check=False).returncode:
+        pytest.skip("this machine does not let the witness trace a program")
+    return built
+
+
+@pytest.fixture(scope="session")
+def profile() -> MachineProfile:
+    """Return the profile of the running machine."""
+    return probe_profile()
+
+
+@pytest.fixture(scope="session")
+def stage() -> Iterator[Path]:
+    """Yield a directory on a tmpfs, where there is one, for programs to run from."""
+    shared_memory = Path("/dev/shm")  # noqa: S108
+    parent = shared_memory if shared_memory.is_dir() else None
+    with tempfile.TemporaryDirectory(dir=parent) as directory:
+        yield Path(directory)

@@ -1,0 +1,76 @@
+"""ELF files no linker would make, predicted to exec and held against the bare-ptrace witness."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inspector.model.program import Layout
+from inspector.predict import predict
+from tests.live.against_witness import mismatches
+from tests.live.launches import launch
+from tests.live.odd_programs import CHOSEN, INTERPRETERS, OVER_THE_STRINGS, random_file
+from tests.live.stop_at_exec import witness_exec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from inspector.model.prediction import Prediction
+    from inspector.model.profile import MachineProfile
+
+pytestmark = pytest.mark.live
+
+RANDOM_PROGRAMS = 400
+
+
+@pytest.fixture(scope="session")
+def beside(stage: Path) -> Path:
+    """Return a directory with the interpreters that odd programs name."""
+    directory = stage / "odd"
+    directory.mkdir()
+    for name, contents in INTERPRETERS.items():
+        path = directory / name
+        path.write_bytes(contents)
+        path.chmod(0o644 if name.endswith("0644") else 0o755)
+    return directory
+
+
+def judge(
+    contents: bytes, layout: Layout, directory: Path, witness: Path, profile: MachineProfile
+) -> tuple[Prediction, list[str]]:
+    """Return the prediction for `contents` as a program, and where the kernel differs."""
+    path = directory / "program"
+    path.unlink(missing_ok=True)
+    path.write_bytes(contents)
+    path.chmod(0o755)
+    program = launch(path, layout=layout, cwd=directory)
+    prediction = predict(program, profile)
+    return prediction, mismatches(prediction, witness_exec(witness, program))
+
+
+@pytest.mark.parametrize("layout", Layout, ids=lambda layout: layout.value)
+@pytest.mark.parametrize("name", CHOSEN)
+def test_chosen(name: str, layout: Layout, beside: Path, witness: Path, profile: MachineProfile) -> None:
+    _, wrong = judge(CHOSEN[name].contents(), layout, beside, witness, profile)
+    assert not wrong
+
+
+@pytest.mark.parametrize("layout", Layout, ids=lambda layout: layout.value)
+@pytest.mark.parametrize("name", OVER_THE_STRINGS)
+def test_over_the_strings(
+    name: str, layout: Layout, beside: Path, witness: Path, profile: MachineProfile
+) -> None:
+    prediction, wrong = judge(OVER_THE_STRINGS[name].contents(), layout, beside, witness, profile)
+    assert prediction.not_modelled or not wrong
+
+
+@pytest.mark.parametrize("layout", Layout, ids=lambda layout: layout.value)
+@pytest.mark.parametrize("seed", range(RANDOM_PROGRAMS))
+def test_random(seed: int, layout: Layout, beside: Path, witness: Path, profile: MachineProfile) -> None:
+    contents = random_file(random.Random(seed))  # noqa: S311
+    prediction, wrong = judge(contents, layout, beside, witness, profile)
+    if prediction.not_modelled:
+        pytest.skip(f"not modelled: {prediction.not_modelled.what}")
+    assert not wrong
