@@ -4,6 +4,7 @@
       UsageError                   2  the request makes no sense as asked
         UnknownSymbol
         BadDocument                   a profile, prediction or recording that cannot be read
+      CannotSave                      a file that cannot be written; the old one is left whole
       NotModelled                     the simulator stops here, by name, rather than guess
       CannotObserve                   the machine or the moment does not allow the observation
         ProcessVanished
@@ -58,6 +59,10 @@ class UnknownSymbol(UsageError):
 
 class BadDocument(UsageError):
     """A file handed to us as profile, prediction or recording is not one."""
+
+
+class CannotSave(InspectorError):
+    """A result could not be written where it was asked for; what was there before is left whole."""
 
 
 class NotModelled(InspectorError):

@@ -1,0 +1,171 @@
+"""`inspector.observation/1`: a recording of what Linux did."""
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from inspector.model.address import VirtAddr
+from inspector.model.document.codec import DocumentKind
+from inspector.model.document.evidence import EvidenceJson, evidence_json, evidences_of
+from inspector.model.document.fault import FaultJson
+from inspector.model.document.program import (
+    BasesJson,
+    FileJson,
+    ProgramJson,
+    VerdictJson,
+    bases_json,
+    bases_of,
+    file_json,
+    file_of,
+    program_json,
+    program_of,
+    verdict_json,
+    verdict_of,
+)
+from inspector.model.document.scalars import Count, Hex, PageHex, from_hex, to_hex, to_hex_or_none
+from inspector.model.document.snapshot import (
+    SnapshotJson,
+    StackJson,
+    snapshot_json,
+    snapshots_of,
+    stack_json,
+)
+from inspector.model.observation import Ending, Host, Observation, Perturbation
+
+Int32 = Annotated[int, Meta(ge=-(1 << 31), lt=1 << 31)]
+
+
+class HostJson(Struct, frozen=True):
+    """The machine the observation was made on; `kernel` is `uname -r`, `gdb` its version or null."""
+
+    kernel: str
+    machine: str
+    gdb: str | None
+    uid: Count
+    sees_pfn: bool
+
+
+class PerturbationJson(Struct, frozen=True):
+    """What an action of the observer changed in the process."""
+
+    checkpoint: str
+    action: str
+    pages_added: tuple[PageHex, ...]
+    pages_changed: tuple[PageHex, ...]
+    minor_faults: Count
+    major_faults: Count
+
+
+class EndingJson(Struct, frozen=True):
+    """How the process ended: `status` alone, or `signal` with si_code and address, null where not seen."""
+
+    status: Int32 | UnsetType = UNSET
+    signal: str | UnsetType = UNSET
+    code: Int32 | UnsetType | None = UNSET
+    address: Hex | UnsetType | None = UNSET
+
+
+class ObservationJson(Struct, frozen=True):
+    """What Linux did with `program`."""
+
+    schema: Literal["inspector.observation/1"]
+    program: ProgramJson
+    verdict: Annotated[VerdictJson | None, Meta(description="null: the process already ran when first seen")]
+    snapshots: tuple[SnapshotJson, ...]
+    faults: Annotated[
+        tuple[FaultJson, ...] | None, Meta(description="null: the sequence was not recorded, only counted")
+    ]
+    stack: Annotated[StackJson | None, Meta(description="at exec; null: not seen")]
+    ending: Annotated[EndingJson | None, Meta(description="null: not followed to its end")]
+    host: HostJson
+    files: tuple[FileJson, ...]
+    bases: Annotated[BasesJson | None, Meta(description="null: without ASLR")]
+    perturbations: tuple[PerturbationJson, ...]
+    output: Annotated[bytes, Meta(description="what the program wrote to its terminal")]
+    raw: tuple[EvidenceJson, ...]
+    notes: tuple[str, ...]
+
+
+KIND = DocumentKind("observation", 1, ObservationJson, "`inspector observe -o FILE`")
+
+
+def observation_json(observation: Observation) -> ObservationJson:
+    """Return the JSON type of `observation`."""
+    host = observation.host
+    return ObservationJson(
+        schema="inspector.observation/1",
+        program=program_json(observation.program),
+        verdict=verdict_json(observation.verdict),
+        snapshots=tuple(map(snapshot_json, observation.snapshots)),
+        faults=None,
+        stack=stack_json(observation.snapshots),
+        ending=None if observation.ending is None else _ending_json(observation.ending),
+        host=HostJson(host.kernel, host.machine, host.gdb, host.uid, host.sees_pfn),
+        files=tuple(map(file_json, observation.files)),
+        bases=bases_json(observation.bases),
+        perturbations=tuple(map(_perturbation_json, observation.perturbations)),
+        output=observation.output,
+        raw=tuple(map(evidence_json, observation.raw)),
+        notes=observation.notes,
+    )
+
+
+def observation_of(json: ObservationJson) -> Observation:
+    """Undo `observation_json`. Raises ValueError for what no observation can be."""
+    host = json.host
+    return Observation(
+        program=program_of(json.program),
+        host=Host(host.kernel, host.machine, host.gdb, host.uid, host.sees_pfn),
+        verdict=verdict_of(json.verdict),
+        files=tuple(map(file_of, json.files)),
+        snapshots=snapshots_of(json.snapshots, json.stack),
+        perturbations=tuple(map(_perturbation_of, json.perturbations)),
+        ending=None if json.ending is None else _ending_of(json.ending),
+        output=json.output,
+        bases=bases_of(json.bases),
+        raw=evidences_of(json.raw),
+        notes=json.notes,
+    )
+
+
+def _ending_json(ending: Ending) -> EndingJson:
+    if ending.signal is None:
+        return EndingJson(status=0 if ending.status is None else ending.status)
+    return EndingJson(signal=ending.signal, code=ending.code, address=to_hex_or_none(ending.address))
+
+
+def _ending_of(json: EndingJson) -> Ending:
+    match json:
+        case EndingJson(signal=str(signal), status=UnsetType()):
+            address = from_hex(json.address) if isinstance(json.address, str) else None
+            return Ending(
+                signal=signal,
+                code=json.code if isinstance(json.code, int) else None,
+                address=None if address is None else VirtAddr(address),
+            )
+        case EndingJson(status=int(status), signal=UnsetType()):
+            return Ending(status=status)
+        case _:
+            raise ValueError("the ending is neither a status nor a signal")
+
+
+def _perturbation_json(perturbation: Perturbation) -> PerturbationJson:
+    return PerturbationJson(
+        checkpoint=perturbation.checkpoint,
+        action=perturbation.action,
+        pages_added=tuple(map(to_hex, perturbation.pages_added)),
+        pages_changed=tuple(map(to_hex, perturbation.pages_changed)),
+        minor_faults=perturbation.minor_faults,
+        major_faults=perturbation.major_faults,
+    )
+
+
+def _perturbation_of(json: PerturbationJson) -> Perturbation:
+    return Perturbation(
+        checkpoint=json.checkpoint,
+        action=json.action,
+        pages_added=tuple(VirtAddr(from_hex(page)) for page in json.pages_added),
+        pages_changed=tuple(VirtAddr(from_hex(page)) for page in json.pages_changed),
+        minor_faults=json.minor_faults,
+        major_faults=json.major_faults,
+    )

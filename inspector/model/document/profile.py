@@ -1,0 +1,147 @@
+"""`inspector.profile/1`: one machine, usable on another."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from inspector.model.address import PAGE_SIZE
+from inspector.model.auxv import AuxEntry
+from inspector.model.document.codec import DocumentKind
+from inspector.model.document.plain_profile import profile_from_plain
+from inspector.model.document.scalars import (
+    MAX_NUMBER,
+    Count,
+    Hex32,
+    PageHex,
+    from_hex,
+    to_hex,
+    to_hex_or_none,
+)
+from inspector.model.document.snapshot import RegistersJson, registers_json
+from inspector.model.profile import AuxConstant, MachineProfile
+from inspector.model.program import Layout
+
+_SMALLEST_TASK = 256 << 20
+"""mmap_base() keeps 128 MiB below the top free; half of that again is no machine."""
+_MAX_AREA_PAGES = 1 << 12
+
+AreaPages = Annotated[int, Meta(ge=1, le=_MAX_AREA_PAGES)]
+IndexBits = Annotated[int, Meta(ge=1, le=16)]
+WholePages = Annotated[int, Meta(ge=0, le=MAX_NUMBER, multiple_of=PAGE_SIZE)]
+WordBytes = Annotated[int, Meta(ge=4, le=8, multiple_of=4)]
+
+
+class LayoutJson(Struct, frozen=True):
+    """Where one address-space layout starts from, with ASLR off."""
+
+    task_size: PageHex
+    et_dyn_base: PageHex
+    bottom_up: bool
+
+
+class SpecialAreaJson(Struct, frozen=True):
+    """An area the kernel adds to every process; in ascending order they lie back to back."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=64)]
+    pages: AreaPages
+    perms: Annotated[str, Meta(pattern="^[r-][w-][x-][ps]$")]
+
+
+class AuxConstantJson(Struct, frozen=True):
+    """An entry of the auxv template. `value` null: computed from the program; `name` is for the reader."""
+
+    type: Annotated[int, Meta(ge=1, le=0xFFFF_FFFF)]
+    name: str
+    value: Hex32 | None
+
+
+class GeometryJson(Struct, frozen=True):
+    """How addresses are cut into indexes of page tables, the top level's first."""
+
+    name: str
+    index_bits: Annotated[tuple[IndexBits, ...], Meta(min_length=1, max_length=6)]
+    entry_bytes: WordBytes
+
+
+class ProfileJson(Struct, frozen=True):
+    """What a prediction may know of the machine it predicts for.
+
+    `vdso` is the image; `kernel` is for the reader, no rule is keyed on it.
+    """
+
+    schema: Literal["inspector.profile/1"]
+    kernel: str
+    machine: str
+    boot_id: str
+    page_size: Annotated[int, Meta(ge=PAGE_SIZE, le=PAGE_SIZE)]
+    layouts: dict[str, LayoutJson]
+    special_areas: Annotated[tuple[SpecialAreaJson, ...], Meta(max_length=16)]
+    vdso: bytes
+    vdso_sysenter_offset: Count
+    auxv: Annotated[tuple[AuxConstantJson, ...], Meta(max_length=128)]
+    platform: Annotated[str, Meta(pattern="^[!-~]*$", max_length=64)]
+    entry_registers: RegistersJson
+    kernel_word_bytes: WordBytes
+    stack_guard_gap: WholePages
+    page_tables: GeometryJson
+    mmap_min_addr: Hex32
+    mmap_floor: PageHex
+    ram_bytes: Count
+    static_pie_moves_brk: bool
+
+
+KIND = DocumentKind("profile", 1, ProfileJson, "`inspector profile -o FILE`")
+
+
+def profile_json(profile: MachineProfile) -> ProfileJson:
+    """Return the JSON type of `profile`."""
+    geometry = profile.page_tables
+    return ProfileJson(
+        schema="inspector.profile/1",
+        kernel=profile.kernel,
+        machine=profile.machine,
+        boot_id=profile.boot_id,
+        page_size=profile.page_size,
+        layouts={
+            name: LayoutJson(to_hex(layout.task_size), to_hex(layout.et_dyn_base), layout.bottom_up)
+            for name, layout in profile.layouts.items()
+        },
+        special_areas=tuple(
+            SpecialAreaJson(area.name, area.pages, area.perms) for area in profile.special_areas
+        ),
+        vdso=profile.vdso,
+        vdso_sysenter_offset=profile.vdso_sysenter_offset,
+        auxv=tuple(_aux_constant_json(constant) for constant in profile.auxv),
+        platform=profile.platform,
+        entry_registers=registers_json(profile.entry_registers),
+        kernel_word_bytes=profile.kernel_word_bytes,
+        stack_guard_gap=profile.stack_guard_gap,
+        page_tables=GeometryJson(geometry.name, geometry.index_bits, geometry.entry_bytes),
+        mmap_min_addr=to_hex(profile.mmap_min_addr),
+        mmap_floor=to_hex(profile.mmap_floor),
+        ram_bytes=profile.ram_bytes,
+        static_pie_moves_brk=profile.static_pie_moves_brk,
+    )
+
+
+def profile_of(json: ProfileJson) -> MachineProfile:
+    """Undo `profile_json`. Raises ValueError for a machine on which no program could be laid out."""
+    for layout in Layout:
+        if layout.value not in json.layouts:
+            raise ValueError(f"it lacks the layout {layout.value!r}")
+    for name, bounds in json.layouts.items():
+        task_size = from_hex(bounds.task_size)
+        if not from_hex(bounds.et_dyn_base) < task_size or task_size < _SMALLEST_TASK:
+            raise ValueError(f"the layout {name!r} leaves programs no room")
+    vdso_pages = sum(area.pages for area in json.special_areas if area.name == "[vdso]")
+    if len(json.vdso) != vdso_pages * PAGE_SIZE:
+        raise ValueError(f"[vdso] has {vdso_pages} pages, but its image {len(json.vdso)} bytes")
+    if json.vdso_sysenter_offset > len(json.vdso):
+        raise ValueError("the vdso's entry lies outside its image")
+    return profile_from_plain(msgspec.to_builtins(json))
+
+
+def _aux_constant_json(constant: AuxConstant) -> AuxConstantJson:
+    name = AuxEntry(constant.type, 0).name
+    return AuxConstantJson(constant.type, name, to_hex_or_none(constant.value))

@@ -1,0 +1,311 @@
+"""Any prediction, observation, profile or check that the model can express."""
+
+from __future__ import annotations
+
+import string
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from hypothesis import strategies as st
+
+from inspector.model.address import AddressRange, FileOffset, Pfn, VirtAddr, Vpn
+from inspector.model.auxv import AuxEntry
+from inspector.model.document.check import Check
+from inspector.model.finding import Finding, Verdict
+from inspector.model.observation import Ending, Host, Observation, Perturbation, RawEvidence
+from inspector.model.page import PageKind, PageState
+from inspector.model.prediction import (
+    Assumption,
+    ExecVerdict,
+    FileIdentity,
+    NotModelledAt,
+    Outcome,
+    Prediction,
+)
+from inspector.model.profile import (
+    AuxConstant,
+    LayoutProfile,
+    MachineProfile,
+    PageTableGeometry,
+    RandomBases,
+    SpecialArea,
+)
+from inspector.model.program import UNLIMITED, Credentials, Layout, Limits, Program
+from inspector.model.registers import REGISTER_NAMES, Registers
+from inspector.model.snapshot import FaultCounts, Snapshot, StackImage, Unpredictable
+from inspector.model.vma import Access, Anonymous, FileBacking, Sharing, Special, Vma, VmFlag
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hypothesis.strategies import SearchStrategy
+
+    T = TypeVar("T")
+
+
+def every(kind: type[T], /, **parts: SearchStrategy[Any]) -> SearchStrategy[T]:
+    """Build `kind` from a strategy for each of its fields: a field without one would never be tested."""
+    assert set(parts) == {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    return st.builds(kind, **parts)
+
+
+def few(items: SearchStrategy[T], most: int = 3) -> SearchStrategy[tuple[T, ...]]:
+    return st.lists(items, max_size=most).map(tuple)
+
+
+def maybe(items: SearchStrategy[T]) -> SearchStrategy[T | None]:
+    return st.none() | items
+
+
+# What os.fsdecode makes of any bytes; any text; and what the escape is made of.
+texts = (
+    st.binary(max_size=12).map(lambda data: data.decode("utf-8", "surrogateescape"))
+    | st.text(max_size=12)
+    | st.text("a�\udc80\udcff\udcef\udcbf\udcbd\0\\80f", max_size=8)
+)
+words = st.integers(0, (1 << 64) - 1)
+addresses = words.map(VirtAddr)
+half_words = st.integers(0, 0xFFFF_FFFF)
+counts = st.integers(0, (1 << 63) - 1)
+vpns = st.integers(0, 40).map(lambda n: n + 0x8048) | st.integers(0, (1 << 52) - 64)
+page_addresses = vpns.map(lambda vpn: VirtAddr(vpn << 12))
+devices = st.tuples(st.integers(0, 0xFFF), st.integers(0, 0xFFFFF))
+digests = st.binary(min_size=32, max_size=32).map(bytes.hex)
+
+registers = every(Registers, **dict.fromkeys(REGISTER_NAMES, half_words))
+
+backings = (
+    every(FileBacking, path=texts, device=devices, inode=words, offset=words.map(FileOffset))
+    | every(Anonymous, label=texts)
+    | every(Special, name=texts)
+)
+
+
+@st.composite
+def vma_lists(draw: st.DrawFn) -> tuple[Vma, ...]:
+    bounds = sorted(draw(st.sets(vpns, max_size=8)))
+    flags = st.integers(0, 3).map(VmFlag)
+    return tuple(
+        draw(
+            every(
+                Vma,
+                range=st.just(AddressRange(VirtAddr(start << 12), VirtAddr(end << 12))),
+                access=st.integers(0, 7).map(Access),
+                sharing=st.sampled_from(Sharing),
+                backing=backings,
+                flags=maybe(flags),
+            )
+        )
+        for start, end in zip(bounds[::2], bounds[1::2], strict=False)
+    )
+
+
+@st.composite
+def page_lists(draw: st.DrawFn) -> tuple[PageState, ...]:
+    kinds = maybe(st.sampled_from(PageKind))
+    pfns = maybe(counts.map(Pfn))
+    numbers = sorted(draw(st.sets(vpns, max_size=12)))
+    return tuple(draw(every(PageState, vpn=st.just(Vpn(number)), kind=kinds, pfn=pfns)) for number in numbers)
+
+
+@st.composite
+def stacks(draw: st.DrawFn) -> StackImage:
+    contents = draw(st.binary(max_size=40))
+    sp = draw(st.integers(0, (1 << 64) - 100))
+    starts = draw(st.lists(st.integers(0, len(contents)), max_size=2))
+    lengths = [draw(st.integers(0, len(contents) - at)) for at in starts]
+    gaps = tuple(
+        Unpredictable(VirtAddr(sp + at), length, draw(texts))
+        for at, length in zip(starts, lengths, strict=True)
+    )
+    return StackImage(VirtAddr(sp), contents, gaps)
+
+
+def snapshots(checkpoint: str, stack: SearchStrategy[StackImage | None]) -> SearchStrategy[Snapshot]:
+    return every(
+        Snapshot,
+        checkpoint=st.just(checkpoint),
+        registers=maybe(registers),
+        vmas=maybe(vma_lists()),
+        pages=maybe(page_lists()),
+        minor_faults=maybe(counts),
+        major_faults=maybe(counts),
+        page_table_bytes=maybe(counts),
+        auxv=maybe(few(every(AuxEntry, type=st.integers(0, 60) | counts, value=words))),
+        stack=stack,
+        brk=maybe(addresses),
+    )
+
+
+@st.composite
+def snapshot_lists(draw: st.DrawFn) -> tuple[Snapshot, ...]:
+    others = draw(few(texts.filter(lambda name: name != "exec"), 2))
+    later: Iterable[Snapshot] = [draw(snapshots(name, st.none())) for name in others]
+    return (*draw(few(snapshots("exec", maybe(stacks())), 1)), *later)
+
+
+programs = every(
+    Program,
+    path=texts,
+    argv=few(texts),
+    envp=few(texts),
+    requested=texts,
+    credentials=every(
+        Credentials,
+        **dict.fromkeys(("uid", "euid", "gid", "egid"), half_words),
+        groups=few(half_words),
+        capabilities=words,
+    ),
+    cwd=texts,
+    stdin=texts,
+    limits=every(Limits, stack=counts | st.just(UNLIMITED), core=counts | st.just(UNLIMITED)),
+    layout=st.sampled_from(Layout),
+    randomize=st.booleans(),
+)
+
+_layout_profiles = every(
+    LayoutProfile,
+    task_size=st.integers(0x10000, 0xFFFFE).map(lambda n: VirtAddr(n << 12)),
+    et_dyn_base=st.integers(0, 0xFFFF).map(lambda n: VirtAddr(n << 12)),
+    bottom_up=st.booleans(),
+)
+
+
+@st.composite
+def profiles(draw: st.DrawFn) -> MachineProfile:
+    other = every(
+        SpecialArea, name=st.sampled_from(["[vvar]", "é"]), pages=st.integers(1, 4096), perms=st.just("r--p")
+    )
+    areas = draw(few(other, 2))
+    vdso = b""
+    if draw(st.booleans()):
+        areas += (SpecialArea("[vdso]", 1, "r-xp"),)
+        vdso = draw(st.binary(min_size=16, max_size=16)) * 256
+    return draw(
+        every(
+            MachineProfile,
+            kernel=texts,
+            machine=texts,
+            boot_id=texts,
+            page_size=st.just(4096),
+            layouts=st.fixed_dictionaries({layout.value: _layout_profiles for layout in Layout}),
+            special_areas=st.just(areas),
+            vdso=st.just(vdso),
+            vdso_sysenter_offset=st.integers(0, len(vdso)),
+            auxv=few(every(AuxConstant, type=st.integers(1, 0xFFFF_FFFF), value=maybe(half_words))),
+            platform=st.text(string.ascii_letters + string.digits, max_size=64),
+            entry_registers=registers,
+            kernel_word_bytes=st.sampled_from([4, 8]),
+            stack_guard_gap=st.integers(0, (1 << 51) - 1).map(lambda pages: pages << 12),
+            page_tables=every(
+                PageTableGeometry,
+                name=texts,
+                index_bits=st.lists(st.integers(1, 16), min_size=1, max_size=6).map(tuple),
+                entry_bytes=st.sampled_from([4, 8]),
+            ),
+            mmap_min_addr=half_words,
+            mmap_floor=st.integers(0, 0xFFFFF).map(lambda pages: pages << 12),
+            ram_bytes=counts,
+            static_pie_moves_brk=st.booleans(),
+        )
+    )
+
+
+_verdict_parts: dict[str, SearchStrategy[Any]] = {
+    "errno": st.none(),
+    "signal": st.none(),
+    "rule": maybe(texts),
+}
+verdicts = (
+    every(ExecVerdict, **_verdict_parts, outcome=st.just(Outcome.RUNS))
+    | every(ExecVerdict, **(_verdict_parts | {"errno": texts}), outcome=st.just(Outcome.REFUSED))
+    | every(ExecVerdict, **(_verdict_parts | {"signal": maybe(texts)}), outcome=st.just(Outcome.KILLED))
+)
+files = every(FileIdentity, path=texts, device=devices, inode=words, size=counts, sha256=digests)
+bases = every(
+    RandomBases,
+    **dict.fromkeys(("stack_top", "mmap_base", "brk", "load_bias"), addresses),
+    stack_padding=counts,
+)
+
+predictions = every(
+    Prediction,
+    program=programs,
+    profile=profiles(),
+    verdict=maybe(verdicts),
+    files=few(files, 2),
+    snapshots=snapshot_lists(),
+    not_modelled=maybe(every(NotModelledAt, what=texts, ip=maybe(words))),
+    bases=maybe(bases),
+    assumptions=few(every(Assumption, name=texts, value=texts)),
+)
+
+_int32 = st.integers(-(1 << 31), (1 << 31) - 1)
+endings = every(Ending, status=_int32, signal=st.none(), code=st.none(), address=st.none()) | every(
+    Ending, status=st.none(), signal=texts, code=maybe(_int32), address=maybe(addresses)
+)
+
+
+@st.composite
+def evidences(draw: st.DrawFn) -> RawEvidence:
+    starts = sorted(draw(st.sets(st.integers(0, 1 << 40).map(lambda n: n * 4), max_size=3)))
+    pagemap = tuple(
+        (VirtAddr(n << 12), draw(st.binary(min_size=8, max_size=8)) * (n % 3 + 1)) for n in starts
+    )
+    blob = st.binary(max_size=30)
+    return draw(
+        every(
+            RawEvidence,
+            checkpoint=texts,
+            maps=blob,
+            smaps=maybe(blob),
+            auxv=maybe(blob),
+            status=blob,
+            stat=blob,
+            pagemap=maybe(st.just(pagemap)),
+            zero_pages=maybe(st.sets(page_addresses, max_size=5).map(lambda pages: tuple(sorted(pages)))),
+            baseline=every(FaultCounts, minor=counts, major=counts),
+            word_bytes=st.sampled_from([4, 8]),
+        )
+    )
+
+
+observations = every(
+    Observation,
+    program=programs,
+    host=every(Host, kernel=texts, machine=texts, gdb=maybe(texts), uid=half_words, sees_pfn=st.booleans()),
+    verdict=maybe(verdicts),
+    files=few(files, 2),
+    snapshots=snapshot_lists(),
+    perturbations=few(
+        every(
+            Perturbation,
+            checkpoint=texts,
+            action=texts,
+            pages_added=few(page_addresses),
+            pages_changed=few(page_addresses),
+            minor_faults=counts,
+            major_faults=counts,
+        ),
+        2,
+    ),
+    ending=maybe(endings),
+    output=st.binary(max_size=20),
+    bases=maybe(bases),
+    raw=few(evidences(), 2),
+    notes=few(texts),
+)
+
+findings = every(
+    Finding,
+    **dict.fromkeys(("checkpoint", "aspect", "where", "predicted", "observed"), texts),
+    verdict=st.sampled_from(Verdict),
+    rule=maybe(texts),
+)
+checks = every(
+    Check,
+    prediction=predictions,
+    observation=maybe(observations),
+    findings=few(findings),
+    exit_code=st.integers(0, 255),
+)
