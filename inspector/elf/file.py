@@ -6,7 +6,7 @@ import functools
 import hashlib
 import os
 import stat
-from typing import Self
+from typing import BinaryIO, Self
 
 from inspector.errors import CannotObserve
 from inspector.model.prediction import FileIdentity
@@ -35,6 +35,10 @@ class ExecutableFile:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def stream(self) -> BinaryIO:
+        """Return the file as a seekable stream, which the caller closes."""
+        return os.fdopen(os.dup(self._fd), "rb")
 
     def close(self) -> None:
         """Close the file; may be called twice."""

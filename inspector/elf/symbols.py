@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from inspector.errors import UnknownSymbol
+from inspector.elf.file import ExecutableFile
+from inspector.errors import InspectorError, UnknownSymbol
 from inspector.model.address import VirtAddr
 
 
@@ -17,15 +18,17 @@ def find_symbol(path: str, name: str) -> VirtAddr | None:
     from elftools.elf.sections import SymbolTableSection
 
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - pyelftools wants an open file
-            for section in ELFFile(file).iter_sections():
+        with ExecutableFile(path) as file, file.stream() as stream:
+            for section in ELFFile(stream).iter_sections():
                 if not isinstance(section, SymbolTableSection):
                     continue
                 for symbol in section.get_symbol_by_name(name) or ():
                     if symbol["st_shndx"] != "SHN_UNDEF":
                         return VirtAddr(symbol["st_value"])
     # pyelftools lets Python's own errors through on files that the kernel runs all the same.
-    except (ELFError, OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, AssertionError):
+    except (ELFError, ValueError, KeyError, IndexError, TypeError, AttributeError, AssertionError):
+        return None
+    except (OSError, InspectorError):
         return None
     return None
 
@@ -41,8 +44,8 @@ def resolve_stop(path: str, stop: str) -> VirtAddr:
         pass
     address = find_symbol(path, stop)
     if address is None:
-        msg = f"{path} has no symbol {stop!r}"
         raise UnknownSymbol(
-            msg, help="name a symbol of its symbol table (nm PROGRAM), or give an address: 0x8049000"
+            f"{path} has no symbol {stop!r}",
+            help="name a symbol of its symbol table (nm PROGRAM), or give an address: 0x8049000",
         )
     return address

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Self
 
 from inspector.errors import LaunchFailed
 from inspector.model.prediction import ExecVerdict, Outcome
+from inspector.model.program import UNLIMITED
 from inspector.model.snapshot import FaultCounts
 from inspector.observe import ptrace
 from inspector.observe.launcher import SETUP_FAILURES, launcher_image
@@ -133,6 +134,8 @@ def anonymous_executable(contents: bytes) -> int:
             file.write(contents)
         # A file open for writing cannot be executed (ETXTBSY).
         return os.open(f"/proc/self/fd/{writable}", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise LaunchFailed("/proc is not mounted", help="mount -t proc proc /proc") from error
     finally:
         os.close(writable)
 
@@ -214,13 +217,31 @@ def _expect_syscall_stop(stop: ptrace.Stopped | ptrace.Gone) -> None:
 
 
 def _set_limits(pid: int, limits: Limits) -> None:
-    for which, soft in ((resource.RLIMIT_STACK, limits.stack), (resource.RLIMIT_CORE, limits.core)):
+    """Set the limits from outside. What bounds memory otherwise is raised as far as it goes."""
+    wanted = {
+        resource.RLIMIT_STACK: limits.stack,
+        resource.RLIMIT_CORE: limits.core,
+        resource.RLIMIT_AS: UNLIMITED,
+        resource.RLIMIT_DATA: UNLIMITED,
+    }
+    for which, soft in wanted.items():
         hard = resource.prlimit(pid, which)[1]
-        wanted = resource.RLIM_INFINITY if soft >= 1 << 63 else soft
         try:
-            resource.prlimit(pid, which, (wanted, hard))
+            resource.prlimit(pid, which, (resource.RLIM_INFINITY if soft == UNLIMITED else soft, hard))
         except (ValueError, PermissionError) as error:
+            name, option = _LIMIT_NAMES[which]
             raise LaunchFailed(
-                f"the stack limit of {soft} bytes is above this session's hard limit",
-                help="raise it: ulimit -Hs unlimited",
+                f"{name} is below the {_shown(soft)} asked for", help=f"raise it: ulimit -H{option} unlimited"
             ) from error
+
+
+def _shown(limit: int) -> str:
+    return "unlimited" if limit == UNLIMITED else f"{limit} bytes"
+
+
+_LIMIT_NAMES = {
+    resource.RLIMIT_STACK: ("this session's hard limit of the stack", "s"),
+    resource.RLIMIT_CORE: ("this session's hard limit of core files", "c"),
+    resource.RLIMIT_AS: ("this session's hard limit of address space", "v"),
+    resource.RLIMIT_DATA: ("this session's hard limit of data", "d"),
+}

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import resource
 from pathlib import Path
-
 from typing import TYPE_CHECKING
 
 from inspector.elf.file import ExecutableFile

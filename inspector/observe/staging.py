@@ -7,7 +7,7 @@ that the strings on the stack, and with them every address below, are the same e
     /dev/shm/inspector-UID/HASH/NAME
 
 The copy exists as long as someone uses it: users hold a shared lock on its directory, and the last to
-leave removes it.
+leave removes it. The empty directory of the user stays.
 """
 
 from __future__ import annotations
@@ -195,4 +195,3 @@ def _remove_unless_shared(directory: Path, lock: int) -> None:
         for entry in directory.iterdir():
             entry.unlink()
         directory.rmdir()
-        directory.parent.rmdir()

@@ -1,0 +1,295 @@
+"""The controller: one program, from execve to its end, stopped and looked at on the way.
+
+launch ──> exec          looked at by us alone, undisturbed
+       ──> gdb attach    measured: what it makes resident is the first Perturbation
+       ──> main, symbols, addresses, system calls      under gdb
+       ──> exit          the entry of exit_group, or the signal that kills
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from inspector.elf.file import ExecutableFile
+from inspector.elf.header import EHDR_SIZE, ElfHeader
+from inspector.elf.symbols import find_symbol, resolve_stop
+from inspector.errors import GdbRefused, InspectorError, NotModelled, UsageError
+from inspector.model.address import AddressRange, VirtAddr
+from inspector.model.auxv import AuxType
+from inspector.model.observation import Ending, Observation, Perturbation, RawEvidence
+from inspector.model.prediction import Outcome
+from inspector.model.snapshot import Snapshot, StackImage
+from inspector.model.vma import FileBacking
+from inspector.observe.gdb.session import GdbSession
+from inspector.observe.gdb.stops import (
+    BreakpointHit,
+    Execed,
+    Exited,
+    KilledBy,
+    SignalReceived,
+    SyscallEntry,
+)
+from inspector.observe.host import host_facts
+from inspector.observe.launch import Launched, launch
+from inspector.observe.procfs.files import ProcessFiles
+from inspector.observe.signals import is_fatal
+from inspector.observe.snapshot import read_fault_counts, take_snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inspector.model.prediction import FileIdentity
+    from inspector.model.program import Program
+    from inspector.model.registers import Registers
+    from inspector.model.snapshot import FaultCounts
+
+_EXIT_CALLS = ("exit", "exit_group")
+_SYSCALL_PREFIX = "syscall:"
+_MILESTONES = frozenset({"exec", "exit"})
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Where to stop, worked out before anything runs."""
+
+    breakpoints: dict[str, VirtAddr]
+    """Checkpoint name -> address in the file."""
+    syscalls: tuple[str, ...]
+    until: str
+    """The last checkpoint: the program is not followed beyond it, `exit` excepted."""
+
+
+def make_plan(program: Program, stops: Sequence[str], until: str | None) -> Plan:
+    """Resolve the stops the user named. Raises UnknownSymbol or UsageError."""
+    named = [stop for stop in stops if not stop.startswith(_SYSCALL_PREFIX)]
+    if until is not None and not until.startswith(_SYSCALL_PREFIX):
+        named.append(until)
+    breakpoints = {stop: resolve_stop(program.path, stop) for stop in named if stop not in _MILESTONES}
+    # Looking up a symbol means reading the whole symbol table: only for those who get that far.
+    main = find_symbol(program.path, "main") if until != "exec" else None
+    if main is not None:
+        breakpoints.setdefault("main", main)
+    syscalls = tuple(stop.removeprefix(_SYSCALL_PREFIX) for stop in stops if stop.startswith(_SYSCALL_PREFIX))
+    if "" in syscalls:
+        raise UsageError("--stop syscall: needs a name", help="for example --stop syscall:brk")
+    return Plan(breakpoints, syscalls, until or "exit")
+
+
+def observe(
+    program: Program,
+    *,
+    stops: Sequence[str] = (),
+    until: str | None = None,
+    seconds: float = 30.0,
+    gdb: str | None = None,
+) -> Observation:
+    """Run `program` and return what was seen at exec, main, each of `stops`, and exit.
+
+    `until` names the last checkpoint wanted; `seconds` bounds the whole run; `gdb` is the path of the
+    debugger. Raises InspectorError; nothing is left running in any case.
+    """
+    plan = make_plan(program, stops, until)
+    with launch(program, seconds=seconds) as launched:
+        run = _Run(program, launched, time.monotonic() + seconds)
+        if launched.verdict.outcome is Outcome.RUNS:
+            run.look_at_exec()
+            if run.is_i386:
+                run.follow(plan, gdb)
+        launched.close()
+        return run.observation()
+
+
+@dataclass(slots=True)
+class _Run:
+    """One observation in the making."""
+
+    program: Program
+    launched: Launched
+    deadline: float
+    snapshots: list[Snapshot] = field(default_factory=list)
+    raw: list[RawEvidence] = field(default_factory=list)
+    perturbations: list[Perturbation] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    ending: Ending | None = None
+    gdb_version: str | None = None
+    is_i386: bool = True
+
+    def look_at_exec(self) -> None:
+        """Take the pristine snapshot, before anyone but the kernel has touched the process."""
+        try:
+            registers: Registers | None = self.launched.registers()
+        except NotModelled:
+            registers = None
+            self.is_i386 = False
+            self.notes.append("64-bit program: only its address space was looked at")
+        self.look("exec", registers)
+        if registers is not None:
+            self.snapshots[-1] = replace(self.snapshots[-1], stack=self._stack(registers))
+
+    def _stack(self, registers: Registers) -> StackImage | None:
+        """Read the initial stack; every page of it is resident, so the reading adds none."""
+        stack = next((vma for vma in self.snapshots[-1].vmas or () if registers.esp in vma.range), None)
+        if stack is None:
+            return None
+        sp = VirtAddr(registers.esp)
+        with ProcessFiles(self.launched.pid) as files:
+            return StackImage(sp, files.memory(AddressRange(sp, stack.end)))
+
+    def look(self, checkpoint: str, registers: Registers | None) -> Snapshot:
+        """Take a snapshot and keep it."""
+        snapshot, raw = take_snapshot(
+            self.launched.pid,
+            checkpoint,
+            baseline=self.launched.baseline,
+            registers=registers,
+            word_bytes=4 if self.is_i386 else 8,
+        )
+        self.snapshots.append(snapshot)
+        self.raw.append(raw)
+        return snapshot
+
+    def follow(self, plan: Plan, gdb: str | None) -> None:
+        """Hand the process to gdb and stop it where `plan` says."""
+        with GdbSession(gdb) as session:
+            self.gdb_version = session.version
+            self._attach(session)
+            if plan.until == "exec":
+                return
+            self._arm(session, plan)
+            self._run_to_end(session, plan)
+
+    def _attach(self, session: GdbSession) -> None:
+        before, faults = self.snapshots[-1], read_fault_counts(self.launched.pid)
+        self.launched.hand_over()
+        session.attach(self.launched.pid)
+        registers = session.registers()
+        if registers != before.registers:
+            self.notes.append("gdb and ptrace read different registers at exec")
+        after, _ = take_snapshot(
+            self.launched.pid, "exec", baseline=self.launched.baseline, registers=registers
+        )
+        change = measured("exec", "gdb attach", before, after, faults, read_fault_counts(self.launched.pid))
+        if change is not None:
+            self.perturbations.append(change)
+
+    def _arm(self, session: GdbSession, plan: Plan) -> None:
+        bias = self.load_bias()
+        for address in set(plan.breakpoints.values()):
+            session.insert_hardware_breakpoint(VirtAddr(address + bias), temporary=True)
+        session.catch_syscalls(_EXIT_CALLS)
+        for name in plan.syscalls:
+            try:
+                session.catch_syscalls((int(name) if name.isdecimal() else name,))
+            except GdbRefused as error:
+                raise UsageError(
+                    f"gdb knows no system call {name!r}", help="give its i386 number: --stop syscall:45"
+                ) from error
+
+    def _run_to_end(self, session: GdbSession, plan: Plan) -> None:
+        bias = self.load_bias()
+        names = {address + bias: name for name, address in plan.breakpoints.items()}
+        fatal: SignalReceived | None = None
+        while self.ending is None:
+            match session.resume(max(0.1, self.deadline - time.monotonic())):
+                case BreakpointHit(address=address):
+                    checkpoint = names.get(address, f"{address:#x}")
+                case SyscallEntry(name=name):
+                    checkpoint = "exit" if name in _EXIT_CALLS else f"{_SYSCALL_PREFIX}{name}"
+                case SignalReceived() as received:
+                    if not is_fatal(self.launched.pid, received.signo, received.code):
+                        continue
+                    fatal, checkpoint = received, "exit"
+                case Exited(status=status):
+                    self.ending = Ending(status=status)
+                    return
+                case KilledBy(signal=signal):
+                    known = fatal is not None and fatal.name == signal
+                    self.ending = Ending(
+                        signal=signal,
+                        code=fatal.code if fatal is not None and known else None,
+                        address=fatal.address if fatal is not None and known else None,
+                    )
+                    return
+                case Execed(path=path):
+                    self.notes.append(f"the program executed {path}: not followed further")
+                    return
+                case _:
+                    continue
+            self.look(checkpoint, session.registers())
+            if checkpoint == plan.until != "exit":
+                return
+
+    def load_bias(self) -> int:
+        """Return what was added to the addresses of the program's file."""
+        entry = next(
+            (item.value for item in self.snapshots[0].auxv or () if item.type == AuxType.AT_ENTRY), None
+        )
+        return 0 if entry is None else entry - self._file_entry()
+
+    def _file_entry(self) -> int:
+        with ExecutableFile(self.program.path) as file:
+            return ElfHeader.parse(file.read(0, EHDR_SIZE)).entry
+
+    def observation(self) -> Observation:
+        """Put together what was seen."""
+        pages = [page for snapshot in self.snapshots for page in snapshot.pages or ()]
+        observation = Observation(
+            program=self.program,
+            host=host_facts(gdb=self.gdb_version, sees_pfn=any(page.pfn is not None for page in pages)),
+            verdict=self.launched.verdict,
+            files=tuple(self._files()),
+            snapshots=tuple(self.snapshots),
+            perturbations=tuple(self.perturbations),
+            ending=self.ending,
+            output=self.launched.terminal.output,
+            raw=tuple(self.raw),
+            notes=tuple(self.notes),
+        )
+        if self.program.randomize and self.snapshots and self.is_i386:
+            from inspector.observe.aslr import random_bases
+
+            return replace(observation, bases=random_bases(self.snapshots[0], file_entry=self._file_entry()))
+        return observation
+
+    def _files(self) -> list[FileIdentity]:
+        """Return the identity of the program's file and of every file mapped at exec."""
+        paths = {self.program.path: None}
+        for vma in self.snapshots[0].vmas or () if self.snapshots else ():
+            if isinstance(vma.backing, FileBacking):
+                paths[vma.backing.path] = None
+        identities: dict[tuple[tuple[int, int], int], FileIdentity] = {}
+        for path in paths:
+            with suppress(OSError, InspectorError), ExecutableFile(path) as file:
+                identities.setdefault((file.device, file.stat.st_ino), file.identity)
+        return list(identities.values())
+
+
+def measured(
+    checkpoint: str,
+    action: str,
+    before: Snapshot,
+    after: Snapshot,
+    faults_before: FaultCounts,
+    faults_after: FaultCounts,
+) -> Perturbation | None:
+    """Return what changed between two looks at a stopped process; None if nothing did."""
+    old = {page.vpn: page for page in before.pages or ()}
+    new = {page.vpn: page for page in after.pages or ()}
+    change = Perturbation(
+        checkpoint=checkpoint,
+        action=action,
+        pages_added=tuple(new[vpn].address for vpn in sorted(new.keys() - old.keys())),
+        pages_changed=tuple(
+            new[vpn].address for vpn in sorted(new.keys() & old.keys()) if new[vpn].kind != old[vpn].kind
+        ),
+        minor_faults=faults_after.minor - faults_before.minor,
+        major_faults=faults_after.major - faults_before.major,
+    )
+    unchanged = Perturbation(checkpoint, action)
+    return None if change == unchanged else change
+
+
+__all__ = ["Plan", "make_plan", "measured", "observe"]

@@ -1,0 +1,304 @@
+"""What this machine allows, and how to mend each thing that it does not.
+
+Every check is a function from a Machine to a Check. A Machine is all they may look at, so that tests can
+give them one that lacks what ours has. A check that meets the unexpected says that it could not judge.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from inspector.errors import InspectorError
+from inspector.model.program import Personality
+from inspector.observe.machine import Machine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_PRESENT = 1 << 63
+_PFN = (1 << 55) - 1
+_CAP_SYS_PTRACE, _CAP_SYS_ADMIN, _CAP_PERFMON = 19, 21, 38
+_OLDEST_PYTHON = (3, 11)
+_X86 = frozenset({"x86_64", "i386", "i486", "i586", "i686"})
+_GVISOR_BUILD = "#1 SMP Sun Jan 10 15:06:54 PST 2016"
+"""What gVisor has always answered for the kernel's build (pkg/sentry/kernel/version.go)."""
+_CONTAINER_FIX = "in a container: --cap-add=SYS_PTRACE --security-opt seccomp=unconfined"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing the tool would like to do here."""
+
+    name: str
+    ok: bool | None
+    """None: could not be judged."""
+    detail: str
+    fix: str = ""
+    """What to do where it is not allowed, in one line."""
+    needed: bool = True
+    """Whether `inspector check` depends on it; the rest shows more, or only builds the fixtures."""
+
+
+def examine(machine: Machine | None = None) -> Iterator[Check]:
+    """Yield what each check finds. Nothing is raised: a check that fails to judge says so."""
+    machine = machine or Machine()
+    for name, check in _CHECKS:
+        try:
+            yield check(name, machine)
+        except Exception as error:  # noqa: BLE001 - a machine odd enough to surprise us is what this is for
+            yield Check(name, None, f"could not be judged ({type(error).__name__}: {error})")
+
+
+def can_check(checks: list[Check]) -> bool:
+    """Whether nothing that `inspector check` needs is known to be missing."""
+    return not any(check.needed and check.ok is False for check in checks)
+
+
+def _linux(name: str, machine: Machine) -> Check:
+    system, release, architecture = machine.uname()
+    ok = system == "Linux" and architecture in _X86
+    fix = "" if ok else "run it on Linux on an x86 processor, a virtual machine for one"
+    return Check(name, ok, f"{system} {release} {architecture}", fix)
+
+
+def _python(name: str, machine: Machine) -> Check:
+    del machine
+    import platform
+    import sys
+
+    ok = sys.version_info >= _OLDEST_PYTHON
+    return Check(name, ok, platform.python_version(), "" if ok else "install Python 3.11 or newer")
+
+
+def _proc(name: str, machine: Machine) -> Check:
+    if machine.read("/proc/self/status"):
+        return Check(name, True, "mounted")
+    return Check(name, False, "not mounted, or not to be read", "mount -t proc proc /proc")
+
+
+def _emulator(name: str, machine: Machine) -> Check:
+    """Tell a kernel of its own from something that plays one: what is observed there is the player."""
+    _, release, _ = machine.uname()
+    player = _player(machine)
+    if player is not None:
+        return Check(name, False, *player)
+    if machine.read("/proc/version") is None and machine.read("/proc/cpuinfo") is None:
+        return Check(name, None, "neither /proc/version nor /proc/cpuinfo is readable")
+    if "WSL2" in release or "microsoft-standard" in release:
+        return Check(name, True, "WSL 2: a Linux kernel of its own")
+    return Check(name, True, "none seen: no qemu-user, Rosetta, gVisor or WSL 1")
+
+
+def _player(machine: Machine) -> tuple[str, str] | None:
+    """Return who plays the kernel here, and what to do about it; None if nobody shows."""
+    version, processor = machine.read("/proc/version") or "", machine.read("/proc/cpuinfo") or ""
+    _, release, architecture = machine.uname()
+    elsewhere = "run it on an x86 machine, or in a full virtual machine (qemu-system-x86_64)"
+    # Rosetta answers /proc/cpuinfo itself; under qemu-user it is the host's, with the words of its processor.
+    foreign = "CPU implementer" in processor or "\nisa\t" in processor
+    foreign = foreign or machine.platform().startswith(("aarch64", "arm", "riscv"))
+    if "VirtualApple" in processor:
+        return "Rosetta translates this process", elsewhere
+    if foreign and architecture in _X86:
+        return f"qemu-user plays an {architecture} here", elsewhere
+    if _GVISOR_BUILD in version:
+        return "gVisor plays the kernel", "run the container with the runtime runc"
+    if release.endswith("-Microsoft"):
+        return "WSL 1 has no Linux kernel", "wsl --set-version DISTRIBUTION 2"
+    return None
+
+
+def _container(name: str, machine: Machine) -> Check:
+    signs = {
+        "docker": machine.exists("/.dockerenv"),
+        "podman": machine.exists("/run/.containerenv"),
+        machine.environment.get("container", ""): bool(machine.environment.get("container")),
+    }
+    cgroup = machine.read("/proc/self/cgroup") or ""
+    signs |= {word: word in cgroup for word in ("docker", "kubepods", "containerd", "lxc") if word in cgroup}
+    for line in (machine.read("/proc/self/mounts") or "").splitlines():
+        fields = line.split(" ")
+        if fields[1:3] == ["/", "overlay"]:
+            signs["root on an overlay"] = True
+    found = ", ".join(word for word, seen in signs.items() if seen)
+    return Check(name, True, found or "no sign of one", needed=False)
+
+
+def _gdb(name: str, machine: Machine) -> Check:
+    from inspector.observe.gdb.process import GDB_VARIABLE, find_gdb
+    from inspector.observe.gdb.requirements import OLDEST, parse_version
+
+    try:
+        path = find_gdb(machine.environment.get(GDB_VARIABLE))
+    except InspectorError as error:
+        return Check(name, False, str(error), error.help)
+    status, text = machine.run([path, "--nx", "--version"])
+    version = parse_version(text)
+    if status or version is None:
+        return Check(name, False, f"{path} does not tell its version", f"name another with {GDB_VARIABLE}")
+    shown = "{}.{}".format(*version)
+    if version < OLDEST:
+        return Check(name, False, f"{path} is version {shown}", "install gdb {}.{} or newer".format(*OLDEST))
+    named = f", by {GDB_VARIABLE}" if machine.environment.get(GDB_VARIABLE) else ""
+    return Check(name, True, f"{shown}, {path}{named}")
+
+
+def _compiler(name: str, machine: Machine) -> Check:
+    said = "no gcc, clang or zig on PATH"
+    for words in ((machine.environment.get("CC") or "gcc", "-m32"), ("clang", "-m32"), _ZIG):
+        if machine.which(words[0]) is None:
+            continue
+        linked, text = machine.links_i386(words)
+        if linked:
+            return Check(name, True, " ".join(words), needed=False)
+        said = f"{' '.join(words)} cannot link: {(text.strip().splitlines() or ['?'])[0]}"
+    fix = (
+        "apt install gcc-multilib; dnf install gcc glibc-static.i686; pacman -S gcc lib32-glibc; apk add zig"
+    )
+    return Check(name, False, said, fix, needed=False)
+
+
+_ZIG = ("zig", "cc", "-target", "x86-linux-musl")
+
+
+def _ia32(name: str, machine: Machine) -> Check:
+    error = machine.run_i386()
+    if error is None:
+        return Check(name, True, "a small program of our own ran")
+    fix = "boot with ia32_emulation=on, or a kernel built with CONFIG_IA32_EMULATION"
+    if error.errno != errno.ENOEXEC:
+        fix = "allow this user to run programs from memory (memfd_create, /proc/PID/fd)"
+    return Check(name, False, f"execve: {os.strerror(error.errno or 0)}", fix)
+
+
+def _ptrace(name: str, machine: Machine) -> Check:
+    """Try it, then name what may be in the way: Yama's scope, a seccomp filter."""
+    scope = (machine.read("/proc/sys/kernel/yama/ptrace_scope") or "").strip()
+    filtered = _status_field(machine, "Seccomp") not in {"", "0"}
+    facts = [
+        f"yama ptrace_scope {scope}" if scope else "no Yama",
+        "seccomp filter" if filtered else "no seccomp",
+    ]
+    error = machine.stop_at_exec()
+    if error is None:
+        return Check(name, True, f"a program was stopped at exec ({', '.join(facts)})")
+    fix = error.help
+    if scope in {"2", "3"} and not _capable(machine, _CAP_SYS_PTRACE):
+        fix = "sysctl kernel.yama.ptrace_scope=1" + (
+            " from a reboot on: 3 cannot be undone" if scope == "3" else ""
+        )
+    elif filtered:
+        fix = _CONTAINER_FIX
+    return Check(name, False, f"{error} ({', '.join(facts)})", fix)
+
+
+def _attach(name: str, machine: Machine) -> Check:
+    error = machine.attach_gdb()
+    if error is None:
+        return Check(name, True, "gdb attached to a program and read its registers")
+    return Check(name, False, str(error), error.help)
+
+
+def _pagemap(name: str, machine: Machine) -> Check:
+    entry = machine.own_pagemap_entry()
+    if entry is None or not entry & _PRESENT:
+        return Check(name, False, "not readable", "needs /proc and a kernel with CONFIG_PROC_PAGE_MONITOR")
+    return Check(name, True, "readable")
+
+
+def _frames(name: str, machine: Machine) -> Check:
+    entry = machine.own_pagemap_entry() or 0
+    if entry & _PFN:
+        return Check(name, True, "visible", needed=False)
+    return Check(name, False, 'hidden: shown as "may not look"', "run as root (CAP_SYS_ADMIN)", needed=False)
+
+
+def _pagemap_scan(name: str, machine: Machine) -> Check:
+    if machine.scans_pagemap():
+        return Check(name, True, "answered", needed=False)
+    fix = "Linux 6.7 or newer; without it the zero page is told apart only by root"
+    return Check(name, False, "not answered", fix, needed=False)
+
+
+def _perf(name: str, machine: Machine) -> Check:
+    level = (machine.read("/proc/sys/kernel/perf_event_paranoid") or "").strip()
+    if not level and machine.read("/proc/version") is None:
+        return Check(name, None, "/proc is not readable", needed=False)
+    if not level:
+        return Check(name, False, "none in this kernel", "a kernel with CONFIG_PERF_EVENTS", needed=False)
+    privileged = _capable(machine, _CAP_PERFMON) or _capable(machine, _CAP_SYS_ADMIN)
+    error = machine.perf_error()
+    shown = f"perf_event_paranoid {level}{', CAP_PERFMON' if privileged else ''}"
+    if error:
+        fix = _CONTAINER_FIX if int(level) < 3 else "sysctl kernel.perf_event_paranoid=1"  # noqa: PLR2004
+        return Check(name, False, f"{os.strerror(error)} ({shown})", fix, needed=False)
+    if privileged or int(level) < 0:
+        return Check(name, True, f"faults of user and kernel ({shown})", needed=False)
+    fix = "sysctl kernel.perf_event_paranoid=-1, or setcap cap_perfmon+ep on the Python"
+    return Check(name, False, f"faults of user mode only ({shown})", fix, needed=False)
+
+
+def _tracefs(name: str, machine: Machine) -> Check:
+    for place in ("/sys/kernel/tracing", "/sys/kernel/debug/tracing"):
+        if machine.exists(f"{place}/events/exceptions"):
+            return Check(name, True, f"mounted at {place}", needed=False)
+    filesystems = machine.read("/proc/filesystems")
+    if filesystems is None:
+        return Check(name, None, "/proc/filesystems is not readable", needed=False)
+    if "tracefs" not in filesystems:
+        return Check(name, False, "none in this kernel", "a kernel with CONFIG_FTRACE", needed=False)
+    if _capable(machine, _CAP_SYS_ADMIN):
+        return Check(name, True, "not mounted, but can be in a namespace of our own", needed=False)
+    fix = "as root: mount -t tracefs tracefs /sys/kernel/tracing"
+    return Check(name, False, "not mounted, or not to be seen by this user", fix, needed=False)
+
+
+def _aslr(name: str, machine: Machine) -> Check:
+    wanted = Personality.ADDR_NO_RANDOMIZE | Personality.ADDR_LIMIT_3GB
+    if machine.sets_personality(wanted):
+        return Check(name, True, "personality(ADDR_NO_RANDOMIZE, ADDR_LIMIT_3GB) allowed")
+    return Check(name, False, "personality(2) is refused", _CONTAINER_FIX)
+
+
+def _tmpfs(name: str, machine: Machine) -> Check:
+    place, note = machine.staging()
+    if note is None:
+        return Check(name, True, f"programs are staged below {place}", needed=False)
+    fix = "mount -o remount,exec /dev/shm, or set XDG_RUNTIME_DIR to a tmpfs without noexec"
+    return Check(name, False, note, fix, needed=False)
+
+
+def _status_field(machine: Machine, name: str) -> str:
+    for line in (machine.read("/proc/self/status") or "").splitlines():
+        field, _, value = line.partition(":")
+        if field == name:
+            return value.strip()
+    return ""
+
+
+def _capable(machine: Machine, capability: int) -> bool:
+    return bool(int(_status_field(machine, "CapEff") or "0", 16) >> capability & 1)
+
+
+_CHECKS: tuple[tuple[str, Callable[[str, Machine], Check]], ...] = (
+    ("Linux", _linux),
+    ("Python", _python),
+    ("/proc", _proc),
+    ("emulation", _emulator),
+    ("container", _container),
+    ("gdb", _gdb),
+    ("compiler -m32", _compiler),
+    ("i386 programs", _ia32),
+    ("ptrace", _ptrace),
+    ("gdb attach", _attach),
+    ("ASLR control", _aslr),
+    ("pagemap", _pagemap),
+    ("page frames", _frames),
+    ("PAGEMAP_SCAN", _pagemap_scan),
+    ("tmpfs", _tmpfs),
+    ("perf events", _perf),
+    ("tracefs", _tracefs),
+)
