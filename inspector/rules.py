@@ -213,7 +213,7 @@ _CATALOGUE = (
     ),
     Rule(
         "stack.tables",
-        "Below the strings: platform, 16 random bytes, auxiliary vector, envp, argv, argc; esp is aligned to 16.",
+        "Below the strings: platform, 16 random bytes, auxv, envp, argv, argc; esp is aligned to 16.",
         "The System V ABI fixes the order from esp upwards.",
         "fs/binfmt_elf.c:create_elf_tables()",
     ),

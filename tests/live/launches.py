@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from inspector.observe.credentials import current_credentials
 from inspector.model.program import BASE_ENVIRONMENT, UNLIMITED, Credentials, Layout, Limits, Program
+from inspector.observe.credentials import current_credentials
 
 if TYPE_CHECKING:
     import random

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TARGETS = ["help", "setup", "fixtures", "check", "test", "lint", "bench", "golden", "clean"]
+TARGETS = ["help", "setup", "fixtures", "check", "test", "lint", "bench", "golden", "corpus", "clean"]
 
 COMPILER = """
 for word; do

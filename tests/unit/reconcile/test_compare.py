@@ -150,9 +150,7 @@ def test_a_first_read_may_turn_minor_into_major(prediction: Prediction) -> None:
 
 
 def test_verdicts_are_compared_before_anything_else(prediction: Prediction) -> None:
-    refused = replace(
-        seen(prediction), verdict=ExecVerdict(Outcome.REFUSED, errno="ENOEXEC"), snapshots=()
-    )
+    refused = replace(seen(prediction), verdict=ExecVerdict(Outcome.REFUSED, errno="ENOEXEC"), snapshots=())
     result = reconcile(prediction, refused)
     assert differing(result)[0] == ("verdict", "", "runs", "refused: ENOEXEC")
 

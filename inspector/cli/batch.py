@@ -1,0 +1,104 @@
+"""Many programs in one command: a line for each as it is known, details and a total in the end."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from inspector.cli.output import Progress
+from inspector.cli.workers import WorkerDied, available_cores, side_by_side
+from inspector.errors import InspectorError, NotModelled
+from inspector.report.summary import Line, Standing, line_text, name_width, total_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from inspector.cli.output import Output
+
+_GRAVEST_FIRST = (4, 1, 2, 3, 0)
+"""Exit codes: a bug hides everything, a difference is what the tool is for, the rest could not be judged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """One program's outcome, ready to be shown."""
+
+    line: Line
+    exit_code: int
+    text: tuple[str, ...] = ()
+    """Its report, where that is wanted."""
+    json: bytes | None = None
+
+
+def gravest(codes: Sequence[int]) -> int:
+    """Return the exit code that stands for all of `codes`."""
+    return min(codes, key=_GRAVEST_FIRST.index, default=0)
+
+
+def run_batch(
+    present: Callable[[str], Presented],
+    programs: Sequence[str],
+    output: Output,
+    *,
+    jobs: int | None,
+) -> int:
+    """Present each program, side by side and in order; return the exit code."""
+    work = partial(_guarded, present)
+    with closing(side_by_side(work, programs, jobs or available_cores())) as outcomes:
+        return _show(outcomes, programs, output, predicted=False)
+
+
+def present_each(present: Callable[[str], Presented], programs: Sequence[str], output: Output) -> int:
+    """Present each program of a prediction, one after the other in this process; return the exit code."""
+    return _show((_guarded(present, program) for program in programs), programs, output, predicted=True)
+
+
+def _show(
+    outcomes: Iterable[Presented | WorkerDied], programs: Sequence[str], output: Output, *, predicted: bool
+) -> int:
+    progress = Progress(len(programs), "programs")
+    width = name_width(programs, output.style)
+    shown: list[Presented] = []
+    progress.show(0)
+    for program, outcome in zip(programs, outcomes, strict=True):
+        one = _failed(program, outcome) if isinstance(outcome, WorkerDied) else outcome
+        shown.append(one)
+        progress.clear()
+        output.lines(line_text(one.line, width, output.style))
+        if one.json is not None:
+            output.json(one.json)
+        progress.show(len(shown))
+    progress.clear()
+    for one in shown:
+        if one.text:
+            output.lines(("", *one.text))
+    output.lines(("", total_text([one.line.standing for one in shown], predicted=predicted)))
+    output.finish()
+    return gravest([one.exit_code for one in shown])
+
+
+def _guarded(present: Callable[[str], Presented], program: str) -> Presented:
+    """Present one program in a worker, where every error is an outcome."""
+    try:
+        return present(program)
+    except InspectorError as error:
+        return _failed(program, error)
+    except Exception as error:  # noqa: BLE001 - a bug met by one program is not the end of the others
+        from inspector.cli.internal import report_internal_error
+
+        return _failed(program, report_internal_error(error))
+
+
+def _failed(program: str, error: InspectorError) -> Presented:
+    return Presented(failure_line(program, error), error.exit_code)
+
+
+def failure_line(program: str, error: InspectorError) -> Line:
+    """Return the line of a program that an error ended."""
+    if isinstance(error, NotModelled):
+        standing = Standing.NOT_MODELLED
+    else:
+        standing = Standing.FAILED if error.exit_code in (2, 4) else Standing.UNOBSERVED
+    return Line(program, standing, f"{error}; {error.help}" if error.help else str(error))

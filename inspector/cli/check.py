@@ -1,0 +1,233 @@
+"""`inspector check`: predict, observe under gdb, hold one against the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import click
+
+from inspector.cli.foretell import foretell
+from inspector.cli.options import (
+    Launching,
+    ProgramCommand,
+    launching_of,
+    launching_options,
+    machine_profile,
+    output_options,
+    profile_option,
+    programs_argument,
+    stop_options,
+)
+from inspector.errors import InspectorError
+
+if TYPE_CHECKING:
+    from inspector.cli.batch import Presented
+    from inspector.cli.output import Output
+    from inspector.model.observation import Observation
+    from inspector.model.prediction import Prediction
+    from inspector.model.profile import MachineProfile
+    from inspector.model.program import Program
+    from inspector.reconcile import Reconciliation
+    from inspector.report.document import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to do with each program."""
+
+    launching: Launching
+    profile: MachineProfile
+    stops: tuple[str, ...]
+    until: str | None
+    seconds: float
+    gdb: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What came of one program: a reconciliation, or the prediction and the error that ended the rest."""
+
+    prediction: Prediction
+    reconciliation: Reconciliation | None
+    error: InspectorError | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code this program alone would end the command with."""
+        if self.error is not None:
+            return self.error.exit_code
+        return self.reconciliation.exit_code if self.reconciliation else 3
+
+
+@click.command(cls=ProgramCommand, short_help="Predict, observe under gdb, and compare: the main job.")
+@programs_argument
+@launching_options
+@stop_options
+@profile_option
+@click.option("--jobs", "-j", type=click.IntRange(min=1), metavar="N", help="Programs at a time. [the cores]")
+@output_options
+def command(
+    programs: tuple[str, ...],
+    env: tuple[str, ...],
+    stdin: str,
+    layout: str,
+    aslr: bool,
+    in_place: bool,
+    stops: tuple[str, ...],
+    until: str | None,
+    seconds: float,
+    gdb: str | None,
+    profile: str | None,
+    jobs: int | None,
+    json: str | None,
+    verbose: bool,
+) -> int:
+    """Predict what Linux does with each PROGRAM, run it under gdb, and compare.
+
+    What follows -- are arguments for the programs.
+    """
+    from inspector.cli.output import Output
+
+    how = launching_of(env, stdin, layout, aslr, in_place)
+    if stops or until not in (None, "exec", "exit"):
+        verify_stops(how, programs, stops, until)
+    request = Request(how, machine_profile(profile), stops, until, seconds, gdb)
+    output = Output(json, verbose=verbose)
+    if len(programs) == 1:
+        return _show_one(check_program(request, programs[0]), output)
+    from inspector.cli.batch import run_batch
+
+    preload()
+    return run_batch(partial(_present, request, output), programs, output, jobs=jobs)
+
+
+def preload() -> None:
+    """Import all that a check needs: once here, and not in every worker that is forked."""
+    for name in (
+        "elf.symbols",
+        "observe.controller",
+        "predict",
+        "reconcile",
+        "report.check",
+        "report.summary",
+        "report.terminal",
+    ):
+        import_module(f"inspector.{name}")
+    # Imported inside functions, for commands that end before they would need it.
+    import_module("elftools.elf.elffile")
+
+
+def verify_stops(
+    launching: Launching, programs: tuple[str, ...], stops: tuple[str, ...], until: str | None
+) -> None:
+    """Raise UnknownSymbol or UsageError before anything is run, if some stop makes no sense for a program."""
+    from inspector.observe.controller import make_plan
+
+    for requested in programs:
+        if is_elf(requested):
+            with replace(launching, in_place=True).prepare(requested) as program:
+                make_plan(program, stops, until)
+
+
+def is_elf(path: str) -> bool:
+    """Whether `path` can have symbols to stop at; whatever else it is, the kernel will judge."""
+    from inspector.elf.file import ExecutableFile
+    from inspector.elf.header import ELF_MAGIC
+
+    try:
+        with ExecutableFile(path) as file:
+            return file.read(0, len(ELF_MAGIC)) == ELF_MAGIC
+    except (OSError, ValueError, InspectorError):
+        return False
+
+
+def check_program(request: Request, requested: str) -> Checked:
+    """Predict one program, run it, and compare."""
+    from inspector.reconcile import reconcile
+
+    with request.launching.prepare(requested) as program:
+        if program.randomize:
+            return _check_randomized(request, program)
+        prediction = foretell(program, request.profile)
+        try:
+            observation = _observe(request, program)
+        except InspectorError as error:
+            return Checked(prediction, None, error)
+        return Checked(prediction, reconcile(prediction, observation))
+
+
+def _check_randomized(request: Request, program: Program) -> Checked:
+    """Observe first: ASLR's choices are known once the kernel has made them."""
+    from inspector.reconcile import reconcile
+
+    try:
+        observation = _observe(request, program)
+    except InspectorError as error:
+        return Checked(foretell(program, request.profile), None, error)
+    if observation.bases is None:
+        # Nothing was loaded, so nothing was left to chance: what refuses a program does not depend on ASLR.
+        program = replace(program, randomize=False)
+    prediction = foretell(program, request.profile, observation.bases)
+    return Checked(prediction, reconcile(prediction, observation))
+
+
+def _observe(request: Request, program: Program) -> Observation:
+    from inspector.observe import observe
+
+    stops = request.stops if is_elf(program.path) else ()
+    until = request.until if is_elf(program.path) else None
+    return observe(program, stops=stops, until=until, seconds=request.seconds, gdb=request.gdb)
+
+
+def _show_one(checked: Checked, output: Output) -> int:
+    if output.wants_json:
+        output.json(_json(checked))
+    if output.wants_text:
+        output.document(_document(checked, verbose=output.verbose))
+    output.finish()
+    if checked.error is not None:
+        raise checked.error
+    return checked.exit_code
+
+
+def _present(request: Request, output: Output, requested: str) -> Presented:
+    """Check one of many programs; this runs in a worker."""
+    from inspector.cli.batch import Presented, failure_line
+    from inspector.report.summary import Standing, checked_line
+    from inspector.report.terminal import render
+
+    checked = check_program(request, requested)
+    if checked.reconciliation is not None:
+        line = checked_line(checked.reconciliation)
+    else:
+        line = failure_line(requested, checked.error or InspectorError("nothing was observed"))
+    in_full = output.wants_text and (output.verbose or line.standing is Standing.DIFFERS)
+    return Presented(
+        line,
+        checked.exit_code,
+        text=tuple(render(_document(checked, verbose=output.verbose), output.style)) if in_full else (),
+        json=_json(checked) if output.wants_json else None,
+    )
+
+
+def _document(checked: Checked, *, verbose: bool) -> Document:
+    from inspector.report import check as report
+
+    if checked.reconciliation is None:
+        return report.prediction_document(checked.prediction, verbose=verbose)
+    return report.check_document(checked.reconciliation, verbose=verbose)
+
+
+def _json(checked: Checked) -> bytes:
+    from inspector.model.document import check_document
+
+    reconciliation = checked.reconciliation
+    return check_document(
+        checked.prediction,
+        reconciliation.observation if reconciliation else None,
+        reconciliation.findings if reconciliation else (),
+        checked.exit_code,
+    )

@@ -1,0 +1,25 @@
+"""Predicting where the command must go on, whatever stands in the prediction's way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inspector.errors import InspectorError, UsageError
+
+if TYPE_CHECKING:
+    from inspector.model.prediction import Prediction
+    from inspector.model.profile import MachineProfile, RandomBases
+    from inspector.model.program import Program
+
+
+def foretell(program: Program, profile: MachineProfile, bases: RandomBases | None = None) -> Prediction:
+    """Predict `program`; what the prediction could not read ends it as something not modelled."""
+    from inspector.model.prediction import NotModelledAt, Prediction
+    from inspector.predict import predict
+
+    try:
+        return predict(program, profile, bases=bases)
+    except UsageError:
+        raise
+    except InspectorError as error:
+        return Prediction(program, profile, verdict=None, not_modelled=NotModelledAt(str(error)), bases=bases)

@@ -1,0 +1,52 @@
+"""The group of commands; each is imported when it is asked for."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+
+import click
+
+import inspector as package
+
+COMMANDS = ("check", "predict", "observe", "compare", "rules", "doctor", "profile")
+"""Each is the module of that name, whose `command` it is."""
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name only."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order the help shows them."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(f"inspector.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)  # noqa: S101 - tells the type checker
+        return command
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 agree, 1 differ, 2 usage, 3 not observed or not modelled, 4 internal error.",
+)
+@click.version_option(package.__version__, prog_name="inspector")
+def inspector() -> None:
+    """Predict what Linux does when it loads a program, then prove it on the live process."""
+
+
+def complete() -> bool:
+    """Answer a shell that completes a command line; False if none asks."""
+    instruction = os.environ.get("_INSPECTOR_COMPLETE")
+    if not instruction:
+        return False
+    from click.shell_completion import shell_complete
+
+    shell_complete(inspector, {}, "inspector", "_INSPECTOR_COMPLETE", instruction)
+    return True

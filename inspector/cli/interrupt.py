@@ -1,0 +1,55 @@
+"""SIGINT, SIGTERM and SIGHUP as an exception, so that every context manager on the way out cleans up."""
+
+from __future__ import annotations
+
+import signal
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "hung up"}
+_CLEANING_SECONDS = 5.0
+
+
+class Interrupted(BaseException):
+    """A signal asks the command to end. Not an Exception: nothing on the way may take it for an error."""
+
+    def __init__(self, number: int) -> None:
+        """`number` is the signal's."""
+        super().__init__(_WORDS.get(signal.Signals(number), f"ended by signal {number}"))
+        self.exit_code = 128 + number
+
+
+class _Handler:
+    """Raises Interrupted, once in a while: an impatient second signal must not break the cleaning up."""
+
+    def __init__(self) -> None:
+        self._last = float("-inf")
+
+    def __call__(self, number: int, _: FrameType | None) -> None:
+        now = time.monotonic()
+        if now - self._last > _CLEANING_SECONDS:
+            self._last = now
+            raise Interrupted(number)
+
+
+def raise_interrupts(*, ignore: tuple[signal.Signals, ...] = ()) -> None:
+    """Turn signals into Interrupted from now on; `ignore` those named.
+
+    One that was ignored when the process started (`nohup`, a job in the background) stays so.
+    """
+    handler = _Handler()
+    for number in SIGNALS:
+        if number in ignore:
+            signal.signal(number, signal.SIG_IGN)
+        elif signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
+def no_more_interrupts() -> None:
+    """Let nothing disturb the end of the process."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)

@@ -1,0 +1,90 @@
+"""`inspector observe`: run a program under gdb and record what is seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from inspector.cli.options import (
+    AnyPath,
+    Launching,
+    ProgramCommand,
+    launching_of,
+    launching_options,
+    output_options,
+    stop_options,
+)
+from inspector.errors import UsageError
+
+if TYPE_CHECKING:
+    from inspector.model.observation import Observation
+
+
+@click.command(cls=ProgramCommand, short_help="Run a program under gdb and record what is seen.")
+@click.argument("program", metavar="[PROGRAM]", required=False, type=AnyPath())
+@click.option("--pid", type=click.IntRange(min=1), metavar="PID", help="Look at a live process instead.")
+@launching_options
+@stop_options
+@click.option("--output", "-o", type=AnyPath(), metavar="FILE", help="Save a recording, for `compare`.")
+@output_options
+def command(
+    program: str | None,
+    pid: int | None,
+    env: tuple[str, ...],
+    stdin: str,
+    layout: str,
+    aslr: bool,
+    in_place: bool,
+    stops: tuple[str, ...],
+    until: str | None,
+    seconds: float,
+    gdb: str | None,
+    output: str | None,
+    json: str | None,
+    verbose: bool,
+) -> int:
+    """Run PROGRAM under gdb and show what Linux did; nothing is predicted.
+
+    What follows -- are arguments for the program.
+    """
+    from inspector.cli.output import Output, save
+    from inspector.model.document import observation_document as json_document
+    from inspector.report.check import observation_document
+
+    if (program is None) == (pid is None):
+        msg = "give either a PROGRAM or --pid PID"
+        raise UsageError(msg, help="see `inspector observe --help`")
+    if program is None:
+        observation = _observe_pid(pid or 0, seconds)
+    else:
+        how = launching_of(env, stdin, layout, aslr, in_place)
+        observation = _observe(how, program, stops, until, seconds, gdb)
+    shown = Output(json, verbose=verbose)
+    if output is not None:
+        save(output, json_document(observation) + b"\n")
+    if shown.wants_json:
+        shown.json(json_document(observation))
+    shown.document(observation_document(observation, verbose=verbose))
+    shown.finish()
+    return 0
+
+
+def _observe(
+    how: Launching,
+    requested: str,
+    stops: tuple[str, ...],
+    until: str | None,
+    seconds: float,
+    gdb: str | None,
+) -> Observation:
+    from inspector.observe import observe
+
+    with how.prepare(requested) as program:
+        return observe(program, stops=stops, until=until, seconds=seconds, gdb=gdb)
+
+
+def _observe_pid(pid: int, seconds: float) -> Observation:
+    from inspector.observe.live import observe_pid
+
+    return observe_pid(pid, seconds=seconds)

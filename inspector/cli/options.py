@@ -1,0 +1,166 @@
+"""The options that commands share, and how PROGRAM... [-- ARG...] is taken apart."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from inspector.errors import UsageError
+from inspector.model.program import Layout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from click.shell_completion import CompletionItem
+
+    from inspector.model.profile import MachineProfile
+    from inspector.model.program import Program
+
+    Function = TypeVar("Function", bound=Callable[..., Any])
+
+_ARGUMENTS = "inspector.arguments"
+DEFAULT_SECONDS = 30.0
+
+
+class ProgramCommand(click.Command):
+    """A command for programs: what follows the first `--` are the programs' own arguments."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Set the programs' arguments aside, whatever they look like."""
+        if "--" in args:
+            cut = args.index("--")
+            ctx.meta[_ARGUMENTS] = tuple(args[cut + 1 :])
+            args = args[:cut]
+        return super().parse_args(ctx, args)
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Name the arguments in the usage line."""
+        return [*super().collect_usage_pieces(ctx), "[-- ARG...]"]
+
+
+class AnyPath(click.ParamType[str]):
+    """A path that need not lead anywhere: the kernel will say."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401
+        """Take it as it is."""
+        del param, ctx
+        return os.fsdecode(value)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Let the shell complete file names."""
+        from click.shell_completion import CompletionItem
+
+        del ctx, param
+        return [CompletionItem(incomplete, type="file")]
+
+
+@dataclass(frozen=True, slots=True)
+class Launching:
+    """How the programs are to be started, the same for each of them."""
+
+    arguments: tuple[str, ...]
+    environment: tuple[str, ...]
+    stdin: str
+    layout: Layout
+    randomize: bool
+    in_place: bool
+
+    def prepare(self, requested: str) -> AbstractContextManager[Program]:
+        """Return the context in which `requested` can be run."""
+        from inspector.observe.staging import prepare
+
+        return prepare(
+            requested,
+            arguments=self.arguments,
+            environment=self.environment,
+            stdin=self.stdin,
+            layout=self.layout,
+            randomize=self.randomize,
+            in_place=self.in_place,
+        )
+
+
+def launching_of(env: tuple[str, ...], stdin: str, layout: str, aslr: bool, in_place: bool) -> Launching:
+    """Return the launching options of the current command line. Raises UsageError."""
+    for entry in env:
+        if not entry.partition("=")[0] or "=" not in entry:
+            msg = f"--env {entry!r} is not NAME=VALUE"
+            raise UsageError(msg, help="for example --env LANG=C")
+    if not os.access(stdin, os.R_OK) or os.path.isdir(stdin):  # noqa: PTH112 - any bytes
+        msg = f"--stdin {stdin}: cannot be read"
+        raise UsageError(msg, help="give --stdin a readable file")
+    arguments = click.get_current_context().meta.get(_ARGUMENTS, ())
+    return Launching(arguments, env, stdin, Layout(layout), aslr, in_place)
+
+
+def machine_profile(path: str | None) -> MachineProfile:
+    """Return the profile the user named, or this machine's."""
+    from inspector.observe.profile_store import current_profile, load_profile
+
+    return current_profile() if path is None else load_profile(path)
+
+
+def _together(*decorators: Callable[[Any], Any]) -> Callable[[Function], Function]:
+    def decorate(function: Function) -> Function:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+programs_argument = click.argument("programs", metavar="PROGRAM...", nargs=-1, required=True, type=AnyPath())
+
+launching_options = _together(
+    click.option(
+        "--env", multiple=True, metavar="NAME=VALUE", help="Add to the environment; may be repeated."
+    ),
+    click.option("--stdin", default="/dev/null", metavar="FILE", help="What the program reads. [/dev/null]"),
+    click.option(
+        "--layout",
+        type=click.Choice([layout.value for layout in Layout]),
+        default=Layout.DEFAULT.value,
+        help="3gb: the stack ends at 0xc0000000.",
+    ),
+    click.option("--aslr", is_flag=True, help="Leave address space randomisation on."),
+    click.option("--in-place", is_flag=True, help="Run the file where it stands, not a copy on a tmpfs."),
+)
+
+profile_option = click.option(
+    "--profile", type=AnyPath(), metavar="FILE", help="Predict for the machine of this profile."
+)
+
+stop_options = _together(
+    click.option(
+        "--stop",
+        "stops",
+        multiple=True,
+        metavar="WHERE",
+        help="Stop at a symbol, an address (0x...) or a system call (syscall:NAME); may be repeated.",
+    ),
+    click.option(
+        "--until", metavar="CHECKPOINT", help="The last stop: exec, main, exit or one of --stop. [exit]"
+    ),
+    click.option(
+        "--timeout",
+        "seconds",
+        type=click.FloatRange(min=0, min_open=True),
+        default=DEFAULT_SECONDS,
+        metavar="SECONDS",
+        help="Give each program this long. [30]",
+    ),
+    click.option("--gdb", type=AnyPath(), metavar="FILE", help="The gdb to use. [$INSPECTOR_GDB, or gdb]"),
+)
+
+output_options = _together(
+    click.option("--json", type=AnyPath(), metavar="FILE", help="Write JSON as well; - is stdout, instead."),
+    click.option("--verbose", "-v", is_flag=True, help="Show everything."),
+)

@@ -1,0 +1,128 @@
+"""Where results go: tables and JSON to stdout or a file, progress to stderr."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from functools import cached_property
+from typing import TYPE_CHECKING, TextIO
+
+from inspector.errors import CannotSave
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from inspector.report.document import Document
+    from inspector.report.terminal import Style
+
+_LEAST_WIDTH = 72
+"""Narrower than this, the widest address range would leave no room for its name."""
+STDOUT = "-"
+
+
+def style_of(stream: TextIO) -> Style:
+    """Return what `stream` can show: colour only on a terminal that has some, and never against NO_COLOR."""
+    from inspector.report.terminal import Style
+
+    encoding = (stream.encoding or "ascii").lower().replace("-", "")
+    return Style(
+        width=max(shutil.get_terminal_size((80, 24)).columns, _LEAST_WIDTH) if stream.isatty() else 80,
+        colour=stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb",
+        unicode=encoding.startswith("utf"),
+    )
+
+
+class Output:
+    """What a command prints on stdout; with `--json -`, that is JSON and nothing else."""
+
+    def __init__(self, json: str | None = None, *, verbose: bool = False) -> None:
+        """`json` is the file asked for, `-` for stdout, or None."""
+        self.verbose = verbose
+        self._json = json
+        self._lines: list[bytes] = []
+
+    @cached_property
+    def style(self) -> Style:
+        """What stdout can show."""
+        return style_of(sys.stdout)
+
+    @property
+    def wants_json(self) -> bool:
+        """Whether JSON goes anywhere at all."""
+        return self._json is not None
+
+    @property
+    def wants_text(self) -> bool:
+        """Whether stdout is for people."""
+        return self._json != STDOUT
+
+    def document(self, document: Document) -> None:
+        """Print a report."""
+        from inspector.report.terminal import render
+
+        self.lines(render(document, self.style))
+
+    def lines(self, lines: Iterable[str]) -> None:
+        """Print lines at once."""
+        if self.wants_text:
+            _write(b"".join(line.encode(sys.stdout.encoding or "ascii", "replace") + b"\n" for line in lines))
+
+    def json(self, document: bytes) -> None:
+        """Write one JSON object: at once to stdout; to a file when `finish` is called."""
+        if self._json == STDOUT:
+            _write(document + b"\n")
+        elif self._json is not None:
+            self._lines.append(document + b"\n")
+
+    def finish(self) -> None:
+        """Save the file of JSON, whole or not at all."""
+        if self._json is not None and self._json != STDOUT:
+            save(self._json, b"".join(self._lines))
+
+
+def _write(data: bytes) -> None:
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        msg = f"stdout: {error.strerror}"
+        raise CannotSave(msg, help="the results are lost; run it again") from error
+
+
+def save(path: str, data: bytes) -> None:
+    """Write a file that holds either what it held before or all of `data`."""
+    from inspector.model.saving import save_atomically
+
+    save_atomically(path, data)
+
+
+def load(path: str) -> bytes:
+    """Return the contents of a file the user named, `-` being stdin."""
+    from inspector.model.saving import read_document
+
+    return read_document("/dev/stdin" if path == STDOUT else path)
+
+
+class Progress:
+    """A line on stderr that says how far long work is; nothing unless stderr is a terminal."""
+
+    def __init__(self, total: int, what: str) -> None:
+        """`what` names the things counted: "programs"."""
+        self._total, self._what = total, what
+        self._shown = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+    def show(self, done: int) -> None:
+        """Say how many of them are done."""
+        if self._shown:
+            sys.stderr.write(f"\r\x1b[K{done} of {self._total} {self._what}")
+            sys.stderr.flush()
+
+    def clear(self) -> None:
+        """Take the line away, so that others can be written."""
+        if self._shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()

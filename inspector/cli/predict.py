@@ -1,0 +1,109 @@
+"""`inspector predict`: what Linux will do, without running the program."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+
+from inspector.cli.foretell import foretell
+from inspector.cli.options import (
+    Launching,
+    ProgramCommand,
+    launching_of,
+    launching_options,
+    machine_profile,
+    output_options,
+    profile_option,
+    programs_argument,
+)
+
+if TYPE_CHECKING:
+    from inspector.cli.batch import Presented
+    from inspector.cli.output import Output
+    from inspector.model.prediction import Prediction
+    from inspector.model.profile import MachineProfile
+
+_NOT_MODELLED = 3
+
+
+@click.command(cls=ProgramCommand, short_help="What Linux will do with a program, without running it.")
+@programs_argument
+@launching_options
+@click.option("--until", metavar="CHECKPOINT", help="How far to predict; exec is as far as it goes.")
+@profile_option
+@output_options
+def command(
+    programs: tuple[str, ...],
+    env: tuple[str, ...],
+    stdin: str,
+    layout: str,
+    aslr: bool,
+    in_place: bool,
+    until: str | None,
+    profile: str | None,
+    json: str | None,
+    verbose: bool,
+) -> int:
+    """Predict what Linux does with each PROGRAM. None of them is run.
+
+    What follows -- are arguments for the programs.
+    """
+    from inspector.cli.output import Output
+
+    how, machine = launching_of(env, stdin, layout, aslr, in_place), machine_profile(profile)
+    output = Output(json, verbose=verbose)
+    if len(programs) == 1:
+        return _show_one(_predict(how, machine, until, programs[0]), output)
+    from inspector.cli.batch import present_each
+
+    return present_each(partial(_present, how, machine, until, output), programs, output)
+
+
+def _predict(how: Launching, profile: MachineProfile, until: str | None, requested: str) -> Prediction:
+    from dataclasses import replace
+
+    from inspector.model.prediction import NotModelledAt, Outcome
+
+    with how.prepare(requested) as program:
+        prediction = foretell(program, profile)
+    runs = prediction.verdict is not None and prediction.verdict.outcome is Outcome.RUNS
+    reached = {snapshot.checkpoint for snapshot in prediction.snapshots}
+    if until is not None and runs and until not in reached and prediction.not_modelled is None:
+        return replace(prediction, not_modelled=NotModelledAt(f"the run from exec to {until}"))
+    return prediction
+
+
+def _exit_code(prediction: Prediction) -> int:
+    return 0 if prediction.not_modelled is None else _NOT_MODELLED
+
+
+def _show_one(prediction: Prediction, output: Output) -> int:
+    from inspector.model.document import prediction_document as json_document
+    from inspector.report.check import prediction_document
+
+    if output.wants_json:
+        output.json(json_document(prediction))
+    output.document(prediction_document(prediction, verbose=output.verbose))
+    output.finish()
+    return _exit_code(prediction)
+
+
+def _present(
+    how: Launching, profile: MachineProfile, until: str | None, output: Output, requested: str
+) -> Presented:
+    from inspector.cli.batch import Presented
+    from inspector.model.document import prediction_document as json_document
+    from inspector.report.check import prediction_document
+    from inspector.report.summary import predicted_line
+    from inspector.report.terminal import render
+
+    prediction = _predict(how, profile, until, requested)
+    document = prediction_document(prediction, verbose=True)
+    return Presented(
+        predicted_line(prediction),
+        _exit_code(prediction),
+        text=tuple(render(document, output.style)) if output.verbose and output.wants_text else (),
+        json=json_document(prediction) if output.wants_json else None,
+    )

@@ -1,0 +1,1 @@
+"""Reports: results -> a document (plain data) -> a medium. Nothing here prints, opens or decides."""

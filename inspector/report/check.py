@@ -1,0 +1,134 @@
+"""The report of one program: predicted, observed, or both held against each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inspector.model.finding import Verdict
+from inspector.report.document import Document, Fact, Facts, Mark, Section
+from inspector.report.findings import aspects_section, difference_sections
+from inspector.report.judge import MARKS, Judge, worst
+from inspector.report.program import (
+    ending_section,
+    inputs_section,
+    machine_facts,
+    not_modelled_text,
+    notes_section,
+    perturbation_section,
+    profile_fact,
+    program_facts,
+    short_name,
+    verdict_facts,
+)
+from inspector.report.snapshot import counters_section, snapshot_sections
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from inspector.model.finding import Finding
+    from inspector.model.observation import Observation
+    from inspector.model.prediction import Prediction
+    from inspector.reconcile import Reconciliation
+
+LEGEND = (
+    (Mark.GOOD, "agrees"),
+    (Mark.BAD, "predicted, wrongly"),
+    (Mark.INSTEAD, "observed instead"),
+    (Mark.EXPLAINED, "differs by a rule"),
+    (Mark.UNKNOWN, "not observed"),
+    (Mark.UNJUDGED, "not predicted"),
+)
+
+
+def check_document(reconciliation: Reconciliation, *, verbose: bool = False) -> Document:
+    """Return the report of a prediction held against an observation."""
+    prediction, observation = reconciliation.prediction, reconciliation.observation
+    findings = reconciliation.findings
+    sections = [Section("", (Facts(tuple(_head(prediction, observation, findings))),))]
+    predicted = {snapshot.checkpoint: snapshot for snapshot in prediction.snapshots}
+    for seen in observation.snapshots:
+        mine = predicted.get(seen.checkpoint)
+        if mine is None:
+            judge = Judge(otherwise=MARKS[Verdict.NOT_PREDICTED])
+            sections.append(counters_section(seen, judge))
+        else:
+            judge = Judge.of(seen.checkpoint, findings)
+            sections.append(aspects_section(seen.checkpoint, findings))
+        sections += snapshot_sections(mine, seen, judge, verbose=verbose)
+    sections += _closing(prediction, observation)
+    sections += difference_sections(findings)
+    mark, sentence = _conclusion(reconciliation)
+    return Document(f"{short_name(prediction.program)}: {sentence}", tuple(sections), mark, LEGEND)
+
+
+def _conclusion(reconciliation: Reconciliation) -> tuple[Mark, str]:
+    match reconciliation.exit_code:
+        case 0:
+            return Mark.GOOD, "prediction and kernel agree"
+        case 1:
+            return Mark.BAD, "prediction and kernel differ"
+        case _:
+            reason = not_modelled_text(reconciliation.prediction) or "nothing could be compared"
+            return Mark.UNKNOWN, reason
+
+
+def _head(prediction: Prediction, observation: Observation, findings: tuple[Finding, ...]) -> Iterator[Fact]:
+    yield from program_facts(observation.program)
+    yield profile_fact(prediction.profile)
+    yield from machine_facts(observation)
+    mark = worst(finding for finding in findings if finding.aspect == "verdict")
+    if prediction.verdict is None:
+        yield Fact("predicted", not_modelled_text(prediction), mark)
+    elif mark is Mark.GOOD:
+        yield from verdict_facts("execve", prediction.verdict, ", predicted and observed", mark)
+        return
+    else:
+        yield from verdict_facts("predicted", prediction.verdict, mark=mark)
+    seen = str(observation.verdict or "already running")
+    yield Fact("observed", seen, Mark.INSTEAD if mark is Mark.BAD else mark)
+
+
+def _closing(prediction: Prediction | None, observation: Observation | None) -> Iterator[Section]:
+    sections: list[Section | None] = []
+    if observation is not None:
+        mark = None if prediction is None else MARKS[Verdict.NOT_PREDICTED]
+        sections += [
+            ending_section(observation, mark),
+            perturbation_section(observation),
+            notes_section(observation),
+        ]
+    if prediction is not None:
+        sections.append(inputs_section(prediction))
+    yield from (section for section in sections if section is not None)
+
+
+def prediction_document(prediction: Prediction, *, verbose: bool = False) -> Document:
+    """Return the report of what was predicted, held against nothing."""
+    limit = not_modelled_text(prediction)
+    facts = [*program_facts(prediction.program), profile_fact(prediction.profile)]
+    if prediction.verdict is not None:
+        facts += verdict_facts("execve", prediction.verdict)
+    if limit:
+        facts.append(Fact("ends here", limit, Mark.UNKNOWN))
+    sections = [Section("", (Facts(tuple(facts)),))]
+    for snapshot in prediction.snapshots:
+        sections.append(counters_section(snapshot, Judge()))
+        sections += snapshot_sections(snapshot, None, Judge(), verbose=verbose)
+    sections += _closing(prediction, None)
+    sentence = limit if prediction.verdict is None else f"predicted: {prediction.verdict}"
+    return Document(f"{short_name(prediction.program)}: {sentence}", tuple(sections))
+
+
+def observation_document(observation: Observation, *, verbose: bool = False) -> Document:
+    """Return the report of what was observed, held against nothing."""
+    started = observation.verdict is not None
+    facts = [*program_facts(observation.program, started=started), *machine_facts(observation)]
+    if observation.verdict is not None:
+        facts += verdict_facts("execve", observation.verdict)
+    sections = [Section("", (Facts(tuple(facts)),))]
+    for snapshot in observation.snapshots:
+        sections.append(counters_section(snapshot, Judge()))
+        sections += snapshot_sections(None, snapshot, Judge(), verbose=verbose)
+    sections += _closing(None, observation)
+    sentence = f"observed: {observation.verdict}" if observation.verdict else "observed while running"
+    return Document(f"{short_name(observation.program)}: {sentence}", tuple(sections))

@@ -1,0 +1,71 @@
+"""A MachineProfile as a report."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from inspector.model.address import PAGE_SIZE
+from inspector.model.auxv import AuxEntry
+from inspector.report.document import Column, Document, Fact, Facts, Row, Section, Table
+from inspector.report.text import size
+
+if TYPE_CHECKING:
+    from inspector.model.profile import MachineProfile
+
+
+def profile_document(profile: MachineProfile) -> Document:
+    """Return everything a prediction may know of the machine."""
+    machine = (
+        Fact("kernel", f"{profile.kernel} {profile.machine}, {8 * profile.kernel_word_bytes} bits"),
+        Fact("boot", profile.boot_id),
+        Fact("memory", size(profile.ram_bytes)),
+        Fact("page size", size(profile.page_size)),
+        Fact("page tables", f"{profile.page_tables.name}, index bits {_bits(profile)}"),
+        Fact("stack guard gap", size(profile.stack_guard_gap)),
+        Fact("mmap_min_addr", f"{profile.mmap_min_addr:#x}"),
+        Fact("lowest mapping by choice", f"{profile.mmap_floor:#x}"),
+        Fact("platform", profile.platform),
+        Fact("vdso", f"{size(len(profile.vdso))}, SHA-256 {hashlib.sha256(profile.vdso).hexdigest()[:16]}"),
+        Fact(
+            "heap of a static PIE", "at ELF_ET_DYN_BASE" if profile.static_pie_moves_brk else "behind its bss"
+        ),
+    )
+    layouts = Table(
+        (Column("layout"), Column("task size"), Column("ELF_ET_DYN_BASE"), Column("mmap searches")),
+        tuple(
+            Row(
+                (
+                    name,
+                    f"{layout.task_size:#x}",
+                    f"{layout.et_dyn_base:#x}",
+                    "upwards" if layout.bottom_up else "downwards",
+                )
+            )
+            for name, layout in sorted(profile.layouts.items())
+        ),
+    )
+    areas = Table(
+        (Column("area"), Column("perms"), Column("size", right=True)),
+        tuple(Row((area.name, area.perms, size(area.pages * PAGE_SIZE))) for area in profile.special_areas),
+    )
+    auxv = Table(
+        (Column("entry"), Column("value")),
+        tuple(
+            Row((AuxEntry(item.type, 0).name, "of the program" if item.value is None else f"{item.value:#x}"))
+            for item in profile.auxv
+        ),
+    )
+    return Document(
+        f"profile of Linux {profile.kernel}",
+        (
+            Section("", (Facts(machine),)),
+            Section("Layouts", (layouts,)),
+            Section("Areas the kernel adds", (areas,)),
+            Section("Auxiliary vector, in the kernel's order", (auxv,)),
+        ),
+    )
+
+
+def _bits(profile: MachineProfile) -> str:
+    return "+".join(map(str, profile.page_tables.index_bits))

@@ -1,0 +1,153 @@
+"""What was run, how and where: the facts that open a report, and those that close it."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from inspector.model.prediction import Outcome
+from inspector.model.program import BASE_ENVIRONMENT, UNLIMITED, Layout
+from inspector.report.document import Block, Fact, Facts, Mark, Paragraph, Section
+from inspector.report.text import counted, shortened, size
+from inspector.rules import RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from inspector.model.observation import Ending, Observation, Perturbation
+    from inspector.model.prediction import ExecVerdict, Prediction
+    from inspector.model.profile import MachineProfile
+    from inspector.model.program import Program
+
+_LONGEST_WORDS = 180
+"""Columns given to all arguments, or all variables, together."""
+_LONGEST_NAME = 44
+_OUTPUT_SHOWN = 200
+
+
+def short_name(program: Program) -> str:
+    """Return the name the user gave, short enough for a title."""
+    return shortened(program.requested or "''", _LONGEST_NAME)
+
+
+def program_facts(program: Program, *, started: bool = True) -> Iterator[Fact]:
+    """Yield what the program was started with; `started` by us, not found running."""
+    yield Fact("program", program.requested or "'' (an empty path)")
+    if program.path != program.requested:
+        yield Fact("staged as", program.path)
+    elif started:
+        yield Fact("staged", "no, run where it stands")
+    if len(program.argv) > 1:
+        count = f"{len(program.argv) - 1}: " if len(program.argv) > 2 else ""  # noqa: PLR2004 - more than one
+        yield Fact("arguments", count + _words(program.argv[1:]))
+    added = [entry for entry in program.envp if entry not in BASE_ENVIRONMENT]
+    if added:
+        yield Fact("environment", _words(added))
+    if program.stdin != "/dev/null":
+        yield Fact("stdin", program.stdin)
+    yield Fact("layout", _layout(program))
+
+
+def _words(words: tuple[str, ...] | list[str]) -> str:
+    return shortened(" ".join(map(shlex.quote, words)), _LONGEST_WORDS)
+
+
+def _layout(program: Program) -> str:
+    name = "the kernel's own" if program.layout is Layout.DEFAULT else program.layout.value
+    stack = "unlimited" if program.limits.stack >= UNLIMITED else f"at most {size(program.limits.stack)}"
+    return f"{name}, ASLR {'on' if program.randomize else 'off'}, stack {stack}"
+
+
+def verdict_facts(
+    label: str, verdict: ExecVerdict, words: str = "", mark: Mark | None = None
+) -> Iterator[Fact]:
+    """Yield execve's answer, and the rule that made it where that is more than success."""
+    yield Fact(label, f"{verdict}{words}", mark)
+    rule = RULES.get(verdict.rule or "")
+    if rule is not None and verdict.outcome is not Outcome.RUNS:
+        yield Fact("because", f"{rule.id}: {rule.statement}")
+
+
+def not_modelled_text(prediction: Prediction) -> str:
+    """Say what the simulation would have needed to go on."""
+    limit = prediction.not_modelled
+    if limit is None:
+        return ""
+    return f"not modelled: {limit.what}" + ("" if limit.ip is None else f", at {limit.ip:#x}")
+
+
+def machine_facts(observation: Observation) -> Iterator[Fact]:
+    """Yield where the program was observed, and by what."""
+    host = observation.host
+    frames = "page frames visible" if host.sees_pfn else "page frames hidden"
+    yield Fact("observed on", f"Linux {host.kernel} {host.machine}")
+    yield Fact("observed by", f"gdb {host.gdb}, {frames}" if host.gdb else f"no gdb, {frames}")
+
+
+def profile_fact(profile: MachineProfile) -> Fact:
+    """Return the machine that was predicted for."""
+    return Fact(
+        "predicted for", f"Linux {profile.kernel} {profile.machine} (profile of boot {profile.boot_id[:8]})"
+    )
+
+
+def inputs_section(prediction: Prediction) -> Section | None:
+    """Return the section of what the prediction was told rather than derived, but for the profile."""
+    if not prediction.assumptions:
+        return None
+    facts = tuple(Fact(item.name, item.value) for item in prediction.assumptions)
+    return Section("Told to the prediction, not derived", (Facts(facts),))
+
+
+def perturbation_section(observation: Observation) -> Section | None:
+    """Return the section of what the observer itself changed."""
+    if not observation.perturbations:
+        return None
+    facts = tuple(
+        Fact(f"{item.checkpoint}: {item.action}", _change(item)) for item in observation.perturbations
+    )
+    return Section("Changed by the observer, measured around each action", (Facts(facts),))
+
+
+def _change(change: Perturbation) -> str:
+    parts = [
+        f"made resident {counted(len(change.pages_added), 'page')}: {_pages(change.pages_added)}"
+        if change.pages_added
+        else "",
+        f"changed {counted(len(change.pages_changed), 'page')}: {_pages(change.pages_changed)}"
+        if change.pages_changed
+        else "",
+        counted(change.minor_faults, "minor fault") if change.minor_faults else "",
+        counted(change.major_faults, "major fault") if change.major_faults else "",
+    ]
+    return "; ".join(filter(None, parts)) or "nothing"
+
+
+def _pages(addresses: tuple[int, ...], most: int = 8) -> str:
+    shown = " ".join(f"{address:#x}" for address in addresses[:most])
+    return shown if len(addresses) <= most else f"{shown} ..."
+
+
+def ending_section(observation: Observation, mark: Mark | None) -> Section | None:
+    """Return the section of how the program ended and what it wrote."""
+    facts = []
+    if observation.ending is not None:
+        facts.append(Fact("ending", _ending(observation.ending), mark))
+    if observation.output:
+        text = observation.output[:_OUTPUT_SHOWN].decode("utf-8", "surrogateescape")
+        more = " ..." if len(observation.output) > _OUTPUT_SHOWN else ""
+        facts.append(Fact("output", f"{counted(len(observation.output), 'byte')}: {text}{more}"))
+    return Section("The end", (Facts(tuple(facts)),)) if facts else None
+
+
+def _ending(ending: Ending) -> str:
+    text = str(ending)
+    if ending.code is not None:
+        text += f", si_code {ending.code}"
+    return text if ending.address is None else f"{text}, address {ending.address:#x}"
+
+
+def notes_section(observation: Observation) -> Section | None:
+    """Return the section of what could not be seen."""
+    notes: tuple[Block, ...] = tuple(Paragraph(note, Mark.UNKNOWN) for note in observation.notes)
+    return Section("Not seen", notes) if notes else None

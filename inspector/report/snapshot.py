@@ -1,0 +1,244 @@
+"""A process at one checkpoint as sections: predicted, observed, or both side by side.
+
+Where the two differ a line is followed by another, marked INSTEAD, that holds what was observed in just
+the columns that differ.
+"""
+
+from __future__ import annotations
+
+from dataclasses import astuple
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from inspector.model.address import PAGE_SIZE, address_of
+from inspector.model.auxv import AuxType
+from inspector.model.registers import REGISTER_NAMES
+from inspector.model.snapshot import Snapshot
+from inspector.report.document import Block, Column, Fact, Facts, Mark, Paragraph, Row, Section, Table
+from inspector.report.text import counted, short_size, size
+from inspector.rules import RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from inspector.model.auxv import AuxEntry
+    from inspector.model.page import PageState
+    from inspector.model.registers import Registers
+    from inspector.model.snapshot import StackImage
+    from inspector.model.vma import Vma
+    from inspector.report.judge import Judge
+
+ABSENT = "absent"
+_UNKNOWN_KIND = "unknown"
+_NOTHING = Snapshot("")
+_NOW = "now"
+"""The checkpoint of a process that was running before it was looked at; its past is not known."""
+_REGISTERS_A_ROW = 4
+_MOST_PAGE_ROWS = 24
+
+_VMA_COLUMNS = (
+    Column("address range"),
+    Column("perms"),
+    Column("offset", right=True),
+    Column("device", optional=True),
+    Column("inode", right=True, optional=True),
+    Column("size", right=True, optional=True),
+    Column("name", flexible=True),
+)
+
+
+def snapshot_sections(
+    predicted: Snapshot | None, observed: Snapshot | None, judge: Judge, *, verbose: bool = False
+) -> Iterator[Section]:
+    """Yield the sections of one checkpoint, of which at least one side is there."""
+    either = observed or predicted
+    if either is None:
+        return
+    at = moment(either.checkpoint)
+    mine, seen = predicted or _NOTHING, observed or _NOTHING
+    auxv_wrong = judge.aspect("auxv") is Mark.BAD
+    for aspect, title, block in (
+        ("VMAs", f"Virtual memory areas {at}", _vmas(mine.vmas, seen.vmas, judge)),
+        ("registers", f"Registers {at}", _registers(mine.registers, seen.registers, judge)),
+        ("stack bytes", f"Stack {at}", _stack(mine.stack, seen.stack)),
+        (
+            "auxv",
+            f"Auxiliary vector {at}",
+            _auxv(mine.auxv, seen.auxv, judge) if verbose or auxv_wrong else (),
+        ),
+        ("pages", f"Resident pages {at}", _pages(mine.pages, seen.pages, judge, verbose=verbose)),
+    ):
+        if block:
+            yield Section(title, block, judge.aspect(aspect))
+
+
+def moment(checkpoint: str) -> str:
+    """Return `at exec`, `at main`; `now` for a live process."""
+    return checkpoint if checkpoint == _NOW else f"at {checkpoint}"
+
+
+def counters_section(snapshot: Snapshot, judge: Judge) -> Section:
+    """Return the numbers of one side's snapshot."""
+    tables, now = snapshot.page_table_bytes, snapshot.checkpoint == _NOW
+    values = (
+        ("minor faults", snapshot.minor_faults, f"{{}} since {'birth' if now else 'execve'}"),
+        ("major faults", snapshot.major_faults, "{}"),
+        ("page tables", tables, f"{size(tables or 0)} (VmPTE)"),
+        ("brk", snapshot.brk, "{:#x}"),
+    )
+    facts = tuple(
+        Fact(label, "not known" if value is None else text.format(value), judge.aspect(label))
+        for label, value, text in values
+    )
+    return Section(f"Counters {moment(snapshot.checkpoint)}", (Facts(facts),), judge.aspect("snapshot"))
+
+
+def _beside(mine: tuple[str, ...], seen: tuple[str, ...], mark: Mark | None) -> Iterator[Row]:
+    """Yield what was predicted and, where it differs, what was observed instead."""
+    yield Row(mine, mark)
+    if mine != seen:
+        yield Row(
+            tuple("" if left == right else right for left, right in zip(mine, seen, strict=True)),
+            Mark.INSTEAD,
+        )
+
+
+def _vmas(predicted: Sequence[Vma] | None, observed: Sequence[Vma] | None, judge: Judge) -> tuple[Block, ...]:
+    if predicted is None and observed is None:
+        return ()
+    mine = {vma.start: _vma_cells(vma) for vma in predicted or ()}
+    seen = {vma.start: _vma_cells(vma) for vma in observed or ()}
+    absent = ("",) * (len(_VMA_COLUMNS) - 1) + (ABSENT,)
+    rows: list[Row] = []
+    for start in sorted(mine.keys() | seen.keys()):
+        mark = judge.place("VMAs", f"{start:#x}")
+        if predicted is None or observed is None:
+            rows.append(Row((mine or seen)[start], mark))
+        else:
+            rows += _beside(mine.get(start, absent), seen.get(start, absent), mark)
+    return (Table(_VMA_COLUMNS, tuple(rows)),) if rows else (Paragraph("none"),)
+
+
+def _vma_cells(vma: Vma) -> tuple[str, ...]:
+    """Return the columns as /proc/PID/maps prints them, and the size."""
+    return (
+        f"{vma.start:08x}-{vma.end:08x}",
+        vma.perms,
+        f"{vma.offset:08x}",
+        "{:02x}:{:02x}".format(*vma.device),
+        str(vma.inode),
+        short_size(vma.range.size_bytes),
+        vma.name,
+    )
+
+
+def _registers(predicted: Registers | None, observed: Registers | None, judge: Judge) -> tuple[Block, ...]:
+    either = observed if predicted is None else predicted
+    if either is None:
+        return ()
+    texts = [f"{name} {value:#x}" for name, value in zip(REGISTER_NAMES, astuple(either), strict=True)]
+    rows = (tuple(texts[at : at + _REGISTERS_A_ROW]) for at in range(0, len(texts), _REGISTERS_A_ROW))
+    grid = Table((Column(""),) * _REGISTERS_A_ROW, tuple(map(Row, rows)))
+    if predicted is None or observed is None or predicted == observed:
+        return (grid,)
+    values = zip(REGISTER_NAMES, astuple(predicted), astuple(observed), strict=True)
+    differing = tuple(
+        Row((name, f"{left:#x}", f"{right:#x}"), judge.place("registers", name))
+        for name, left, right in values
+        if left != right
+    )
+    return (grid, Table((Column("register"), Column("predicted"), Column("observed")), differing))
+
+
+def _stack(predicted: StackImage | None, observed: StackImage | None) -> tuple[Block, ...]:
+    stack = observed if predicted is None else predicted
+    if stack is None:
+        return ()
+    facts = [
+        Fact("extent", _extent(stack)),
+        Fact("holds", _stack_contents(stack)),
+    ]
+    free = sum(gap.length for gap in stack.unpredictable)
+    if predicted is not None and observed is not None:
+        if _extent(predicted) == _extent(observed):
+            facts.append(Fact("compared", f"{len(stack.contents) - free} bytes, one by one"))
+        else:
+            facts.append(Fact("observed", _extent(observed), Mark.INSTEAD))
+    facts += [
+        Fact("left out", f"{gap.length} bytes at {gap.start:#x}, by {gap.rule}: {RULES[gap.rule].statement}")
+        for gap in stack.unpredictable
+    ]
+    return (Facts(tuple(facts)),)
+
+
+def _extent(stack: StackImage) -> str:
+    end = stack.sp + len(stack.contents)
+    return f"{stack.sp:#x}-{end:#x}, {len(stack.contents)} bytes from esp to the top"
+
+
+def _stack_contents(stack: StackImage) -> str:
+    """Say what the words from esp upwards are: argc, argv, NULL, envp, NULL, auxv."""
+    words = memoryview(stack.contents[: len(stack.contents) & -4]).cast("I").tolist()
+    argc = words[0] if words else 0
+    try:
+        envc = words.index(0, argc + 2) - argc - 2
+        auxv = words[argc + envc + 3 :: 2]
+        entries = auxv.index(AuxType.AT_NULL)
+    except ValueError:
+        return f"argc {argc}"
+    return f"argc {argc}, {counted(envc, 'environment string')}, {entries} auxv entries"
+
+
+def _auxv(
+    predicted: Sequence[AuxEntry] | None, observed: Sequence[AuxEntry] | None, judge: Judge
+) -> tuple[Block, ...]:
+    if predicted is None and observed is None:
+        return ()
+    mine = [(entry.name, f"{entry.value:#x}") for entry in predicted or () if entry.type != AuxType.AT_NULL]
+    seen = [(entry.name, f"{entry.value:#x}") for entry in observed or () if entry.type != AuxType.AT_NULL]
+    rows: list[Row] = []
+    for position in range(max(len(mine), len(seen))):
+        left, right = (side[position] if position < len(side) else None for side in (mine, seen))
+        cells = left or right or ("", "")
+        mark = judge.place("auxv", cells[0])
+        if predicted is None or observed is None:
+            rows.append(Row(cells, mark))
+        else:
+            rows += _beside(left or ("", ABSENT), right or ("", ABSENT), mark)
+    return (Table((Column("entry"), Column("value")), tuple(rows)),)
+
+
+def _pages(
+    predicted: Sequence[PageState] | None,
+    observed: Sequence[PageState] | None,
+    judge: Judge,
+    *,
+    verbose: bool,
+) -> tuple[Block, ...]:
+    if predicted is None and observed is None:
+        return ()
+    mine = {page.vpn: _kind(page) for page in predicted or ()}
+    seen = {page.vpn: _kind(page) for page in observed or ()}
+    both = predicted is not None and observed is not None
+    pages = [(vpn, mine.get(vpn, ABSENT), seen.get(vpn, ABSENT)) for vpn in sorted(mine.keys() | seen.keys())]
+    if not pages:
+        return (Paragraph("none"),)
+    columns: tuple[Column, ...] = (Column("pages"), Column("count", right=True))
+    columns += (Column("predicted"), Column("observed")) if both else (Column("state"),)
+    rows = []
+    # Consecutive pages of one kind share `vpn - position`.
+    for _, run in groupby(enumerate(pages), key=lambda item: (item[1][0] - item[0], *item[1][1:])):
+        entries = [entry for _, entry in run]
+        first, left, right = entries[0]
+        span = f"{address_of(first):08x}-{address_of(entries[-1][0]) + PAGE_SIZE:08x}"
+        states = (left, right) if both else (right if predicted is None else left,)
+        mark = judge.place("pages", f"{address_of(first):#x}")
+        rows.append(Row((span, str(len(entries)), *states), mark))
+    if verbose or len(rows) <= _MOST_PAGE_ROWS:
+        return (Table(columns, tuple(rows)),)
+    rest = f"and {len(rows) - _MOST_PAGE_ROWS} more runs of pages; --verbose shows all {len(pages)} pages"
+    return (Table(columns, tuple(rows[:_MOST_PAGE_ROWS])), Paragraph(rest))
+
+
+def _kind(page: PageState) -> str:
+    return page.kind.value if page.kind is not None else _UNKNOWN_KIND

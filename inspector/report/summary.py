@@ -1,0 +1,124 @@
+"""Many programs: one line for each, and a total."""
+
+from __future__ import annotations
+
+import enum
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from inspector.model.finding import Verdict
+from inspector.report.document import Mark
+from inspector.report.program import not_modelled_text
+from inspector.report.text import counted, display_width, shortened, wrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from inspector.model.prediction import Prediction
+    from inspector.reconcile import Reconciliation
+    from inspector.report.terminal import Style
+
+_WIDEST_NAME = 36
+_COUNTED_ASPECTS = {"VMAs": "VMAs", "stack bytes": "stack bytes", "pages": "pages"}
+
+
+class Standing(enum.Enum):
+    """How one program came out; the value is the word a total counts it by."""
+
+    AGREES = "agree"
+    DIFFERS = "differ"
+    PREDICTED = "predicted"
+    UNOBSERVED = "could not be observed"
+    NOT_MODELLED = "not modelled"
+    FAILED = "failed"
+
+
+_MARKS = {
+    Standing.AGREES: Mark.GOOD,
+    Standing.DIFFERS: Mark.BAD,
+    Standing.PREDICTED: Mark.UNJUDGED,
+    Standing.UNOBSERVED: Mark.UNKNOWN,
+    Standing.NOT_MODELLED: Mark.UNKNOWN,
+    Standing.FAILED: Mark.BAD,
+}
+_ALWAYS_COUNTED = (Standing.AGREES, Standing.DIFFERS, Standing.UNOBSERVED)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One program in the list."""
+
+    requested: str
+    standing: Standing
+    detail: str
+
+
+def checked_line(reconciliation: Reconciliation) -> Line:
+    """Return the line of a program that was predicted and observed."""
+    prediction = reconciliation.prediction
+    requested = prediction.program.requested
+    if reconciliation.differences:
+        aspects = ", ".join(dict.fromkeys(finding.aspect for finding in reconciliation.differences))
+        return Line(
+            requested,
+            Standing.DIFFERS,
+            f"{counted(len(reconciliation.differences), 'difference')}: {aspects}",
+        )
+    if prediction.verdict is None:
+        return Line(requested, Standing.NOT_MODELLED, not_modelled_text(prediction))
+    if reconciliation.exit_code:
+        return Line(requested, Standing.UNOBSERVED, "nothing could be compared")
+    counts = [
+        f"{finding.predicted} {_COUNTED_ASPECTS[finding.aspect]}"
+        for finding in reconciliation.findings
+        if finding.verdict is Verdict.AGREES and finding.aspect in _COUNTED_ASPECTS
+    ]
+    return Line(
+        requested, Standing.AGREES, ": ".join(filter(None, (str(prediction.verdict), ", ".join(counts))))
+    )
+
+
+def predicted_line(prediction: Prediction) -> Line:
+    """Return the line of a program that was only predicted."""
+    requested = prediction.program.requested
+    if prediction.not_modelled is not None:
+        return Line(requested, Standing.NOT_MODELLED, not_modelled_text(prediction))
+    counts = [
+        f"{len(snapshot.vmas or ())} VMAs, {len(snapshot.pages or ())} pages at {snapshot.checkpoint}"
+        for snapshot in prediction.snapshots
+    ]
+    return Line(
+        requested, Standing.PREDICTED, ": ".join(filter(None, (str(prediction.verdict), "; ".join(counts))))
+    )
+
+
+def name_width(requested: Iterable[str], style: Style) -> int:
+    """Return how many columns the names of a list are given."""
+    return min(max((display_width(_name(text, style)) for text in requested), default=0), _WIDEST_NAME)
+
+
+def _name(requested: str, style: Style) -> str:
+    return style.clean(requested) or "''"
+
+
+def line_text(line: Line, width: int, style: Style) -> Iterator[str]:
+    """Yield the text of a line; what does not fit beside a name of `width` columns continues below."""
+    name = shortened(_name(line.requested, style), width, style.ellipsis)
+    mark = _MARKS[line.standing]
+    indent = style.sign_width(mark) + 1 + width + 2
+    padding = " " * (width - display_width(name))
+    first, *rest = wrapped(style.clean(line.detail), max(style.width - indent, 20))
+    yield f"{style.sign(mark)} {name}{padding}  {first}".rstrip()
+    yield from (" " * indent + text for text in rest)
+
+
+def total_text(standings: Sequence[Standing], *, predicted: bool = False) -> str:
+    """Return `31 agree, 0 differ, 1 could not be observed`; what is always counted depends on the command."""
+    counts = Counter(standings)
+    always = (Standing.PREDICTED,) if predicted else _ALWAYS_COUNTED
+    return ", ".join(
+        f"{counts[standing]} {standing.value}"
+        for standing in Standing
+        if counts[standing] or standing in always
+    )

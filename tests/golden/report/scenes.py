@@ -1,0 +1,241 @@
+"""A small program, predicted and observed: what the reports of the golden files are made of."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import replace
+
+from inspector.model.address import AddressRange, FileOffset, VirtAddr, Vpn
+from inspector.model.auxv import AuxEntry, AuxType
+from inspector.model.observation import Ending, Host, Observation, Perturbation
+from inspector.model.page import PageKind, PageState
+from inspector.model.prediction import (
+    Assumption,
+    ExecVerdict,
+    FileIdentity,
+    NotModelledAt,
+    Outcome,
+    Prediction,
+)
+from inspector.model.program import BASE_ENVIRONMENT, Program
+from inspector.model.snapshot import Snapshot, StackImage, Unpredictable
+from inspector.model.vma import Access, Anonymous, Backing, FileBacking, Sharing, Special, Vma
+from inspector.reconcile import Reconciliation, reconcile
+from tests.machines import ENTRY_REGISTERS, PROFILE, USER
+
+PATH = "/dev/shm/inspector-1000/fc8bb5f18e056c57/hello"  # noqa: S108
+RX, RW, R = Access.READ | Access.EXECUTE, Access.READ | Access.WRITE, Access.READ
+SP = VirtAddr(0xFFFFDE60)
+TOP = 0xFFFFE000
+RANDOM = VirtAddr(0xFFFFDF4B)
+
+PROGRAM = Program(
+    path=PATH,
+    argv=(PATH,),
+    envp=BASE_ENVIRONMENT,
+    requested="fixtures/build/hello",
+    credentials=USER,
+    cwd="/home/reader/inspector",
+)
+
+
+def vma(start: int, end: int, access: Access, backing: Backing) -> Vma:
+    return Vma(AddressRange(VirtAddr(start), VirtAddr(end)), access, Sharing.PRIVATE, backing)
+
+
+def file_vma(start: int, end: int, access: Access, offset: int, path: str = PATH) -> Vma:
+    return vma(start, end, access, FileBacking(path, (0, 0x1B), 33292, FileOffset(offset)))
+
+
+VMAS = (
+    file_vma(0x08048000, 0x08049000, R, 0),
+    file_vma(0x08049000, 0x080B7000, RX, 0x1000),
+    file_vma(0x080B7000, 0x080E9000, R, 0x6F000),
+    file_vma(0x080E9000, 0x080EE000, RW, 0xA0000),
+    vma(0x080EE000, 0x080F1000, RW, Anonymous()),
+    vma(0xF7FF6000, 0xF7FFA000, R, Special("[vvar]")),
+    vma(0xF7FFA000, 0xF7FFC000, R, Special("[vvar_vclock]")),
+    vma(0xF7FFC000, 0xF7FFE000, RX, Special("[vdso]")),
+    vma(0xFFFDD000, 0xFFFFE000, RW, Anonymous("[stack]")),
+)
+AUXV = (
+    AuxEntry(AuxType.AT_SYSINFO_EHDR, 0xF7FFC000),
+    AuxEntry(AuxType.AT_ENTRY, 0x08049570),
+    AuxEntry(AuxType.AT_RANDOM, RANDOM),
+    AuxEntry(77, 1),
+)
+
+
+def stack(fill: int = 0) -> StackImage:
+    auxv = [word for entry in AUXV for word in (entry.type, entry.value)]
+    words = [1, 0xFFFFDF60, 0, 0xFFFFDF90, 0xFFFFDFA0, 0xFFFFDFB0, 0, *auxv, 0, 0]
+    contents = struct.pack(f"<{len(words)}I", *words)
+    return StackImage(
+        SP,
+        contents + bytes([fill]) * (TOP - SP - len(contents)),
+        (Unpredictable(RANDOM, 16, "stack.at-random"),),
+    )
+
+
+EXEC = Snapshot(
+    checkpoint="exec",
+    registers=replace(ENTRY_REGISTERS, eip=0x08049570, esp=SP),
+    vmas=VMAS,
+    pages=(
+        PageState(Vpn(0x080ED), PageKind.ANONYMOUS),
+        PageState(Vpn(0xFFFFC), PageKind.ANONYMOUS),
+        PageState(Vpn(0xFFFFD), PageKind.ANONYMOUS),
+    ),
+    minor_faults=3,
+    major_faults=0,
+    page_table_bytes=20480,
+    auxv=AUXV,
+    stack=stack(),
+    brk=VirtAddr(0x080F1000),
+)
+MAIN = replace(
+    EXEC,
+    checkpoint="main",
+    registers=replace(ENTRY_REGISTERS, eip=0x080496D5, esp=0xFFFFDD3C, eax=0x80496D5, gs=0x63),
+    vmas=(*VMAS[:5], vma(0x080F1000, 0x08113000, RW, Anonymous("[heap]")), *VMAS[5:]),
+    pages=(
+        *(PageState(Vpn(0x08048 + n), PageKind.FILE) for n in range(17)),
+        PageState(Vpn(0x080ED), PageKind.ANONYMOUS),
+        PageState(Vpn(0x080EE), PageKind.ZERO),
+        PageState(Vpn(0x080EF), None),
+        PageState(Vpn(0xF7FFC), PageKind.SPECIAL),
+        PageState(Vpn(0xFFFFD), PageKind.ANONYMOUS),
+    ),
+    minor_faults=22,
+    stack=None,
+)
+FILES = (FileIdentity(PATH, (0, 0x1B), 33292, 752000, "ab" * 32),)
+HOST = Host("6.18.0-test", "x86_64", "(Debian 13.1-3) 13.1", 1000, sees_pfn=False)
+RUNS = ExecVerdict(Outcome.RUNS, rule="exec.runs")
+
+PREDICTION = Prediction(PROGRAM, PROFILE, RUNS, FILES, (EXEC,))
+OBSERVATION = Observation(
+    program=PROGRAM,
+    host=HOST,
+    verdict=ExecVerdict(Outcome.RUNS),
+    files=FILES,
+    snapshots=(EXEC, MAIN),
+    perturbations=(
+        Perturbation("exec", "gdb attach", (VirtAddr(0x08048000), VirtAddr(0xF7FFC000)), minor_faults=2),
+    ),
+    ending=Ending(status=0),
+    output=b"hello, world\n",
+)
+
+
+def agreeing() -> Reconciliation:
+    """Return what everybody hopes for."""
+    return reconcile(PREDICTION, OBSERVATION)
+
+
+def differing() -> Reconciliation:
+    """Return an observation that differs in every aspect, and could not look at one."""
+    moved = replace(VMAS[3], range=AddressRange(VirtAddr(0x080E9000), VirtAddr(0x080EF000)))
+    other = file_vma(0x40000000, 0x40001000, RX, 0, "/usr/lib32/ld-linux.so.2")
+    broken = bytearray(stack().contents)
+    broken[0x20:0x24] = b"\xde\xad\xbe\xef"
+    exec_ = replace(
+        EXEC,
+        registers=replace(ENTRY_REGISTERS, eip=0x08049570, esp=SP, edx=0xF7FE3A40),
+        vmas=(*VMAS[:2], replace(VMAS[2], access=RX), moved, other, *VMAS[5:]),
+        pages=(EXEC.pages[0], PageState(Vpn(0xFFFFC), None)) if EXEC.pages else (),
+        minor_faults=5,
+        page_table_bytes=24576,
+        auxv=(*AUXV[:1], AuxEntry(AuxType.AT_ENTRY, 0x08049571), *AUXV[2:]),
+        stack=replace(stack(), contents=bytes(broken)),
+        brk=None,
+    )
+    return reconcile(PREDICTION, replace(OBSERVATION, snapshots=(exec_,), perturbations=(), output=b""))
+
+
+def explained() -> Reconciliation:
+    """Return the prediction of one staged copy held against the observation of another."""
+    copy = "/dev/shm/inspector-0/fc8bb5f18e056c57/hello"  # noqa: S108
+    elsewhere = tuple(
+        replace(area, backing=FileBacking(copy, (0, 0x1C), 7, area.backing.offset))
+        if isinstance(area.backing, FileBacking)
+        else area
+        for area in VMAS
+    )
+    exec_ = replace(EXEC, vmas=elsewhere, minor_faults=2, major_faults=1)
+    files = (replace(FILES[0], path=copy, device=(0, 0x1C), inode=7),)
+    return reconcile(PREDICTION, replace(OBSERVATION, files=files, snapshots=(exec_,), perturbations=()))
+
+
+def refused() -> Reconciliation:
+    """Return a file the kernel does not take."""
+    program = replace(PROGRAM, path="README.md", requested="README.md", argv=("README.md",))
+    verdict = ExecVerdict(Outcome.REFUSED, errno="EACCES", rule="exec.no-permission")
+    prediction = Prediction(program, PROFILE, verdict)
+    host = replace(HOST, gdb=None)
+    return reconcile(prediction, Observation(program, host, replace(verdict, rule=None)))
+
+
+def wrongly_refused() -> Reconciliation:
+    """Return a program that was predicted to be refused, and runs."""
+    verdict = ExecVerdict(Outcome.REFUSED, errno="ENOEXEC", rule="elf.type")
+    return reconcile(Prediction(PROGRAM, PROFILE, verdict, FILES), replace(OBSERVATION, snapshots=(EXEC,)))
+
+
+def not_modelled() -> Reconciliation:
+    """Return a program the prediction does not reach, with arguments and surroundings to show."""
+    program = replace(
+        PROGRAM,
+        argv=(PATH, "", "two  words", "x" * 300),
+        envp=(*BASE_ENVIRONMENT, "EMPTY=", "ESCAPE=\x1b[31m"),
+        stdin="/tmp/a file",  # noqa: S108
+        requested="/home/reader/a rather long directory/with/many/levels/and\na newline/\udcffhello",
+        randomize=True,
+    )
+    prediction = Prediction(
+        program,
+        PROFILE,
+        None,
+        not_modelled=NotModelledAt("64-bit program"),
+        assumptions=(Assumption("brk", "0x1"),),
+    )
+    observation = Observation(
+        program,
+        HOST,
+        ExecVerdict(Outcome.RUNS),
+        ending=Ending(signal="SIGSEGV", code=1, address=VirtAddr(0)),
+        output=b"\x1b]0;title\x07 \xff",
+        notes=("64-bit program: only its address space was looked at",),
+    )
+    return reconcile(prediction, observation)
+
+
+def live() -> Observation:
+    """Return a 64-bit process that was found running."""
+    wide = Snapshot(
+        checkpoint="now",
+        vmas=(
+            file_vma(0x55C9424EA000, 0x55C9424EC000, R, 0, "/usr/bin/sleep"),
+            vma(0x7FFFF7FC1000, 0x7FFFF7FC5000, R, Special("[vvar]")),
+            vma(0xFFFFFFFFFF600000, 0xFFFFFFFFFF601000, Access.EXECUTE, Special("[vsyscall]")),
+        ),
+        pages=tuple(PageState(Vpn(0x55C9424EA + 2 * n), PageKind.FILE) for n in range(30)),
+        minor_faults=133,
+        major_faults=1,
+        page_table_bytes=45056,
+    )
+    program = replace(PROGRAM, path="/usr/bin/sleep", requested="/usr/bin/sleep", argv=("sleep", "60"))
+    return Observation(program, replace(HOST, gdb=None), None, snapshots=(wide,))
+
+
+__all__ = [
+    "OBSERVATION",
+    "PREDICTION",
+    "agreeing",
+    "differing",
+    "explained",
+    "live",
+    "not_modelled",
+    "refused",
+    "wrongly_refused",
+]

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inspector.observe.doctor import Check
+from inspector.report.check import check_document, observation_document, prediction_document
+from inspector.report.doctor import doctor_document
+from inspector.report.profile import profile_document
+from inspector.report.rules import catalogue_document, rule_document
+from inspector.report.terminal import Style, render
+from inspector.report.text import display_width
+from inspector.rules import Rule
+from tests.golden.report import scenes
+from tests.machines import PROFILE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inspector.report.document import Document
+
+SOME_RULES = (
+    Rule(
+        "vma.merge",
+        "Adjacent areas with equal flags are one area.",
+        "There are fewer to walk.",
+        "mm/vma.c:f()",
+    ),
+    Rule(
+        "vma.a-rather-long-name", "A sentence " * 12, "A reason " * 20, "arch/x86/entry/vdso/vma.c:map_vdso()"
+    ),
+    Rule("stack.strings", "The strings come first.", "They are copied first.", "fs/exec.c:copy_strings()"),
+)
+
+DOCUMENTS: dict[str, Callable[[], Document]] = {
+    "check_agrees": lambda: check_document(scenes.agreeing()),
+    "check_differs": lambda: check_document(scenes.differing()),
+    "check_explained": lambda: check_document(scenes.explained()),
+    "check_refused": lambda: check_document(scenes.refused()),
+    "check_wrongly_refused": lambda: check_document(scenes.wrongly_refused()),
+    "check_not_modelled": lambda: check_document(scenes.not_modelled()),
+    "check_verbose": lambda: check_document(scenes.agreeing(), verbose=True),
+    "predict": lambda: prediction_document(scenes.PREDICTION),
+    "predict_not_modelled": lambda: prediction_document(scenes.not_modelled().prediction),
+    "observe": lambda: observation_document(scenes.OBSERVATION),
+    "observe_live": lambda: observation_document(scenes.live()),
+    "profile": lambda: profile_document(PROFILE),
+    "rules": lambda: catalogue_document(SOME_RULES),
+    "rule": lambda: rule_document(SOME_RULES[1]),
+    "doctor": lambda: doctor_document(
+        [
+            Check("Linux", True, "Linux 6.18.0-test x86_64"),
+            Check("gdb", False, "there is no gdb on PATH", "install it: apt install gdb"),
+            Check(
+                "perf events",
+                False,
+                "faults of user mode only (perf_event_paranoid 2)",
+                "a" * 70,
+                needed=False,
+            ),
+            Check("pagemap", None, "could not be judged (ValueError: odd)"),
+        ]
+    ),
+}
+
+
+def text_of(document: Document, style: Style) -> str:
+    return "".join(f"{line}\n" for line in render(document, style))
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_reads_as_it_always_did(name: str, golden: Callable[[str, str], None]) -> None:
+    golden(f"{name}.txt", text_of(DOCUMENTS[name](), Style()))
+
+
+def test_reads_as_it_always_did_where_only_ascii_can_be_shown(golden: Callable[[str, str], None]) -> None:
+    text = text_of(DOCUMENTS["check_differs"](), Style(unicode=False))
+    assert text.isascii()
+    golden("check_differs.ascii.txt", text)
+
+
+def test_colour_changes_nothing_but_colour(golden: Callable[[str, str], None]) -> None:
+    import re
+
+    document = DOCUMENTS["check_differs"]()
+    coloured = text_of(document, Style(colour=True))
+    golden("check_differs.colour.txt", coloured)
+    assert re.sub("\x1b\\[[0-9]+m", "", coloured) == text_of(document, Style())
+
+
+@pytest.mark.parametrize("unicode", [True, False])
+@pytest.mark.parametrize("width", [72, 80, 132])
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_no_line_is_wider_than_the_terminal(name: str, width: int, unicode: bool) -> None:
+    for line in render(DOCUMENTS[name](), Style(width=width, unicode=unicode)):
+        assert display_width(line) <= width
+        assert line == line.rstrip()
+        assert not [letter for letter in line if letter < " " or "\ud800" <= letter <= "\udfff"]

@@ -1,0 +1,329 @@
+"""The command as its users meet it: real programs, real gdb, exit codes, signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import random
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from inspector.model.document import parse_check
+from inspector.observe.doctor import can_check, examine
+from inspector.observe.tiny_elf import Assembler, link
+from inspector.report.text import display_width
+
+pytestmark = pytest.mark.live
+
+COMMAND = [sys.executable, "-m", "inspector"]
+JUMP_TO_ITSELF = b"\xeb\xfe"
+BASE = 0x08048000
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _machine_can_check() -> None:
+    checks = list(examine())
+    if not can_check(checks):
+        pytest.skip("; ".join(f"{check.name}: {check.detail}" for check in checks if check.ok is False))
+
+
+def program_file(path: Path, code: bytes) -> Path:
+    """Write a program that runs `code` and exits with 7."""
+    assembler = Assembler(BASE)
+    assembler.code += code
+    assembler.exit(7)
+    path.write_bytes(link(assembler, entry=assembler.start))
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    """Return a program that ends at once."""
+    return program_file(tmp_path / "program", b"")
+
+
+@pytest.fixture
+def endless(tmp_path: Path) -> Path:
+    """Return a program that does not end."""
+    return program_file(tmp_path / "endless", JUMP_TO_ITSELF)
+
+
+def inspector(
+    *arguments: object, seconds: float = 60, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        env=os.environ | environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="surrogateescape",
+        timeout=seconds,
+        check=False,
+    )
+
+
+def test_a_program_agrees_to_its_end(program: Path) -> None:
+    done = inspector("check", program)
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert "prediction and kernel agree" in done.stdout
+    assert "ending  exit 7" in done.stdout
+    assert all(display_width(line) <= 80 for line in done.stdout.splitlines())
+
+
+def test_arguments_and_environment_reach_the_program(program: Path) -> None:
+    words = ["", "two  words", "--json", "-", "--", "--help"]
+    done = inspector(
+        "check",
+        "--until",
+        "exec",
+        program,
+        "--env",
+        "NAME=a=b",
+        "--env",
+        "LC_ALL=x",
+        "--json",
+        "-",
+        "--",
+        *words,
+    )
+    check = parse_check(done.stdout.encode())
+    assert done.returncode == check.exit_code == 0
+    assert check.prediction.program.argv[1:] == tuple(words)
+    assert set(check.prediction.program.envp) >= {"NAME=a=b", "LC_ALL=x"}
+
+
+@pytest.mark.parametrize(
+    "options", [["--layout", "3gb"], ["--aslr"], ["--aslr", "--layout", "3gb"], ["--in-place"]]
+)
+def test_every_way_to_launch_agrees(program: Path, options: list[str]) -> None:
+    done = inspector("check", *options, program, "/nonexistent")
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.endswith("2 agree, 0 differ, 0 could not be observed\n")
+
+
+def odd_paths(directory: Path, program: Path) -> dict[str, str]:
+    """Return paths of every kind, and the verdict's words."""
+    (directory / "empty").touch(mode=0o755)
+    (directory / "text").write_text("no program\n")
+    (directory / "text").chmod(0o755)
+    (directory / "not executable").write_bytes(program.read_bytes())
+    (directory / "not executable").chmod(0o644)
+    (directory / "truncated").write_bytes(program.read_bytes()[:60])
+    (directory / "truncated").chmod(0o755)
+    (directory / "a\nnewline \x1b[31m").write_bytes(program.read_bytes())
+    (directory / "a\nnewline \x1b[31m").chmod(0o755)
+    verdicts = {
+        "": "ENOENT",
+        "missing": "ENOENT",
+        "empty/below": "ENOTDIR",
+        ".": "EACCES",
+        "empty": "ENOEXEC",
+        "text": "ENOEXEC",
+        "not executable": "EACCES",
+        "truncated": "ENOEXEC",
+        "x" * 300: "ENAMETOOLONG",
+        "a\nnewline \x1b[31m": "runs",
+    }
+    return {f"{directory}/{name}" if name else "": verdict for name, verdict in verdicts.items()}
+
+
+def test_any_path_gets_the_verdict_of_the_kernel(tmp_path: Path, program: Path) -> None:
+    paths = odd_paths(tmp_path, program)
+    done = inspector("check", "--json", "-", *paths)
+    checks = [parse_check(line.encode("utf-8", "surrogateescape")) for line in done.stdout.splitlines()]
+    assert [str(check.prediction.verdict).rpartition(" ")[2] for check in checks] == list(paths.values())
+    assert [check.exit_code for check in checks] == [0] * len(paths)
+    assert done.returncode == 0
+    assert done.stderr == ""
+
+
+def test_a_fifo_gets_its_verdict_without_waiting_for_a_writer(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo", 0o755)
+    done = inspector("check", tmp_path / "fifo", seconds=20)
+    assert done.returncode == 0
+    assert "refused: EACCES, predicted and observed" in done.stdout
+
+
+def test_what_a_path_holds_never_reaches_the_terminal_raw(tmp_path: Path, program: Path) -> None:
+    paths = odd_paths(tmp_path, program)
+    done = inspector("check", "--verbose", *paths)
+    assert done.returncode == 0
+    assert "\x1b" not in done.stdout
+    assert f"{len(paths)} agree, 0 differ" in done.stdout
+
+
+def test_a_64_bit_program_is_named_as_not_modelled() -> None:
+    done = inspector("check", sys.executable)
+    assert done.returncode == 3
+    assert "not modelled: 64-bit program" in done.stdout
+    assert inspector("predict", sys.executable).returncode == 3
+
+
+def test_a_difference_is_shown_in_full_and_ends_with_1(tmp_path: Path, program: Path) -> None:
+    profile = tmp_path / "profile.json"
+    assert inspector("profile", "-o", profile).returncode == 0
+    changed = json.loads(profile.read_text())
+    changed["platform"] = "i5"
+    profile.write_text(json.dumps(changed))
+    done = inspector("check", "--until", "exec", "--profile", profile, program, "/nonexistent")
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("✗ ")
+    assert "differences" in lines[0]
+    assert any("AT_PLATFORM" in line for line in lines)
+    assert lines[-1] == "1 agree, 1 differ, 0 could not be observed"
+
+
+@pytest.mark.parametrize("stop", ["no_such_symbol", "0xzz", "syscall:"])
+def test_a_stop_that_makes_no_sense_ends_before_anything_is_run(program: Path, stop: str) -> None:
+    done = inspector("check", "--stop", stop, "/nonexistent", program)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 2
+
+
+def test_a_stop_is_no_obstacle_to_a_verdict(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("no program\n")
+    (tmp_path / "text").chmod(0o755)
+    assert inspector("check", "--stop", "main", tmp_path / "text", tmp_path / "missing").returncode == 0
+
+
+def test_stops_are_shown_as_not_predicted(program: Path) -> None:
+    done = inspector("check", "--stop", f"{Assembler(BASE).start:#x}", program)
+    assert done.returncode == 0
+    assert f"· Registers at {Assembler(BASE).start:#x}" in done.stdout
+    assert "· not predicted" in done.stdout
+
+
+def test_a_program_that_does_not_end_could_not_be_observed(program: Path, endless: Path) -> None:
+    alone = inspector("check", "--timeout", "1", endless)
+    assert alone.returncode == 3
+    assert alone.stderr.startswith("inspector: ")
+    many = inspector("check", "--timeout", "1", endless, program)
+    assert many.returncode == 3
+    assert many.stdout.splitlines()[0].startswith("? ")
+    assert many.stdout.endswith("1 agree, 0 differ, 1 could not be observed\n")
+
+
+def test_without_gdb_the_prediction_is_still_shown(program: Path) -> None:
+    done = inspector("check", program, INSPECTOR_GDB="/nonexistent/gdb")
+    assert done.returncode == 3
+    assert "predicted: runs" in done.stdout
+    assert "/nonexistent/gdb" in done.stderr
+
+
+def test_what_was_saved_can_be_compared_later(tmp_path: Path, program: Path) -> None:
+    prediction, recording = tmp_path / "prediction.json", tmp_path / "recording.json"
+    assert inspector("observe", "-o", recording, program).returncode == 0
+    assert inspector("predict", "--until", "exec", "--json", prediction, program).returncode == 0
+    done = inspector("compare", prediction, recording, PATH="/nonexistent")
+    assert done.returncode == 0, done.stdout
+    assert "prediction and kernel agree" in done.stdout
+    assert inspector("compare", recording, prediction).returncode == 2
+    recording.write_bytes(recording.read_bytes()[:-100])
+    broken = inspector("compare", prediction, recording)
+    assert broken.returncode == 2
+    assert len(broken.stderr.splitlines()) == 2
+
+
+def test_predict_runs_nothing_and_says_how_far_it_got(program: Path) -> None:
+    assert inspector("predict", "--until", "exec", program).returncode == 0
+    done = inspector("predict", "--until", "main", program)
+    assert done.returncode == 3
+    assert "not modelled: the run from exec to main" in done.stdout
+
+
+def test_a_live_process_is_looked_at_and_goes_on() -> None:
+    sleeper = subprocess.Popen(["sleep", "60"])
+    try:
+        done = inspector("observe", "--pid", sleeper.pid)
+        assert done.returncode == 0
+        assert "[stack]" in done.stdout
+        assert all(display_width(line) <= 80 for line in done.stdout.splitlines())
+        assert sleeper.poll() is None
+    finally:
+        sleeper.kill()
+        sleeper.wait()
+    assert inspector("observe", "--pid", sleeper.pid).returncode == 3
+
+
+def on_a_terminal(*arguments: object, **environment: str) -> str:
+    """Run the command on a terminal of its own and return everything it wrote there."""
+    pid, master = pty.fork()
+    if pid == 0:
+        os.execvpe(  # noqa: S606 - a terminal needs a process of its own
+            COMMAND[0], [*COMMAND, *map(str, arguments)], os.environ | {"TERM": "xterm"} | environment
+        )
+    text = b""
+    with suppress(OSError):  # EIO: the other side has ended
+        while data := os.read(master, 65536):
+            text += data
+    os.close(master)
+    os.waitpid(pid, 0)
+    return text.decode()
+
+
+def test_a_terminal_gets_colour_and_progress_unless_it_does_not_want_them(program: Path) -> None:
+    shown = on_a_terminal("check", program, "/nonexistent")
+    assert "\x1b[32m✓\x1b[0m" in shown
+    assert "\r\x1b[K1 of 2 programs" in shown
+    assert shown.endswith("\r\x1b[K\r\n2 agree, 0 differ, 0 could not be observed\r\n")
+    plain = on_a_terminal("check", program, "/nonexistent", NO_COLOR="1")
+    assert "\x1b[32m" not in plain
+    assert "\x1b" not in on_a_terminal("check", program, "/nonexistent", TERM="dumb")
+
+
+def left_over(directory: Path, mark: str) -> list[str]:
+    """Return the processes that run in `directory`, or whose environment holds `mark`."""
+    found = []
+    for process in Path("/proc").iterdir():
+        if not process.name.isdigit() or int(process.name) == os.getpid():
+            continue
+        with suppress(OSError):
+            ours = mark.encode() in (process / "environ").read_bytes()
+            ours = ours or (process / "cwd").readlink() == directory
+            if ours and (process / "stat").read_text().rpartition(")")[2].split()[0] not in "ZX":
+                found.append((process / "cmdline").read_text().replace("\0", " "))
+    return found
+
+
+@pytest.mark.parametrize("moment", range(10))
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda n: n.name)
+def test_ending_the_command_ends_all_it_started(
+    tmp_path: Path, endless: Path, number: signal.Signals, moment: int
+) -> None:
+    """Each moment is somewhere in a tenth of its own of the time in which a check gets going."""
+    delay = (moment + random.random()) / 10  # noqa: S311 - pytest-randomly prints the seed
+    mark = f"/nonexistent/{tmp_path.name}-{moment}"
+    where = tmp_path / "here"
+    where.mkdir()
+    programs = [endless] if moment % 2 else [endless, endless, endless]
+    command = subprocess.Popen(
+        [*COMMAND, "check", "--jobs", "2", *map(str, programs)],
+        cwd=where,
+        env=os.environ | {"PATH": f"{os.environ['PATH']}:{mark}", "PYTHONPATH": str(Path.cwd())},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    time.sleep(delay)
+    command.send_signal(number)
+    _, said = command.communicate(timeout=30)
+    # Until its first lines run, Python itself answers the signal.
+    assert command.returncode in {128 + number, -number}, f"after {delay:.3f} s: {said!r}"
+    if command.returncode > 0:
+        assert said.decode() in {"inspector: interrupted\n", "inspector: terminated\n"}
+    deadline = time.monotonic() + 10
+    while left := left_over(where, mark):
+        assert time.monotonic() < deadline, f"after {delay:.3f} s: {left}"
+        time.sleep(0.02)

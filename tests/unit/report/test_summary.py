@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from inspector.report.summary import (
+    Line,
+    Standing,
+    checked_line,
+    line_text,
+    name_width,
+    predicted_line,
+    total_text,
+)
+from inspector.report.terminal import Style
+from tests.golden.report import scenes
+
+STYLE = Style()
+
+
+def text(line: Line, width: int = 12) -> list[str]:
+    return list(line_text(line, width, STYLE))
+
+
+def test_a_program_that_agrees_says_how_much_was_compared() -> None:
+    line = checked_line(scenes.agreeing())
+    assert line.standing is Standing.AGREES
+    assert text(line, 20) == ["✓ fixtures/build/hello  runs: 9 VMAs, 416 stack bytes, 3 pages"]
+
+
+def test_a_program_that_differs_says_in_what() -> None:
+    line = checked_line(scenes.differing())
+    assert line.standing is Standing.DIFFERS
+    assert line.detail.startswith("10 differences: VMAs, registers, stack bytes, auxv, pages")
+
+
+def test_a_refusal_that_was_predicted_agrees() -> None:
+    assert checked_line(scenes.refused()).detail == "refused: EACCES"
+    assert checked_line(scenes.wrongly_refused()).standing is Standing.DIFFERS
+
+
+def test_what_is_not_modelled_is_neither_agreement_nor_difference() -> None:
+    line = checked_line(scenes.not_modelled())
+    assert (line.standing, line.detail) == (Standing.NOT_MODELLED, "not modelled: 64-bit program")
+
+
+def test_a_prediction_alone_says_what_it_predicts() -> None:
+    assert predicted_line(scenes.PREDICTION).detail == "runs: 9 VMAs, 3 pages at exec"
+    assert predicted_line(scenes.not_modelled().prediction).standing is Standing.NOT_MODELLED
+
+
+def test_long_names_and_details_fit_the_line() -> None:
+    shown = text(Line("/a/very/long/name/indeed", Standing.UNOBSERVED, "word " * 30), 12)
+    assert shown[0].startswith("? /a/…e/indeed  word word")
+    assert all(len(line) <= 80 for line in shown)
+    assert all(line.startswith(" " * 16) for line in shown[1:])
+
+
+def test_an_empty_name_is_visible() -> None:
+    assert text(Line("", Standing.AGREES, "refused: ENOENT"), 2) == ["✓ ''  refused: ENOENT"]
+
+
+def test_names_share_a_width_that_leaves_room_for_the_rest() -> None:
+    assert name_width(["a", "bcd"], STYLE) == 3
+    assert name_width(["x" * 200], STYLE) == 36
+    assert name_width([""], STYLE) == 2
+
+
+def test_the_total_always_counts_the_three_that_matter() -> None:
+    assert total_text([]) == "0 agree, 0 differ, 0 could not be observed"
+    standings = [Standing.AGREES] * 31 + [Standing.UNOBSERVED, Standing.NOT_MODELLED]
+    assert total_text(standings) == "31 agree, 0 differ, 1 could not be observed, 1 not modelled"
+    assert total_text([Standing.PREDICTED], predicted=True) == "1 predicted"
