@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
@@ -21,15 +22,18 @@ from inspector.cli.options import (
     programs_argument,
     stop_options,
 )
-from inspector.errors import InspectorError
+from inspector.errors import GdbError, InspectorError
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from inspector.cli.batch import Presented
     from inspector.cli.output import Output
     from inspector.model.observation import Observation
     from inspector.model.prediction import Prediction
     from inspector.model.profile import MachineProfile
     from inspector.model.program import Program
+    from inspector.observe.gdb.session import GdbSession
     from inspector.reconcile import Reconciliation
     from inspector.report.document import Document
 
@@ -101,13 +105,14 @@ def command(
     from inspector.cli.batch import run_batch
 
     preload()
+    # Imported inside a function, for commands that end before they would need it.
+    import_module("elftools.elf.elffile")
     return run_batch(partial(_present, request, output), programs, output, jobs=jobs)
 
 
 def preload() -> None:
-    """Import all that a check needs: once here, and not in every worker that is forked."""
+    """Import all that a check needs: before workers are forked, or while gdb gets ready."""
     for name in (
-        "elf.symbols",
         "observe.controller",
         "predict",
         "reconcile",
@@ -116,8 +121,6 @@ def preload() -> None:
         "report.terminal",
     ):
         import_module(f"inspector.{name}")
-    # Imported inside functions, for commands that end before they would need it.
-    import_module("elftools.elf.elffile")
 
 
 def verify_stops(
@@ -151,12 +154,26 @@ def check_program(request: Request, requested: str) -> Checked:
     with request.launching.prepare(requested) as program:
         if program.randomize:
             return _check_randomized(request, program)
-        prediction = foretell(program, request.profile)
-        try:
-            observation = _observe(request, program)
-        except InspectorError as error:
-            return Checked(prediction, None, error)
+        with _debugger_warming_up(request, program) as session:
+            prediction = foretell(program, request.profile)
+            preload()
+            try:
+                observation = _observe(request, program, session)
+            except InspectorError as error:
+                return Checked(prediction, None, error)
         return Checked(prediction, reconcile(prediction, observation))
+
+
+def _debugger_warming_up(request: Request, program: Program) -> AbstractContextManager[GdbSession | None]:
+    """Start gdb, which takes longer to be ready than all that is done before it is needed."""
+    from inspector.observe.gdb.session import GdbSession
+
+    if not is_elf(program.path):
+        return nullcontext()
+    try:
+        return GdbSession(request.gdb)
+    except GdbError:
+        return nullcontext()  # the observation tries again, and says why it cannot
 
 
 def _check_randomized(request: Request, program: Program) -> Checked:
@@ -174,12 +191,14 @@ def _check_randomized(request: Request, program: Program) -> Checked:
     return Checked(prediction, reconcile(prediction, observation))
 
 
-def _observe(request: Request, program: Program) -> Observation:
+def _observe(request: Request, program: Program, session: GdbSession | None = None) -> Observation:
     from inspector.observe import observe
 
     stops = request.stops if is_elf(program.path) else ()
     until = request.until if is_elf(program.path) else None
-    return observe(program, stops=stops, until=until, seconds=request.seconds, gdb=request.gdb)
+    return observe(
+        program, stops=stops, until=until, seconds=request.seconds, gdb=request.gdb, session=session
+    )
 
 
 def _show_one(checked: Checked, output: Output) -> int:

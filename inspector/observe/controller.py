@@ -85,11 +85,13 @@ def observe(
     until: str | None = None,
     seconds: float = 30.0,
     gdb: str | None = None,
+    session: GdbSession | None = None,
 ) -> Observation:
     """Run `program` and return what was seen at exec, main, each of `stops`, and exit.
 
     `until` names the last checkpoint wanted; `seconds` bounds the whole run; `gdb` is the path of the
-    debugger. Raises InspectorError; nothing is left running in any case.
+    debugger, `session` one that has been started already and is ended here. Raises InspectorError; nothing
+    is left running in any case.
     """
     plan = make_plan(program, stops, until)
     with launch(program, seconds=seconds) as launched:
@@ -97,7 +99,7 @@ def observe(
         if launched.verdict.outcome is Outcome.RUNS:
             run.look_at_exec()
             if run.is_i386:
-                run.follow(plan, gdb)
+                run.follow(plan, session or GdbSession(gdb))
         launched.close()
         return run.observation()
 
@@ -151,9 +153,9 @@ class _Run:
         self.raw.append(raw)
         return snapshot
 
-    def follow(self, plan: Plan, gdb: str | None) -> None:
+    def follow(self, plan: Plan, session: GdbSession) -> None:
         """Hand the process to gdb and stop it where `plan` says."""
-        with GdbSession(gdb) as session:
+        with session:
             self.gdb_version = session.version
             self._attach(session)
             if plan.until == "exec":

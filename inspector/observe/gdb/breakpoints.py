@@ -52,6 +52,7 @@ class Breakpoints:
         self._standing: dict[int, Breakpoint] = {}
         self._guard: Breakpoint | None = None
         self._guard_wanted = False
+        self._aside: list[int] = []
         self._reported: VirtAddr | None = None
 
     @property
@@ -78,20 +79,23 @@ class Breakpoints:
         """Remove a breakpoint, or anything else that gdb counts with them."""
         self._ask(f"-break-delete {number}")
         self._standing.pop(number, None)
+        self._aside = [each for each in self._aside if each != number]
 
-    def prepare(self, ip: VirtAddr | None, *, readable: bool) -> list[str]:
+    def prepare(self, ip: VirtAddr | None, *, readable: bool, aside: bool) -> list[str]:
         """See to the guard, and return the commands that must come right before resuming at `ip`.
 
-        What stands at a breakpoint gdb may not read, unless it is at `ip` and `readable`.
+        What stands at a breakpoint gdb may not read, unless it is at `ip` and `readable`. With `aside` the
+        breakpoints at `ip` are out of the way until the next stop: on the entry to a system call gdb would
+        step over them, and lose the return.
         """
         if self._guard_wanted and self._guard is None and len(self.addresses) < SLOTS:
             free = next(each for each in _GUARDS if each not in self.addresses and each != ip)
             self._guard = self._set(free, temporary=False, forbidden=self.addresses | {free})
-        return self.regions.forbid(self.addresses - {ip} if readable else self.addresses)
-
-    def standing_at(self, ip: VirtAddr | None) -> VirtAddr | None:
-        """Return `ip` if a breakpoint stands there."""
-        return ip if ip in self.addresses else None
+        commands = self.regions.forbid(self.addresses - {ip} if readable else self.addresses)
+        commands += [f"-break-enable {number}" for number in self._aside]
+        here = [each.number for each in self._standing.values() if each.address == ip]
+        self._aside = here if aside else []
+        return commands + [f"-break-disable {number}" for number in self._aside]
 
     def hit(self, number: int, address: VirtAddr) -> bool:
         """Note that breakpoint `number` was hit, and return whether that is worth reporting."""

@@ -14,11 +14,14 @@ from inspector.observe.gdb.breakpoints import Breakpoints
 from inspector.observe.gdb.stops import (
     FAULT_SIGNALS,
     BreakpointHit,
+    Execed,
     Exited,
+    Forked,
     KilledBy,
     SignalInfo,
     SignalReceived,
     Stop,
+    SyscallEntry,
     parse_stop,
     signal_name,
     stop_address,
@@ -28,8 +31,8 @@ if TYPE_CHECKING:
     from inspector.observe.gdb.connection import Answer, Connection
     from inspector.observe.gdb.target import Target
 
-_SI_KERNEL = 128
-"""si_code of the SIGTRAP of an int3; that of a debug register is TRAP_HWBKPT."""
+_TRAP_HWBKPT, _SI_KERNEL = 4, 128
+"""si_code of the SIGTRAP of a debug register, and of an int3."""
 _JOB_CONTROL = frozenset({"SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU"})
 
 
@@ -53,6 +56,7 @@ class Execution:
         self.siginfo: SignalInfo | None = None
         """Of the signal the program stopped for."""
         self.is_at_breakpoint = False
+        self._is_at_entry = self._is_in_kernel = False
         self._connection = connection
         self._command_timeout = command_timeout
         self._ip: VirtAddr | None = None
@@ -88,9 +92,13 @@ class Execution:
         """Let the program run, or if it does already wait for it, until a stop worth reporting."""
         end = time.monotonic() + timeout
         if self.state is State.STOPPED:
-            # A signal goes first: the program may be back here once its handler is through.
-            due = None if self.siginfo and deliver_signal else self.breakpoints.take_due(self._ip)
+            # A signal goes first: the program may be back here once its handler is through. And while the
+            # kernel is at work for it, the next instruction is not what happens next.
+            waits = self._is_in_kernel or (self.siginfo is not None and deliver_signal)
+            due = None if waits else self.breakpoints.take_due(self._ip)
             if due is not None:
+                self._set_resume_flag()
+                self.is_at_breakpoint = True
                 return due
             self.start(deliver_signal=deliver_signal)
         self.require(State.RUNNING)
@@ -103,22 +111,22 @@ class Execution:
             self.start(deliver_signal=True)
 
     def start(self, *, deliver_signal: bool) -> None:
-        """Let the program run."""
+        """Let the program run.
+
+        Off a breakpoint it is sent by a jump to where it stands, for there the resume flag is on, and it
+        does not stop again. Left to itself gdb would make a single step without the breakpoint. The kernel
+        prepares for that by reading the instruction (arch/x86/kernel/step.c:is_setting_trap_flag()), which
+        makes its page resident if it is absent: one fault less for the program.
+        """
         signalled = self.siginfo is not None and deliver_signal
-        leaving = None if signalled else self.breakpoints.standing_at(self._ip)
-        if leaving is not None:
-            commands = _leave(leaving)
+        if self._ip in self.breakpoints.addresses and not (signalled or self._is_in_kernel):
+            command = f"-exec-jump *{self._ip:#x}"
         elif not deliver_signal:
-            commands = ["signal 0"]
+            command = "signal 0"
         else:
-            commands = ["-exec-continue" if self._withheld is None else f"signal {self._withheld}"]
-        preparation = self.breakpoints.prepare(self._ip, readable=signalled)
-        try:
-            self.ask(*preparation, *commands)
-        except GdbRefused:
-            if leaving is None:
-                raise
-            self.ask("-exec-continue")  # registers cannot be set if the program was killed meanwhile
+            command = "-exec-continue" if self._withheld is None else f"signal {self._withheld}"
+        preparation = self.breakpoints.prepare(self._ip, readable=signalled, aside=self._is_at_entry)
+        self.ask(*preparation, command)
         self.state = State.RUNNING
 
     def next_stop(self, timeout: float) -> Stop:
@@ -140,10 +148,16 @@ class Execution:
             self._withheld = stop.name if stop.name == "SIGTRAP" else None
             if self.siginfo is not None:
                 stop = _signal_received(stop.name, self.siginfo)
+        self._is_at_entry = isinstance(stop, SyscallEntry)
+        self._is_in_kernel = isinstance(stop, SyscallEntry | Forked | Execed)
         self.is_at_breakpoint = isinstance(stop, BreakpointHit)
         if not self.is_at_breakpoint:
             self.breakpoints.moved(self._ip)
         return stop
+
+    def _set_resume_flag(self) -> None:
+        """Do what the kernel does at a breakpoint that traps, for one that has not."""
+        self.ask(f"set var $eflags = $eflags | {answers.RESUME_FLAG:#x}")
 
     def _hit_or_signal(self, hit: BreakpointHit) -> Stop:
         """Return what has really happened: gdb takes whatever befalls a breakpoint's instruction for a hit.
@@ -152,7 +166,10 @@ class Execution:
         back to it.
         """
         info = self._read_siginfo()
-        if info is None or (info.signo == SIGTRAP and info.code != _SI_KERNEL):
+        if info is None or (info.signo == SIGTRAP and info.code == _TRAP_HWBKPT):
+            return hit
+        if info.signo == SIGTRAP and info.code != _SI_KERNEL:
+            self._set_resume_flag()  # gdb's own step ended here: the breakpoint has yet to trap
             return hit
         if info.signo == SIGTRAP:
             self._ip = VirtAddr(hit.address + 1)
@@ -172,17 +189,6 @@ class Execution:
         gdb reports both alike; only the latter has a siginfo (ptrace(2), "Group-stop").
         """
         return isinstance(stop, SignalReceived) and stop.name in _JOB_CONTROL and self.siginfo is None
-
-
-def _leave(address: VirtAddr) -> list[str]:
-    """Return the commands that resume the program at a breakpoint without stopping there again.
-
-    Left to itself gdb takes the breakpoint away and makes a single step. For that the kernel reads the
-    instruction (arch/x86/kernel/step.c:is_setting_trap_flag()), which makes an absent page resident: one
-    fault less for the program. So we jump to where it stands, with the resume flag on. The kernel has set
-    it if the breakpoint was hit (arch/x86/kernel/hw_breakpoint.c), not if the program stood here already.
-    """
-    return [f"set var $eflags = $eflags | {answers.RESUME_FLAG:#x}", f"-exec-jump *{address:#x}"]
 
 
 def _signal_received(name: str, info: SignalInfo) -> SignalReceived:

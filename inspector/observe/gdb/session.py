@@ -98,7 +98,7 @@ class GdbSession:
         try:
             self._run.attach(pid)
         except GdbRefused as refusal:
-            raise self._target.why_not_traced() or refusal from refusal
+            raise self._target.why_gone() or self._target.why_not_traced() or refusal from refusal
         if not self._process.contains(self._target.tracer()):
             raise CannotObserve(f"gdb is not the tracer of process {pid}", help="see `inspector doctor`")
         if owned:
@@ -184,11 +184,15 @@ class GdbSession:
 
         The signal the last stop reported is delivered, unless told otherwise. A program that stops itself
         (SIGSTOP, or SIGTSTP unhandled) is continued at once, as a shell's `fg` would.
-        Raises GdbTimeout if it does not stop in time: it runs on then, and `resume` waits further.
+        Raises GdbTimeout if it does not stop in time: it runs on then, and `resume` waits further;
+        ProcessVanished if it was killed at a moment when gdb could not see it.
         """
         if self._target is None:
             raise GdbRefused("there is no program to resume", help="attach to one first")
-        stop = self._run.resume(self._target, timeout, deliver_signal=deliver_signal)
+        try:
+            stop = self._run.resume(self._target, timeout, deliver_signal=deliver_signal)
+        except GdbRefused as refusal:
+            raise self._target.why_gone() or refusal from refusal
         if isinstance(stop, Execed):
             self._register_numbers = None  # the new program may be a 64-bit one
         return stop

@@ -44,16 +44,20 @@ class Target:
         with ProcessFiles(self.pid) as files:
             return parse_status(files.status()).tracer_pid
 
+    def why_gone(self) -> ProcessVanished | None:
+        """Return the error to raise if this process has ended; None if it has not."""
+        if not self.has_ended(0):
+            return None
+        return ProcessVanished(f"process {self.pid} ended while gdb was at it", help="start it again")
+
     def why_not_traced(self) -> CannotObserve | None:
-        """Return the error that explains why this process could not be attached to; None if none is seen."""
-        if self.has_ended(0):
-            return ProcessVanished(f"process {self.pid} ended before gdb could attach", help="start it again")
+        """Return the error to raise if another process traces this one; None if none does."""
         tracer = self.tracer()
-        if tracer:
-            return CannotObserve(
-                f"process {self.pid} is already traced, by process {tracer}", help="end that one first"
-            )
-        return None
+        if not tracer:
+            return None
+        return CannotObserve(
+            f"process {self.pid} is already traced, by process {tracer}", help="end that one first"
+        )
 
     def has_ended(self, timeout: float) -> bool:
         """Wait for the end of the process, `timeout` seconds at most; a zombie has ended."""
