@@ -1,11 +1,12 @@
 """inspector: predict what Linux does when it loads a program, then prove it on the live process.
 
-The three verbs of the package are `predict`, `observe` and `reconcile`. They are imported on first
-use, so that a command pays only for the wing it walks in.
+The three verbs of the package are `predict`, `observe` and `reconcile`. Each is a package that can be
+called by its own name; it is imported on first use, so that a command pays only for the wing it walks in.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,9 +19,7 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:
-    """Import one wing's verb when it is first asked for (PEP 562)."""
+    """Import a verb when it is first asked for (PEP 562)."""
     if name in {"predict", "observe", "reconcile"}:
-        from importlib import import_module
-
-        return getattr(import_module(f"inspector.{name}"), name)
+        return import_module(f"inspector.{name}")
     raise AttributeError(f"module 'inspector' has no attribute {name!r}")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
+
+from inspector.verb import Verb
 
 if TYPE_CHECKING:
     from inspector.observe.controller import observe as observe
     from inspector.observe.live import observe_pid as observe_pid
 
 __all__ = ["observe", "observe_pid"]
+
+sys.modules[__name__].__class__ = Verb
 
 
 def __getattr__(name: str) -> object:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from inspector.errors import NotModelled
 from inspector.model.prediction import Assumption, NotModelledAt, Prediction
 from inspector.predict.kernel.exec import execve
+from inspector.verb import Verb
 
 if TYPE_CHECKING:
     from inspector.model.profile import MachineProfile, RandomBases
     from inspector.model.program import Program
 
 __all__ = ["predict"]
+
+sys.modules[__name__].__class__ = Verb
 
 
 def predict(program: Program, profile: MachineProfile, *, bases: RandomBases | None = None) -> Prediction:

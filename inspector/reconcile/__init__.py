@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inspector.model.finding import Finding, Verdict
 from inspector.reconcile.compare import compare
+from inspector.verb import Verb
 
 if TYPE_CHECKING:
     from inspector.model.observation import Observation
     from inspector.model.prediction import Prediction
 
 __all__ = ["Reconciliation", "reconcile"]
+
+sys.modules[__name__].__class__ = Verb
 
 
 @dataclass(frozen=True, slots=True)
