@@ -103,8 +103,8 @@ class Breakpoints:
             self._drop_guard()
             return False
         self._reported = address
-        if number in self._standing and self._standing[number].temporary:
-            del self._standing[number]
+        for spent in self._temporary_at(address):
+            del self._standing[spent]
         return True
 
     def moved(self, ip: VirtAddr | None) -> None:
@@ -119,10 +119,14 @@ class Breakpoints:
         due = next((each for each in self._standing.values() if each.address == ip), None)
         if due is None:
             return None
+        for spent in self._temporary_at(due.address):
+            self._ask(f"-break-delete {spent}")
         self.hit(due.number, due.address)
-        if due.temporary:
-            self._ask(f"-break-delete {due.number}")
         return BreakpointHit(due.address, due.number)
+
+    def _temporary_at(self, address: VirtAddr) -> list[int]:
+        """Return the numbers of the breakpoints that one hit at `address` uses up."""
+        return [each.number for each in self._standing.values() if each.temporary and each.address == address]
 
     def _set(self, address: VirtAddr, *, temporary: bool, forbidden: frozenset[VirtAddr]) -> Breakpoint:
         *_, answer = self._ask(

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from inspector.observe.gdb.process import GdbProcess
 
 _LOG_LINES_KEPT = 20
+_OTHER_GDB = "if you did not expect this, try another gdb with --gdb"
 
 
 @dataclass(slots=True)
@@ -74,6 +75,7 @@ class Connection:
         # All below is shared with the listener, and touched only under _changed.
         self._unanswered: deque[Command] = deque()
         self._stops: deque[ExecRecord | GdbRefused] = deque()
+        self._resumed_by: int | None = None
         self._log: deque[str] = deque(maxlen=_LOG_LINES_KEPT)
         self._ended = False
         self._listener = threading.Thread(target=self._listen, name="gdb output", daemon=True)
@@ -104,14 +106,7 @@ class Connection:
             for command in commands:
                 while command.result is None:
                     self._wait(end, f"gdb did not answer `{command.text}` within {round(timeout, 2):g} s")
-        refusals = (_refusal(command) for command in commands if command.result)
-        for refusal in filter(None, refusals):
-            raise refusal
-        return [
-            Answer(command.result.results, "".join(command.console), tuple(command.notices))
-            for command in commands
-            if command.result
-        ]
+        return [_answer(command) for command in commands]
 
     def next_stop(self, timeout: float) -> ExecRecord:
         """Return the next *stopped record, waiting for it `timeout` seconds at most.
@@ -163,10 +158,14 @@ class Connection:
                 if command is not None:
                     command.result = record
                     self._unanswered.remove(command)
-                elif record.kind == "error":
+                    if record.kind == "running":
+                        self._resumed_by = token
+                elif record.kind == "error" and token == self._resumed_by:
                     # The message itself is often no more than "Command aborted".
                     said = " ".join((*self._log, _said(record)))
-                    self._stops.append(GdbRefused(f"gdb could not resume the program: {said}"))
+                    self._stops.append(
+                        GdbRefused(f"gdb could not resume the program: {said}", help=_OTHER_GDB)
+                    )
             case ExecRecord(name="stopped"):
                 self._stops.append(record)
             case NotifyRecord() if self._unanswered:
@@ -177,10 +176,11 @@ class Connection:
                 self._log.append(text.strip())
 
 
-def _refusal(command: Command) -> GdbRefused | None:
-    if command.result is None or command.result.kind != "error":
-        return None
-    return GdbRefused(f"gdb refused `{command.text}`: {_said(command.result)}")
+def _answer(command: Command) -> Answer:
+    result = command.result or ResultRecord(command.token, "error")
+    if result.kind == "error":
+        raise GdbRefused(f"gdb refused `{command.text}`: {_said(result)}", help=_OTHER_GDB)
+    return Answer(result.results, "".join(command.console), tuple(command.notices))
 
 
 def _said(record: ResultRecord) -> str:

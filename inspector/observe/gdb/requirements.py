@@ -6,7 +6,7 @@ import re
 import subprocess
 from typing import TYPE_CHECKING
 
-from inspector.errors import GdbTooOld
+from inspector.errors import GdbRefused, GdbTooOld
 from inspector.observe.gdb.mi import list_of
 from inspector.observe.gdb.regions import FORBID_EVERYTHING
 
@@ -31,7 +31,7 @@ ARGUMENTS = (
 
 SETUP = (
     "-gdb-set confirm off",
-    # While the program runs, gdb goes on reading commands, the last one first of all.
+    # While the program runs, gdb goes on reading commands: it can be told to let a process go.
     "-gdb-set mi-async on",
     # No executable and no library is opened: the addresses we want come from elsewhere, a damaged ELF file
     # could crash gdb, and from ld.so it would take the address of a breakpoint that copies a text page.
@@ -93,6 +93,11 @@ def too_old_by_its_own_words(executable: str) -> GdbTooOld | None:
     if version is None or version >= OLDEST:
         return None
     return _too_old(text.partition("\n")[0].strip())
+
+
+def cannot_be_set_up(version: str, refusal: GdbRefused) -> GdbTooOld:
+    """Return the error to raise if one of `SETUP` is refused."""
+    return _too_old(f"{version}: {refusal}")
 
 
 def _too_old(what: str) -> GdbTooOld:

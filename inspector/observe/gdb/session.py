@@ -82,7 +82,10 @@ class GdbSession:
         except GdbError as error:
             raise requirements.too_old_by_its_own_words(self._process.executable) or error from error
         version = requirements.check(*questions)
-        self._connection.answers(self._setup[asked:], timeout=self._timeout)
+        try:
+            self._connection.answers(self._setup[asked:], timeout=self._timeout)
+        except GdbRefused as refusal:
+            raise requirements.cannot_be_set_up(version, refusal) from refusal
         return version
 
     def attach(self, pid: int, *, owned: bool = True) -> None:
@@ -211,11 +214,12 @@ class GdbSession:
         if self._target is None or not self._run.is_attached:
             return
         self._target.signal(SIGKILL)
+        stop: Stop | None = None
         with suppress(GdbError):
-            if self._run.state is State.STOPPED:
-                self._run.start(deliver_signal=False)
-            while not isinstance(self._run.next_stop(_GRACE_SECONDS), Exited | KilledBy):
-                self._run.start(deliver_signal=False)
+            while not isinstance(stop, Exited | KilledBy):
+                if self._run.state is State.STOPPED:
+                    self._connection.ask("-exec-continue", timeout=_GRACE_SECONDS)
+                stop = self._run.next_stop(_GRACE_SECONDS)
         self._run.state = State.GONE
 
     def close(self) -> None:

@@ -178,10 +178,10 @@ def signal_number(name: str) -> int:
 
 def signal_name(number: int) -> str:
     """Return what gdb calls signal `number`."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
+    # Python has names of its own for the first and the last real-time signal.
+    if number not in signal.valid_signals() or number >= signal.SIGRTMIN:
         return f"SIG{number}"
+    return signal.Signals(number).name
 
 
 _PARSERS: dict[str, Callable[[Results], Stop]] = {
