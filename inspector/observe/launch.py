@@ -75,10 +75,12 @@ class Launched:
         ptrace.detach(self.pid)
 
     def close(self) -> None:
-        """Kill and reap the process, and close its terminal; may be called twice."""
+        """Kill and reap the process and what it started, and close its terminal; may be called twice."""
         if self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, SIGKILL)
+            # Before it is reaped: until then its number, and so its process group's, is no one else's.
+            for kill in (os.kill, os.killpg):
+                with contextlib.suppress(ProcessLookupError):
+                    kill(self.pid, SIGKILL)
             # Popen.wait reaps by waitpid; the death of a tracee passes through its tracer first,
             # which gdb's own exit guarantees.
             with contextlib.suppress(subprocess.TimeoutExpired):

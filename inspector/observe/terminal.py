@@ -33,15 +33,14 @@ class Terminal:
         self._reader.start()
 
     def _drain(self) -> None:
-        while True:
-            try:
-                data = os.read(self._master, 65536)
-            except OSError:
-                # EIO: the last process that held the slave side is gone.
-                return
-            if not data:
-                return
-            self._kept += data[: _KEPT_BYTES - len(self._kept)]
+        try:
+            # OSError is EIO: the last process that held the slave side is gone.
+            with contextlib.suppress(OSError):
+                while data := os.read(self._master, 65536):
+                    self._kept += data[: _KEPT_BYTES - len(self._kept)]
+        finally:
+            # By this thread alone: a number closed elsewhere could be another file's at the next read.
+            os.close(self._master)
 
     @property
     def output(self) -> bytes:
@@ -49,15 +48,13 @@ class Terminal:
         return bytes(self._kept)
 
     def close(self) -> None:
-        """Wait for the last output, then close both sides; may be called twice."""
+        """Wait for the last output and close both sides; may be called twice."""
         if self.slave >= 0:
             os.close(self.slave)
             self.slave = -1
         if self._reader is not None:
-            # A background child may keep the slave open for ever: its output is not waited for.
+            # A process that escaped us may keep the slave open for ever: its output is not waited for.
             self._reader.join(timeout=0.5)
-            self._reader = None
-        if self._master >= 0:
-            with contextlib.suppress(OSError):
-                os.close(self._master)
+        elif self._master >= 0:
+            os.close(self._master)
             self._master = -1

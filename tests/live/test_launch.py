@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -61,6 +62,29 @@ def test_signals_ignored_by_the_tool_are_not_ignored_by_the_program(tiny: Progra
             assert not parse_status(proc(launched.pid, "status")).sig_ign
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_children_end_with_the_program() -> None:
+    program = launches.launch("/bin/sh", ("sh", "-c", "sleep 1000 & echo $!; wait"))
+    with launch(program) as launched:
+        launched.hand_over()
+        os.kill(launched.pid, signal.SIGCONT)
+        deadline = time.monotonic() + 5
+        while not launched.terminal.output.endswith(b"\n") and time.monotonic() < deadline:
+            time.sleep(0.01)
+        child = int(launched.terminal.output)
+        assert Path(f"/proc/{child}").exists()
+    deadline = time.monotonic() + 5
+    while _runs(child) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not _runs(child)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return parse_status(proc(pid, "status")).state not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 @pytest.mark.parametrize(
