@@ -25,7 +25,7 @@ from inspector.errors import LaunchFailed
 from inspector.model.prediction import ExecVerdict, Outcome
 from inspector.model.program import UNLIMITED
 from inspector.model.snapshot import FaultCounts
-from inspector.observe import ptrace
+from inspector.observe import guard, ptrace
 from inspector.observe.launcher import SETUP_FAILURES, launcher_image
 from inspector.observe.snapshot import read_fault_counts
 from inspector.observe.terminal import Terminal
@@ -85,6 +85,7 @@ class Launched:
             # which gdb's own exit guarantees.
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(timeout=10)
+        guard.release(self.pid)
         self.terminal.close()
 
 
@@ -103,6 +104,7 @@ def launch(program: Program, *, seconds: float = 10.0) -> Launched:
         raise
     finally:
         os.close(image)
+    guard.protect(process.pid)
     launched = Launched(process, terminal)
     try:
         terminal.start()

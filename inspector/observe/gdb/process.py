@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inspector.errors import GdbDied, GdbMissing, GdbTimeout
+from inspector.observe import guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -80,6 +81,7 @@ class GdbProcess:
             self._process.stderr,
         )
         self.pid = self._process.pid
+        guard.protect(self.pid)
         os.set_blocking(self._stdin.fileno(), False)
 
     def write(self, data: bytes, timeout: float) -> None:
@@ -156,6 +158,7 @@ class GdbProcess:
             with suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
             self._process.wait()
+        guard.release(self.pid)
         self._stdin.close()
 
     def close(self) -> None:
