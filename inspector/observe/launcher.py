@@ -28,6 +28,7 @@ _PR_SET_THP_DISABLE = 41
 _PR_SET_PTRACER = 0x59616D61
 _PTRACER_ANY = -1
 _SIG_SETMASK = 2
+_SIGNALS = 64
 
 _BASE = 0x10000000
 _PAGE = 4096
@@ -69,7 +70,7 @@ def launcher_image(program: Program, *, parent: int, descriptor: int) -> bytes:
     asm.syscall(_PRCTL, _PR_SET_THP_DISABLE, 1, 0, 0, 0)
     asm.syscall(_PERSONALITY, program.personality)
     asm.exit_unless_zero_or_more(104)
-    for number in range(1, 32):
+    for number in range(1, _SIGNALS + 1):
         if number not in (signal.SIGKILL, signal.SIGSTOP):
             asm.syscall(_SIGNAL, number, 0)
     asm.syscall(_RT_SIGPROCMASK, _SIG_SETMASK, paths.empty_set, 0, 8)

@@ -56,12 +56,14 @@ def test_the_stage_is_set_as_asked(tiny: Program) -> None:
 
 
 def test_signals_ignored_by_the_tool_are_not_ignored_by_the_program(tiny: Program) -> None:
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    numbers = (signal.SIGINT, signal.SIGRTMAX)
+    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
     try:
         with launch(tiny) as launched:
             assert not parse_status(proc(launched.pid, "status")).sig_ign
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def test_children_end_with_the_program() -> None:
