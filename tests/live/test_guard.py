@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -49,4 +51,4 @@ def test_what_is_protected_goes_and_what_is_released_stays(how: str) -> None:
         time.sleep(0.01)
     assert not runs(kept)
     assert runs(forgotten)
-    subprocess.run(["kill", "-KILL", "--", f"-{group}"], check=True)
+    os.killpg(group, signal.SIGKILL)
