@@ -1,0 +1,79 @@
+"""Physical memory: frames of one page each, with reference counts.
+
+Frame 0 is the zero page: always zero, never freed, shared by whoever reads memory that was never
+written. Every other frame is zero when it is allocated.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+
+from inspector.errors import NotModelled
+from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, Pfn
+
+ZERO_FRAME = Pfn(0)
+_MAP_NORESERVE = 0x4000
+
+
+class PhysicalMemory:
+    """The machine's RAM. Invariant: a frame's count is the number of its users, and 0 means free."""
+
+    def __init__(self, size_bytes: int = 1 << 30) -> None:
+        """Reserve `size_bytes` of host address space; host memory is used only as frames are."""
+        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE
+        self._bytes = mmap.mmap(-1, size_bytes, flags=flags)
+        self.size_bytes = size_bytes
+        self._references: list[int] = [1]
+        self._free: list[Pfn] = []
+
+    @property
+    def host_address(self) -> int:
+        """Where frame 0 lies in the host's memory."""
+        return ctypes.addressof(ctypes.c_char.from_buffer(self._bytes))
+
+    def allocate(self) -> Pfn:
+        """Return a zeroed frame with one user. Raises NotModelled when RAM is used up."""
+        if self._free:
+            frame = self._free.pop()
+            self._references[frame] = 1
+            self.write(frame, 0, bytes(PAGE_SIZE))
+            return frame
+        frame = Pfn(len(self._references))
+        if (frame + 1) << PAGE_SHIFT > self.size_bytes:
+            raise NotModelled(f"more than {self.size_bytes >> 20} MiB of memory in use")
+        self._references.append(1)
+        return frame
+
+    def share(self, frame: Pfn) -> None:
+        """Count one more user."""
+        self._references[frame] += 1
+
+    def release(self, frame: Pfn) -> None:
+        """Count one user less; the last one frees the frame."""
+        if frame == ZERO_FRAME:
+            return
+        self._references[frame] -= 1
+        if not self._references[frame]:
+            self._free.append(frame)
+
+    def users(self, frame: Pfn) -> int:
+        """Return the number of users."""
+        return self._references[frame]
+
+    def read(self, frame: Pfn, offset: int = 0, size: int = PAGE_SIZE) -> bytes:
+        """Return `size` bytes from `offset` of a frame."""
+        start = (frame << PAGE_SHIFT) + offset
+        return self._bytes[start : start + size]
+
+    def write(self, frame: Pfn, offset: int, data: bytes) -> None:
+        """Store `data` at `offset` of a frame."""
+        start = (frame << PAGE_SHIFT) + offset
+        self._bytes[start : start + len(data)] = data
+
+    def copy(self, frame: Pfn) -> Pfn:
+        """Return a new frame with the contents of `frame`."""
+        fresh = self.allocate()
+        if frame != ZERO_FRAME:
+            self.write(fresh, 0, self.read(frame))
+        return fresh

@@ -1,0 +1,189 @@
+"""The CPU alone: code as bytes, page tables as a dictionary, events as the hardware would give them."""
+
+from __future__ import annotations
+
+import pytest
+
+from inspector.errors import NotModelled
+from inspector.model.address import VirtAddr, Vpn, vpn_of
+from inspector.model.vma import Access
+from inspector.predict.machine.cpu import (
+    Breakpoint,
+    Cpu,
+    HardwareException,
+    PageFault,
+    SystemCall,
+    Translation,
+    descriptor,
+)
+from inspector.predict.machine.memory import PhysicalMemory
+
+READ_EXECUTE = Access.READ | Access.EXECUTE
+READ_WRITE = Access.READ | Access.WRITE
+CODE, DATA = VirtAddr(0x08048000), VirtAddr(0x08049000)
+
+
+class Machine:
+    """A CPU, its memory, and page tables to play with."""
+
+    def __init__(self) -> None:
+        self.memory = PhysicalMemory(1 << 24)
+        self.pages: dict[Vpn, Translation] = {}
+        self.cpu = Cpu(self.memory, self.pages.get, lambda leaf, subleaf: (leaf + 1, 2, subleaf, 4))
+
+    def map(self, address: VirtAddr, access: Access, contents: bytes = b"", offset: int = 0) -> None:
+        frame = self.memory.allocate()
+        self.memory.write(frame, offset, contents)
+        self.pages[vpn_of(address)] = Translation(frame, access)
+
+    def starts(self, code: str, at: int = CODE) -> Cpu:
+        """Map `code` (hex) at `at`, and point eip at it."""
+        self.map(VirtAddr(at & -4096), READ_EXECUTE, bytes.fromhex(code), at & 4095)
+        self.cpu.write("eip", at)
+        return self.cpu
+
+
+@pytest.fixture
+def machine() -> Machine:
+    return Machine()
+
+
+MOV_EBX_DATA = "bb 00 90 04 08"
+
+
+@pytest.mark.parametrize(
+    ("instruction", "access"),
+    [
+        ("8b 03", Access.READ),  # mov eax, [ebx]
+        ("89 03", Access.WRITE),  # mov [ebx], eax
+        ("01 03", Access.WRITE),  # add [ebx], eax: read and written, one write fault
+        ("f0 0f b1 0b", Access.WRITE),  # lock cmpxchg [ebx], ecx: written even when it compares unequal
+        ("87 03", Access.WRITE),  # xchg [ebx], eax
+        ("3b 03", Access.READ),  # cmp eax, [ebx]
+        ("ff e3", Access.EXECUTE),  # jmp ebx
+    ],
+)
+def test_a_fault_names_address_access_and_instruction(
+    machine: Machine, instruction: str, access: Access
+) -> None:
+    cpu = machine.starts(MOV_EBX_DATA + instruction)
+    ip = DATA if access is Access.EXECUTE else VirtAddr(CODE + 5)
+    assert cpu.run() == PageFault(DATA, access, ip)
+
+
+def test_an_instruction_goes_on_where_it_faulted(machine: Machine) -> None:
+    cpu = machine.starts(MOV_EBX_DATA + "01 1b 8b 0b cd 80")
+    assert isinstance(cpu.run(), PageFault)
+    machine.map(DATA, READ_WRITE, b"\x01")
+    assert cpu.run() == SystemCall(by_sysenter=False)
+    assert (cpu.read("ecx"), cpu.read("eip")) == (DATA + 1, CODE + 11)
+
+
+def test_a_page_that_has_become_read_only_faults_once_the_tlb_is_flushed(machine: Machine) -> None:
+    cpu = machine.starts(MOV_EBX_DATA + "89 03 cd 80 89 03")
+    machine.map(DATA, READ_WRITE)
+    cpu.run()
+    frame = machine.pages[vpn_of(DATA)].frame
+    machine.pages[vpn_of(DATA)] = Translation(frame, Access.READ)
+    cpu.flush_tlb()
+    assert cpu.run() == PageFault(DATA, Access.WRITE, VirtAddr(CODE + 9))
+
+
+def test_a_page_that_may_not_be_executed(machine: Machine) -> None:
+    cpu = machine.starts(MOV_EBX_DATA + "ff e3")
+    machine.map(DATA, READ_WRITE, b"\x90")
+    assert cpu.run() == PageFault(DATA, Access.EXECUTE, DATA)
+
+
+def test_the_next_page_is_not_missed_before_the_program_gets_there(machine: Machine) -> None:
+    """The last instruction of the page leaves it; what lies behind is never fetched."""
+    cpu = machine.starts("40 cd 80", at=CODE + 0xFFD)
+    assert cpu.run() == SystemCall(by_sysenter=False)
+    assert cpu.read("eax") == 1
+    assert cpu.run() == PageFault(DATA, Access.EXECUTE, DATA)
+
+
+def test_an_instruction_that_crosses_into_an_absent_page(machine: Machine) -> None:
+    cpu = machine.starts("40 b8 01", at=CODE + 0xFFD)
+    assert cpu.run() == PageFault(DATA, Access.EXECUTE, VirtAddr(CODE + 0xFFE))
+    assert cpu.read("eax") == 1
+
+
+def test_a_breakpoint_comes_before_the_fetch(machine: Machine) -> None:
+    cpu = machine.cpu
+    cpu.write("eip", CODE)
+    cpu.add_breakpoint(CODE)
+    assert cpu.run() == Breakpoint(CODE)
+    assert cpu.run() == PageFault(CODE, Access.EXECUTE, CODE)
+    machine.starts("40 cd 80")
+    assert cpu.run() == SystemCall(by_sysenter=False)
+    assert cpu.read("eax") == 1
+
+
+def test_a_breakpoint_in_a_loop_is_met_each_time(machine: Machine) -> None:
+    cpu = machine.starts("41 83 f9 03 75 fa cd 80")
+    cpu.add_breakpoint(CODE)
+    assert [cpu.run() for _ in range(4)] == [Breakpoint(CODE)] * 3 + [SystemCall(by_sysenter=False)]
+    cpu.remove_breakpoint(CODE)
+    cpu.write("eip", CODE)
+    cpu.write("ecx", 0)
+    assert cpu.run() == SystemCall(by_sysenter=False)
+
+
+@pytest.mark.parametrize(
+    ("code", "vector", "length"),
+    [("cc", 3, 1), ("f4", 13, 0), ("31 c9 f7 f1", 0, 2), ("0f 0b", 6, 0), ("ce", None, 0)],
+    ids=["int3", "hlt", "division by zero", "ud2", "into without overflow"],
+)
+def test_exceptions(machine: Machine, code: str, vector: int | None, length: int) -> None:
+    cpu = machine.starts(code + "cd 80")
+    expected = (
+        SystemCall(by_sysenter=False)
+        if vector is None
+        else HardwareException(vector, VirtAddr(CODE + length))
+    )
+    assert cpu.run() == expected
+
+
+def test_a_null_call_is_a_fetch_from_0(machine: Machine) -> None:
+    cpu = machine.starts("31 c0 ff e0")
+    assert cpu.run() == PageFault(VirtAddr(0), Access.EXECUTE, VirtAddr(0))
+
+
+def test_an_instruction_the_cpu_cannot_do_is_named(machine: Machine) -> None:
+    cpu = machine.starts("c5 fd 6f c0")
+    with pytest.raises(NotModelled, match="vmovdqa ymm0, ymm0") as caught:
+        cpu.run()
+    assert caught.value.ip == CODE
+
+
+def test_cpuid_and_thread_local_storage_are_the_callers(machine: Machine) -> None:
+    # cpuid; mov gs, si; mov edi, gs:[4]; int 0x80
+    cpu = machine.starts("b8 06 00 00 00 0f a2 8e ee 65 8b 3d 04 00 00 00 cd 80")
+    cpu.set_descriptor(12, descriptor(DATA, 0xFFFFF))
+    cpu.write("esi", 12 << 3 | 3)
+    machine.map(DATA, READ_WRITE, b"\x2a", 4)
+    assert cpu.run() == SystemCall(by_sysenter=False)
+    assert (cpu.read("eax"), cpu.read("ebx"), cpu.read("edi")) == (7, 2, 42)
+
+
+def test_it_starts_as_linux_starts_a_program(machine: Machine) -> None:
+    registers = machine.cpu.registers
+    assert (registers.cs, registers.ss, registers.ds, registers.eflags) == (0x23, 0x2B, 0x2B, 0x202)
+    # fnstcw [ebx]; stmxcsr [ebx + 4]; int 0x80
+    cpu = machine.starts(MOV_EBX_DATA + "d9 3b 0f ae 5b 04 cd 80")
+    machine.map(DATA, READ_WRITE)
+    cpu.run()
+    contents = machine.memory.read(machine.pages[vpn_of(DATA)].frame, 0, 8)
+    assert contents == bytes.fromhex("7f03 0000 801f 0000")
+
+
+def test_a_saved_state_comes_back(machine: Machine) -> None:
+    cpu = machine.starts("40 cd 80 40 cd 80")
+    cpu.run()
+    saved = cpu.save()
+    cpu.run()
+    cpu.restore(saved)
+    assert (cpu.read("eax"), cpu.read("eip")) == (1, CODE + 3)
+    cpu.run()
+    assert cpu.read("eax") == 2
