@@ -137,6 +137,12 @@ _CATALOGUE = (
         "Those bytes belong to .bss; the write is a page fault taken in kernel mode, which copies the page.",
         "fs/binfmt_elf.c:padzero()",
     ),
+    Rule(
+        "elf.file-too-short",
+        "The file ends before the last page of a segment, which the kernel has to clear.",
+        "A mapping may reach beyond its file, but there is no page behind it to write to.",
+        "mm/filemap.c:filemap_fault()",
+    ),
     # --- the address space ------------------------------------------------------------------------
     Rule(
         "vma.segment-file",

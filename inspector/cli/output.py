@@ -89,8 +89,9 @@ def _write(data: bytes) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        msg = f"stdout: {error.strerror}"
-        raise CannotSave(msg, help="the results are lost; run it again") from error
+        # Python flushes stdout once more when it ends: that must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise CannotSave(f"stdout: {error.strerror}", help="the results are lost; run it again") from error
 
 
 def save(path: str, data: bytes) -> None:

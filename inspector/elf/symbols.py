@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from inspector.elf.file import ExecutableFile
-from inspector.errors import InspectorError, UnknownSymbol
+from inspector.errors import InspectorError, UnknownSymbol, UsageError
 from inspector.model.address import VirtAddr
+
+_TASK_LIMIT = 1 << 32
 
 
 def find_symbol(path: str, name: str) -> VirtAddr | None:
@@ -38,11 +42,12 @@ def resolve_stop(path: str, stop: str) -> VirtAddr:
 
     Raises UnknownSymbol where it is neither.
     """
-    try:
-        return VirtAddr(int(stop, 16)) if stop.lower().startswith("0x") else VirtAddr(int(stop))
-    except ValueError:
-        pass
-    address = find_symbol(path, stop)
+    with suppress(ValueError):
+        number = int(stop, 16) if stop.lower().startswith("0x") else int(stop)
+        if not 0 <= number < _TASK_LIMIT:
+            raise UsageError(f"{stop} is no address of an i386 program", help="addresses end at 0xffffffff")
+        return VirtAddr(number)
+    address = find_symbol(path, stop) if stop else None
     if address is None:
         raise UnknownSymbol(
             f"{path} has no symbol {stop!r}",

@@ -72,7 +72,8 @@ def make_plan(program: Program, stops: Sequence[str], until: str | None) -> Plan
     main = find_symbol(program.path, "main") if until != "exec" else None
     if main is not None:
         breakpoints.setdefault("main", main)
-    syscalls = tuple(stop.removeprefix(_SYSCALL_PREFIX) for stop in stops if stop.startswith(_SYSCALL_PREFIX))
+    calls = [stop for stop in (*stops, until or "") if stop.startswith(_SYSCALL_PREFIX)]
+    syscalls = tuple(dict.fromkeys(call.removeprefix(_SYSCALL_PREFIX) for call in calls))
     if "" in syscalls:
         raise UsageError("--stop syscall: needs a name", help="for example --stop syscall:brk")
     return Plan(breakpoints, syscalls, until or "exit")
@@ -101,6 +102,10 @@ def observe(
             if run.is_i386:
                 run.follow(plan, session or GdbSession(gdb))
         launched.close()
+        if launched.verdict.outcome is Outcome.RUNS:
+            reached = {snapshot.checkpoint for snapshot in run.snapshots}
+            asked = (*stops, until) if until is not None else stops
+            run.notes += [f"{stop} was never reached" for stop in dict.fromkeys(asked) if stop not in reached]
         return run.observation()
 
 

@@ -15,15 +15,16 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shutil
 import stat
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inspector.elf.file import ExecutableFile
 from inspector.elf.header import ELF_MAGIC
-from inspector.errors import InspectorError
+from inspector.errors import InspectorError, UsageError
 from inspector.model.program import BASE_ENVIRONMENT, Layout, Limits, Program
 from inspector.observe.credentials import current_credentials
 
@@ -61,6 +62,10 @@ def prepare(
 
     `environment` is added to the base environment as `NAME=VALUE`; a name given again replaces it.
     """
+    try:
+        cwd = os.getcwd()  # noqa: PTH109 - the kernel wants text
+    except FileNotFoundError as error:
+        raise UsageError("the working directory is gone", help="cd to one that exists") from error
     with stage(requested, in_place=in_place) as staged:
         yield Program(
             path=staged.path,
@@ -68,7 +73,7 @@ def prepare(
             envp=merged_environment(environment),
             requested=requested,
             credentials=current_credentials(),
-            cwd=os.getcwd(),  # noqa: PTH109 - the kernel wants text
+            cwd=cwd,
             stdin=stdin,
             limits=limits or Limits(),
             layout=layout,
@@ -90,25 +95,31 @@ def stage(requested: str, *, in_place: bool = False) -> Iterator[Staged]:
     Whatever execve would refuse for its path, its mode or its first bytes is run where it stands, so
     that the refusal is the kernel's own.
     """
-    if in_place or not _is_executable_elf(requested):
-        yield Staged(requested)
-        return
-    with ExecutableFile(requested) as file:
-        room = _tmpfs_directory()
-        if room is None:
-            yield Staged(requested, "no tmpfs to stage programs on: run in place")
-            return
-        if file.size > _LARGEST_COPY_BYTES:
-            yield Staged(requested, f"{file.size >> 20} MiB are too much to stage: run in place")
-            return
-        directory = room / file.identity.sha256[:_HASH_DIGITS]
-        with _locked_directory(directory) as lock:
-            copy = directory / Path(requested).name
+    with ExitStack() as stack:
+        staged = Staged(requested)
+        if not in_place and _is_executable_elf(requested):
             try:
-                _copy(file, copy)
-                yield Staged(str(copy))
-            finally:
-                _remove_unless_shared(directory, lock)
+                staged = _staged(requested, stack)
+            except OSError as error:
+                staged = Staged(requested, f"not staged ({error.strerror}): run in place")
+        yield staged
+
+
+def _staged(requested: str, stack: ExitStack) -> Staged:
+    """Copy `requested` to a tmpfs until `stack` is left. Raises OSError where there is no room for it."""
+    file = stack.enter_context(ExecutableFile(requested))
+    if file.size > _LARGEST_COPY_BYTES:
+        return Staged(requested, f"{file.size >> 20} MiB are too much to stage: run in place")
+    room = _tmpfs_directory()
+    if room is None:
+        return Staged(requested, "no tmpfs to stage programs on: run in place")
+    _sweep(room)
+    directory = room / file.identity.sha256[:_HASH_DIGITS]
+    lock = stack.enter_context(_locked_directory(directory))
+    stack.callback(_remove_unless_shared, directory, lock)
+    copy = directory / Path(requested).name
+    _copy(file, copy)
+    return Staged(str(copy))
 
 
 def _is_executable_elf(path: str) -> bool:
@@ -128,7 +139,9 @@ def _tmpfs_directory() -> Path | None:
         try:
             if _file_system(room) != "tmpfs" or os.statvfs(room).f_flag & os.ST_NOEXEC:
                 continue
-            own.mkdir(mode=0o700, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                own.mkdir()
+                own.chmod(0o700)  # whatever the umask says
             found = own.lstat()
         except OSError:
             continue
@@ -151,7 +164,9 @@ def _file_system(directory: Path) -> str | None:
 def _locked_directory(directory: Path) -> Iterator[int]:
     """Make `directory` and hold a shared lock on it."""
     while True:
-        directory.mkdir(mode=0o700, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            directory.mkdir()
+            directory.chmod(0o700)  # whatever the umask says
         try:
             lock = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -168,22 +183,32 @@ def _locked_directory(directory: Path) -> Iterator[int]:
 
 
 def _copy(file: ExecutableFile, copy: Path) -> None:
-    """Copy `file` to `copy` unless it is there already; others may be doing the same."""
+    """Copy `file` to `copy` unless it is there already, whole; others may be doing the same."""
     mode = file.stat.st_mode & _COPIED_MODE
     with contextlib.suppress(OSError):
         if copy.stat().st_mode & _COPIED_MODE == mode:
             return
     partial = copy.with_name(f".{os.getpid()}")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
-        offset = 0
-        while chunk := file.read(offset, 1 << 20):
-            os.write(descriptor, chunk)
-            offset += len(chunk)
-        os.fchmod(descriptor, mode)
-    finally:
-        os.close(descriptor)
-    partial.rename(copy)
+        with file.stream() as source, partial.open("wb") as target:
+            source.seek(0)
+            shutil.copyfileobj(source, target)
+        partial.chmod(mode)
+        partial.rename(copy)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _sweep(room: Path) -> None:
+    """Remove copies whose users were killed before they could: no one holds their lock."""
+    for directory in room.iterdir():
+        with contextlib.suppress(OSError):
+            lock = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                _remove_unless_shared(directory, lock)
+            finally:
+                os.close(lock)
 
 
 def _remove_unless_shared(directory: Path, lock: int) -> None:

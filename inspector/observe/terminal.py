@@ -29,8 +29,9 @@ class Terminal:
         """Begin to drain, after the program has inherited the slave side."""
         os.close(self.slave)
         self.slave = -1
-        self._reader = threading.Thread(target=self._drain, name="terminal", daemon=True)
-        self._reader.start()
+        reader = threading.Thread(target=self._drain, name="terminal", daemon=True)
+        reader.start()
+        self._reader = reader
 
     def _drain(self) -> None:
         try:

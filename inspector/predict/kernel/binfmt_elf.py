@@ -317,9 +317,9 @@ def _padzero(mm: AddressSpace, start: VirtAddr, *, must_succeed: bool) -> None:
         return
     try:
         mm.write(start, page_up(start) - start)
-    except AccessFault:
+    except AccessFault as fault:
         if must_succeed:
-            raise KernelError(Errno.EFAULT, "elf.padzero") from None
+            raise KernelError(Errno.EFAULT, fault.rule or "elf.padzero") from None
 
 
 def _check_size(segment: ProgramHeader, address: int, task_size: VirtAddr) -> None:

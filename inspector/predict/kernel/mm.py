@@ -36,6 +36,11 @@ if TYPE_CHECKING:
 class AccessFault(Exception):
     """A kernel access to user memory failed: no area, no permission, or no page behind it (-EFAULT)."""
 
+    def __init__(self, rule: str | None = None) -> None:
+        """`rule` says why, where one does."""
+        super().__init__(rule)
+        self.rule = rule
+
 
 @dataclasses.dataclass(slots=True)
 class MappedFile:
@@ -274,7 +279,7 @@ class AddressSpace:
             if isinstance(vma.backing, FileBacking):
                 file_page = vma.backing.offset + at - vma.start
                 if file_page >= page_up(self.file_sizes[vma.backing.path]):
-                    raise AccessFault
+                    raise AccessFault("elf.file-too-short")
             self.page_tables.map(vpn, PageTableEntry(PageKind.ANONYMOUS, writable=True))
             self.minor_faults += 1
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
-from inspector.observe.staging import merged_environment, prepare, stage
+from inspector.observe.staging import Staged, merged_environment, prepare, stage
 from tests.elfwriter import Elf
 from tests.machines import write_program
 
@@ -82,3 +84,33 @@ def test_in_place_is_in_place(tmp_path: Path) -> None:
     program = write_program(tmp_path, Elf().build())
     with prepare(program.path, in_place=True, arguments=["x"]) as prepared:
         assert prepared.argv == (program.path, "x")
+
+
+def test_without_room_it_runs_where_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_room(_source: object, _target: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    program = write_program(tmp_path, Elf(entry=0x08048300).build())
+    monkeypatch.setattr(shutil, "copyfileobj", no_room)
+    with stage(program.path) as staged:
+        assert staged == Staged(program.path, "not staged (No space left on device): run in place")
+
+
+def test_a_copy_whose_user_was_killed_is_swept_away(tmp_path: Path) -> None:
+    program = write_program(tmp_path, Elf().build())
+    with stage(program.path) as staged:
+        abandoned = Path(staged.path).parents[1] / "abandoned"
+    abandoned.mkdir()
+    (abandoned / "copy").touch()
+    with stage(program.path):
+        assert not abandoned.exists()
+
+
+def test_the_umask_does_not_lock_us_out(tmp_path: Path) -> None:
+    program = write_program(tmp_path, Elf(entry=0x08048400).build())
+    before = os.umask(0o777)
+    try:
+        with stage(program.path) as staged:
+            assert Path(staged.path).read_bytes() == Path(program.path).read_bytes()
+    finally:
+        os.umask(before)

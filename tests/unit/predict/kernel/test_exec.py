@@ -131,6 +131,11 @@ REFUSALS = {
     ),
     "offset and address apart": (Elf([Phdr(offset=8)]), "killed: SIGSEGV", "elf.segment-unmappable"),
     "entry beyond the task": (Elf(entry=0xFFFFF000), "killed: SIGSEGV", "elf.entry"),
+    "the file ends before its data": (
+        Elf([TEXT, Phdr(offset=0x8000, vaddr=0x08050000, filesz=0x10, memsz=0x20, flags=R | W)]),
+        "killed: SIGSEGV",
+        "elf.file-too-short",
+    ),
     "interpreter string too short": (
         Elf([TEXT, Phdr(type=PT_INTERP, filesz=1)]),
         "refused: ENOEXEC",
