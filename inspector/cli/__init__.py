@@ -6,6 +6,7 @@
     3    could not be observed, or is not modelled
     4    internal error
     130  interrupted (SIGINT); 143 and 129 for SIGTERM and SIGHUP
+         (3 also where stdout cannot take the results)
     141  whoever read our output has gone (SIGPIPE)
 
 Little is imported here: from its first lines on, an interrupt must end the command in good order.
@@ -13,6 +14,7 @@ Little is imported here: from its first lines on, an interrupt must end the comm
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
     import click
 
-_USAGE, _BROKEN_PIPE = 2, 141
+_USAGE, _NOT_OBSERVED, _BROKEN_PIPE = 2, 3, 141
 
 
 def main() -> NoReturn:
@@ -66,6 +68,12 @@ def _run(arguments: Sequence[str]) -> int:
         # Python flushes stdout once more when it ends: that must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BROKEN_PIPE
+    except OSError as error:
+        if error.filename is not None or error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            return _explain(error)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _print_error(f"stdout: {error.strerror}", "the output is lost; run it again")
+        return _NOT_OBSERVED
     except Exception as error:  # noqa: BLE001 - the one boundary: no exception may become a traceback
         return _explain(error)
     return code
