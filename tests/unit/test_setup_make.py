@@ -81,7 +81,7 @@ def test_make_alone_prints_help(checkout: Path) -> None:
 
 def test_check_is_one_call_and_one_more_for_the_program_with_arguments(checkout: Path) -> None:
     assert make(checkout, "check").returncode == 0
-    many, plain, *_ = runs(checkout)
+    many, *_, plain = runs(checkout)
     assert plain[:2] == ["check", "fixtures/build/section_mapping"]
     assert len(plain) == 1 + len({*plain[1:]})
     assert "fixtures/build/many_arguments" not in plain
