@@ -38,7 +38,11 @@ class Reconciliation:
         if self.differences:
             return 1
         agreed = any(finding.verdict in (Verdict.AGREES, Verdict.EXPLAINED) for finding in self.findings)
-        return 0 if agreed and self.prediction.verdict is not None else 3
+        unseen = any(
+            finding.aspect == "snapshot" and finding.verdict is Verdict.UNOBSERVED
+            for finding in self.findings
+        )
+        return 0 if agreed and not unseen and self.prediction.verdict is not None else 3
 
 
 def reconcile(prediction: Prediction, observation: Observation) -> Reconciliation:

@@ -158,3 +158,9 @@ def test_verdicts_are_compared_before_anything_else(prediction: Prediction) -> N
 def test_nothing_predicted_is_exit_3(prediction: Prediction) -> None:
     result = reconcile(replace(prediction, verdict=None, snapshots=()), seen(prediction))
     assert result.exit_code == 3
+
+
+def test_a_predicted_stop_that_no_one_saw_is_exit_3(prediction: Prediction) -> None:
+    result = reconcile(prediction, replace(seen(prediction), snapshots=()))
+    assert result.exit_code == 3
+    assert not result.differences
