@@ -24,16 +24,27 @@ class Interrupted(BaseException):
 
 
 class _Handler:
-    """Raises Interrupted, once in a while: an impatient second signal must not break the cleaning up."""
+    """Raises Interrupted, once in a while: an impatient second signal must not break the cleaning up.
+
+    Python loses an exception that is raised where it has no caller, such as in a weak reference's callback.
+    So the alarm is set, which raises it again should the process still be at work by then.
+    """
 
     def __init__(self) -> None:
         self._last = float("-inf")
+        self._number = 0
 
     def __call__(self, number: int, _: FrameType | None) -> None:
         now = time.monotonic()
         if now - self._last > _CLEANING_SECONDS:
             self._last = now
+            self._number = number
+            signal.setitimer(signal.ITIMER_REAL, _CLEANING_SECONDS, _CLEANING_SECONDS)
             raise Interrupted(number)
+
+    def again(self, _: int, __: FrameType | None) -> None:
+        """Raise once more what was lost."""
+        raise Interrupted(self._number)
 
 
 def raise_interrupts(*, ignore: tuple[signal.Signals, ...] = ()) -> None:
@@ -42,6 +53,7 @@ def raise_interrupts(*, ignore: tuple[signal.Signals, ...] = ()) -> None:
     One that was ignored when the process started (`nohup`, a job in the background) stays so.
     """
     handler = _Handler()
+    signal.signal(signal.SIGALRM, handler.again)
     for number in SIGNALS:
         if number in ignore:
             signal.signal(number, signal.SIG_IGN)
@@ -51,5 +63,6 @@ def raise_interrupts(*, ignore: tuple[signal.Signals, ...] = ()) -> None:
 
 def no_more_interrupts() -> None:
     """Let nothing disturb the end of the process."""
+    signal.setitimer(signal.ITIMER_REAL, 0)
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)

@@ -22,10 +22,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pygdbmi.gdbmiparser import parse_response
+from pygdbmi.gdbmiparser import logger, parse_response
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+# The parser asks logging about every line. logging's lock is the whole process's, and a signal that ends
+# another thread's work inside it would leave it held for ever.
+logger.disabled = True
 
 Value: TypeAlias = "str | list[Value] | dict[str, Value]"
 Results: TypeAlias = "Mapping[str, Value]"
