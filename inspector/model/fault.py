@@ -10,7 +10,7 @@ import enum
 from dataclasses import dataclass
 
 from inspector.model.address import AddressRange, FileOffset, VirtAddr, page_down
-from inspector.model.vma import Access
+from inspector.model.vma import Access, Vma
 
 
 class FaultMode(enum.Enum):
@@ -60,8 +60,8 @@ class Fault:
     """The user instruction. None for the kernel's own accesses."""
     kind: FaultKind | None = None
     """None: observed, for the event does not tell."""
-    area: str | None = None
-    """The maps line of the area it fell into, as it stood then. None: there was none, or observed."""
+    area: Vma | None = None
+    """The area it fell into, as it stood then. None: there was none, or it was observed."""
     file_offset: FileOffset | None = None
     """Where in the file the page's contents lie, in bytes; only for a file's pages."""
     mapped: AddressRange | None = None
