@@ -163,6 +163,12 @@ _CATALOGUE = (
         "mm/vma.c:vma_merge_new_range()",
     ),
     Rule(
+        "vma.anon-vma",
+        "Areas that each had a page copied on their own are two areas for good, whatever lies between them.",
+        "The first private page gives an area its anon_vma, or a neighbour's; merging two would mix them up.",
+        "mm/vma.c:is_mergeable_anon_vma(), find_mergeable_anon_vma()",
+    ),
+    Rule(
         "vma.account",
         "An area made from writable memory is charged, and keeps that mark when it becomes read-only.",
         "Two areas with different VM_ACCOUNT never merge: RELRO stays apart from .rodata.",

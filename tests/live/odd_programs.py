@@ -108,6 +108,9 @@ def _interp(base: OddElf, name: bytes, size: int | None = None) -> OddElf:
     return replace(base, segments=(header, *base.segments), interpreter=name)
 
 
+_HALF_OF_THE_ROOM = (0xF7FFE000 - 0x56554000) // 2
+"""Between ELF_ET_DYN_BASE, aligned to two pages, and the mmap base of a stack limit of 8 MiB."""
+
 CHOSEN: dict[str, OddElf] = {
     "fixed": FIXED,
     "movable": MOVABLE,
@@ -272,6 +275,19 @@ CHOSEN: dict[str, OddElf] = {
         _interp(FIXED, b"interp\0"), interpreter_at=0x4000, size=0x4000
     ),
     "two interpreters": _interp(_interp(FIXED, b"interp\0"), b"interp\0"),
+    # The one is loaded right below the other, and goes on where that one ends in the file.
+    "its own interpreter": _interp(
+        OddElf(
+            (
+                replace(TEXT, vaddr=0, offset=PAGE, align=2 * PAGE),
+                replace(TEXT, vaddr=_HALF_OF_THE_ROOM - PAGE),
+                STACK,
+            ),
+            ET_DYN,
+            entry=0,
+        ),
+        b"program\0",
+    ),
     "movable program's alignment with an interpreter": _interp(
         OddElf((replace(TEXT, vaddr=0, align=1 << 21), STACK), ET_DYN, entry=0), b"interp\0"
     ),

@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 from inspector.model.address import PAGE_SIZE, VirtAddr
 from inspector.model.vma import Access, Anonymous, FileBacking
 from inspector.predict.kernel.errno import KernelError
-from inspector.predict.kernel.mm import AddressSpace, MappedFile, continues
+from inspector.predict.kernel.mm import AccessFault, AddressSpace
+from inspector.predict.kernel.vma import MappedFile
 from tests.machines import X86_64
 
 TOP = 64
+LEGACY_BASE = 22
 FILES = tuple(MappedFile(f"/{name}", (8, 1), number, 1 << 20) for number, name in enumerate("ab"))
 
 
@@ -19,6 +21,7 @@ def address_space() -> AddressSpace:
     return AddressSpace(
         task_size=VirtAddr((TOP + 1) * PAGE_SIZE),
         mmap_base=VirtAddr(TOP * PAGE_SIZE),
+        legacy_base=VirtAddr(LEGACY_BASE * PAGE_SIZE),
         bottom_up=False,
         stack_guard_gap=0,
         lowest_fixed=0,
@@ -40,6 +43,7 @@ actions = st.one_of(
     ),
     st.tuples(st.just("brk"), st.integers(1, TOP), st.integers(1, 8)),
     st.tuples(st.just("munmap"), st.integers(1, TOP), st.integers(1, 8)),
+    st.tuples(st.just("write"), st.integers(1, TOP), st.integers(1, 3)),
 )
 
 PageBacking = tuple[str, Access, int]
@@ -62,12 +66,18 @@ def apply(mm: AddressSpace, model: dict[int, PageBacking], action: tuple[object,
         elif kind == "brk":
             mm.brk_flags(at, size, execute=False)
             model.update(dict.fromkeys(pages, ("", Access.READ | Access.WRITE, 0)))
+        elif kind == "write":
+            mm.write(at, size)
         else:
             mm.munmap(at, size)
             for page in pages:
                 model.pop(page, None)
     except KernelError:
         assert start + length > TOP + 1
+    except AccessFault:
+        writable = [page in model and Access.WRITE in model[page][1] for page in pages]
+        assert kind == "write"
+        assert not all(writable)
 
 
 @given(st.lists(actions, max_size=30))
@@ -88,13 +98,24 @@ def test_same_as_a_map_of_pages(steps: list[tuple[object, ...]]) -> None:
 
 
 @given(st.lists(actions, max_size=30))
-def test_file_areas_that_continue_each_other_are_one(steps: list[tuple[object, ...]]) -> None:
+def test_file_areas_that_continue_each_other_are_one_but_for_their_private_pages(
+    steps: list[tuple[object, ...]],
+) -> None:
     mm = address_space()
     for step in steps:
         apply(mm, {}, step)
-    for low, high in zip(mm.vmas, mm.vmas[1:], strict=False):
-        if isinstance(high.backing, FileBacking):
-            assert not continues(low, high)
+    for low, high in zip(mm.areas, mm.areas[1:], strict=False):
+        pages = (high.start - low.start) // PAGE_SIZE
+        if (
+            low.end == high.start
+            and isinstance(low.origin, MappedFile)
+            and low.origin is high.origin
+            and low.access == high.access
+            and low.page_offset + pages == high.page_offset
+        ):
+            assert low.anon_vma is not None
+            assert high.anon_vma is not None
+            assert low.anon_vma is not high.anon_vma
 
 
 @given(st.lists(actions, max_size=20), st.integers(1, 6))

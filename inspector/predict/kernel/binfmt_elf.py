@@ -16,8 +16,9 @@ from inspector.errors import NotModelled
 from inspector.model.address import PAGE_SIZE, AddressRange, VirtAddr, page_down, page_up
 from inspector.model.vma import Access
 from inspector.predict.kernel.errno import Errno, KernelError
-from inspector.predict.kernel.mm import AccessFault, MappedFile
+from inspector.predict.kernel.mm import AccessFault
 from inspector.predict.kernel.namei import open_exec
+from inspector.predict.kernel.vma import MappedFile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

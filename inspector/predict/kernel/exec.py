@@ -136,6 +136,7 @@ def _start(
     mm = AddressSpace(
         task_size=layout.task_size,
         mmap_base=layout.mmap_base,
+        legacy_base=layout.legacy_base,
         bottom_up=layout.bottom_up,
         stack_guard_gap=profile.stack_guard_gap,
         lowest_fixed=0 if program.credentials.capabilities & CAP_SYS_RAWIO else profile.mmap_min_addr,

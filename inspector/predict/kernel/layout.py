@@ -25,6 +25,8 @@ class AddressLayout:
     stack_padding: int
     """Bytes arch_align_stack() skips below the strings; 0 with ASLR off."""
     mmap_base: VirtAddr
+    legacy_base: VirtAddr | None
+    """Where a search from below starts; None: random, and nothing in the process tells it."""
     bottom_up: bool
     et_dyn_base: VirtAddr
 
@@ -38,6 +40,7 @@ def address_layout(program: Program, profile: MachineProfile, bases: RandomBases
             stack_top=bases.stack_top,
             stack_padding=bases.stack_padding,
             mmap_base=bases.mmap_base,
+            legacy_base=bases.mmap_base if here.bottom_up else None,
             bottom_up=here.bottom_up,
             et_dyn_base=here.et_dyn_base,
         )
@@ -48,6 +51,7 @@ def address_layout(program: Program, profile: MachineProfile, bases: RandomBases
         mmap_base=mmap_base(
             here.task_size, program.limits.stack, profile.stack_guard_gap, bottom_up=here.bottom_up
         ),
+        legacy_base=mmap_legacy_base(here.task_size),
         bottom_up=here.bottom_up,
         et_dyn_base=here.et_dyn_base,
     )
@@ -56,15 +60,20 @@ def address_layout(program: Program, profile: MachineProfile, bases: RandomBases
 def mmap_base(task_size: VirtAddr, stack_limit: int, guard_gap: int, *, bottom_up: bool) -> VirtAddr:
     """Return where mmap starts to search, ASLR off (rule `layout.mmap-base`).
 
-    Source: arch/x86/mm/mmap.c:mmap_base(), mmap_legacy_base().
+    Source: arch/x86/mm/mmap.c:mmap_base(), arch_pick_mmap_base().
     """
     if bottom_up:
-        return page_up(task_size // 3)
+        return mmap_legacy_base(task_size)
     gap = stack_limit
     if gap + guard_gap <= UNLIMITED:
         gap += guard_gap
     gap = min(max(gap, _MIN_GAP), task_size // 6 * 5)
     return page_up(task_size - gap)
+
+
+def mmap_legacy_base(task_size: VirtAddr) -> VirtAddr:
+    """Return where a search from below starts, ASLR off. Source: arch/x86/mm/mmap.c:mmap_legacy_base()."""
+    return page_up(task_size // 3)
 
 
 def initial_stack_start(top: VirtAddr, lowest_string: VirtAddr, stack_limit: int) -> VirtAddr:

@@ -1,6 +1,6 @@
 """An address space: its areas, its page tables and its fault counters (struct mm_struct).
 
-    mmap, munmap         mm/mmap.c, mm/vma.c
+    mmap, munmap         mm/mmap.c, mm/vma.c; what merges: vma.py
     get_unmapped_area    arch/x86/kernel/sys_x86_64.c
     faults               mm/memory.c, as far as execve itself needs them
 
@@ -14,21 +14,24 @@ import bisect
 import dataclasses
 from typing import TYPE_CHECKING
 
+from inspector.errors import NotModelled
 from inspector.model.address import (
     PAGE_SIZE,
     AddressRange,
-    FileOffset,
     VirtAddr,
     address_of,
     page_down,
     page_up,
 )
 from inspector.model.page import PageKind
-from inspector.model.vma import Access, Anonymous, FileBacking, Sharing, Vma, VmFlag
+from inspector.model.vma import Access, Anonymous, FileBacking, Vma, VmFlag
 from inspector.predict.kernel.errno import Errno, KernelError
+from inspector.predict.kernel.vma import MappedFile, VmArea, merge_new_range, prepare_anon_vma
 from inspector.predict.machine.pagetable import PageTableEntry, PageTables
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from inspector.model.profile import PageTableGeometry
     from inspector.model.vma import Backing
 
@@ -42,42 +45,6 @@ class AccessFault(Exception):
         self.rule = rule
 
 
-@dataclasses.dataclass(slots=True)
-class MappedFile:
-    """An open file as mappings see it."""
-
-    path: str
-    device: tuple[int, int]
-    inode: int
-    size: int
-    noexec: bool = False
-    """Whether it lies on a noexec mount."""
-
-    def at(self, offset: int) -> FileBacking:
-        """Return the backing of an area that starts `offset` bytes into the file."""
-        return FileBacking(self.path, self.device, self.inode, FileOffset(offset))
-
-
-def continues(low: Vma, high: Vma) -> bool:
-    """Whether Linux would keep `low` and `high` as one area.
-
-    Source: mm/vma.c:is_mergeable_vma(), can_vma_merge_after().
-    """
-    if low.end != high.start or (low.access, low.sharing, low.flags) != (
-        high.access,
-        high.sharing,
-        high.flags,
-    ):
-        return False
-    match low.backing, high.backing:
-        case Anonymous(), Anonymous():
-            return low.backing == high.backing
-        case FileBacking() as below, FileBacking() as above:
-            follow_on = FileOffset(below.offset + low.range.size_bytes)
-            return dataclasses.replace(below, offset=follow_on) == above
-    return False
-
-
 class AddressSpace:
     """One process's memory, as the kernel keeps it."""
 
@@ -86,6 +53,7 @@ class AddressSpace:
         *,
         task_size: VirtAddr,
         mmap_base: VirtAddr,
+        legacy_base: VirtAddr | None,
         bottom_up: bool,
         stack_guard_gap: int,
         lowest_fixed: int,
@@ -96,53 +64,61 @@ class AddressSpace:
         """Create an empty address space; sizes and addresses are in bytes.
 
         `lowest_fixed` bounds what the program may ask for, `mmap_floor` what the kernel chooses itself.
+        The search for free space starts below `mmap_base`, and where nothing is free there, or always if
+        `bottom_up`, above `legacy_base` (None: random and not known).
         """
         self.task_size = task_size
         self.mmap_base = mmap_base
+        self.legacy_base = legacy_base
         self.bottom_up = bottom_up
         self.stack_guard_gap = stack_guard_gap
         self.lowest_fixed = lowest_fixed
         self.mmap_floor = mmap_floor
         self.read_implies_exec = read_implies_exec
-        self.vmas: list[Vma] = []
+        self.areas: list[VmArea] = []
         self.page_tables = PageTables(geometry)
-        self.file_sizes: dict[str, int] = {}
         self.minor_faults = 0
         self.brk = VirtAddr(0)
 
     # --- areas ----------------------------------------------------------------------------------
 
-    def find(self, address: int) -> Vma | None:
+    @property
+    def vmas(self) -> list[Vma]:
+        """The areas in the form maps and smaps print them, not yet labelled."""
+        return [area.vma() for area in self.areas]
+
+    def find(self, address: int) -> VmArea | None:
         """Return the area that holds `address`, if any."""
-        index = bisect.bisect_right(self.vmas, address, key=lambda vma: vma.start) - 1
-        return self.vmas[index] if index >= 0 and address in self.vmas[index].range else None
+        index = self._first_above(address)
+        return self.areas[index] if index < len(self.areas) and address in self.areas[index].range else None
 
-    def insert(self, vma: Vma, *, merge_below: bool = True, merge_above: bool = True) -> None:
+    def _first_above(self, address: int) -> int:
+        """Return the index of the lowest area that ends above `address`. Source: mm/mmap.c:find_vma()."""
+        return bisect.bisect_right(self.areas, address, key=lambda area: area.end)
+
+    def _at(self, index: int) -> VmArea | None:
+        return self.areas[index] if 0 <= index < len(self.areas) else None
+
+    def insert(self, vma: Vma) -> None:
+        """Add an area that no file is behind to free space."""
+        if isinstance(vma.backing, FileBacking) or vma.flags is None:
+            raise TypeError(f"an area of a file, or of unknown flags: {vma}")
+        self._add(VmArea(vma.range, vma.access, vma.flags, vma.backing, vma.start // PAGE_SIZE))
+
+    def _add(self, area: VmArea, *, just_expand: bool = False) -> None:
         """Add an area to free space and merge it with its neighbours (rule `vma.merge`)."""
-        index = bisect.bisect_left(self.vmas, vma.start, key=lambda other: other.start)
-        self.vmas.insert(index, vma)
-        if merge_above and index + 1 < len(self.vmas) and continues(vma, self.vmas[index + 1]):
-            self._join(index)
-        if merge_below and index > 0 and continues(self.vmas[index - 1], self.vmas[index]):
-            self._join(index - 1)
-
-    def _join(self, index: int) -> None:
-        low, high = self.vmas[index : index + 2]
-        self.vmas[index : index + 2] = [dataclasses.replace(low, range=AddressRange(low.start, high.end))]
+        index = self._first_above(area.start)
+        merged, below, above = merge_new_range(
+            self._at(index - 1), area, self._at(index), just_expand=just_expand
+        )
+        self.areas[index - below : index + above] = [merged]
 
     def _split(self, address: VirtAddr) -> None:
-        """Cut the area that holds `address` in two there. Source: mm/vma.c:__split_vma()."""
-        vma = self.find(address)
-        if vma is None or vma.start == address:
-            return
-        upper: Backing = vma.backing
-        if isinstance(upper, FileBacking):
-            upper = dataclasses.replace(upper, offset=FileOffset(upper.offset + address - vma.start))
-        index = self.vmas.index(vma)
-        self.vmas[index : index + 1] = [
-            dataclasses.replace(vma, range=AddressRange(vma.start, address)),
-            dataclasses.replace(vma, range=AddressRange(address, vma.end), backing=upper),
-        ]
+        """Cut the area that holds `address` in two there."""
+        index = self._first_above(address)
+        area = self._at(index)
+        if area is not None and area.start < address:
+            self.areas[index : index + 1] = area.split(address)
 
     def munmap(self, start: VirtAddr, length: int) -> None:
         """Remove whatever is mapped in `length` bytes from `start`. Source: mm/vma.c:do_vmi_munmap()."""
@@ -151,11 +127,17 @@ class AddressSpace:
             return
         self._split(gone.start)
         self._split(gone.end)
-        self.vmas = [vma for vma in self.vmas if not vma.range.overlaps(gone)]
+        first, last = self._first_above(gone.start), self._first_above(gone.end)
+        if first == last:
+            return
+        del self.areas[first:last]
         self.page_tables.unmap(gone)
-        below = max((vma.end for vma in self.vmas if vma.end <= gone.start), default=VirtAddr(0))
-        above = min((vma.start for vma in self.vmas if vma.start >= gone.end), default=VirtAddr(1 << 47))
-        self.page_tables.free_tables(gone, AddressRange(below, above))
+        below, above = self._at(first - 1), self._at(first)
+        room = AddressRange(
+            below.end if below is not None else VirtAddr(0),
+            above.start if above is not None else VirtAddr(1 << 47),
+        )
+        self.page_tables.free_tables(gone, room)
 
     def mmap(
         self,
@@ -183,15 +165,15 @@ class AddressSpace:
             raise KernelError(Errno.ENOMEM)
         address = self.get_unmapped_area(hint, size, fixed=fixed or noreplace)
         target = AddressRange(address, VirtAddr(address + size))
-        if noreplace and any(vma.range.overlaps(target) for vma in self.vmas):
+        above = self._at(self._first_above(address))
+        if noreplace and above is not None and above.range.overlaps(target):
             raise KernelError(Errno.EEXIST)
         if file.noexec and Access.EXECUTE in access:
             raise KernelError(Errno.EPERM)
         self.munmap(address, size)
         # Private writable memory is charged against the commit limit (rule `vma.account`).
         flags = VmFlag.ACCOUNT if Access.WRITE in access else VmFlag.NONE
-        self.file_sizes[file.path] = file.size
-        self.insert(Vma(target, access, Sharing.PRIVATE, file.at(offset), flags))
+        self._add(VmArea(target, access, flags, file, offset // PAGE_SIZE))
         return address
 
     def brk_flags(self, start: VirtAddr, length: int, *, execute: bool) -> None:
@@ -208,7 +190,7 @@ class AddressSpace:
         if execute or self.read_implies_exec:
             access |= Access.EXECUTE
         area = AddressRange(start, VirtAddr(start + size))
-        self.insert(Vma(area, access, Sharing.PRIVATE, Anonymous(), VmFlag.ACCOUNT), merge_above=False)
+        self._add(VmArea(area, access, VmFlag.ACCOUNT, Anonymous(), start // PAGE_SIZE), just_expand=True)
 
     def get_unmapped_area(self, hint: VirtAddr, size: int, *, fixed: bool = False) -> VirtAddr:
         """Choose where `size` bytes go: at a fixed address, at a free hint, or the first fit.
@@ -227,38 +209,56 @@ class AddressSpace:
             return hint
         hint = page_down(hint)
         if hint:
-            wanted = AddressRange(hint := VirtAddr(max(hint, self.mmap_floor)), VirtAddr(hint + size))
-            if wanted.end <= self.task_size and not any(
-                AddressRange(self._gap_start(vma), vma.end).overlaps(wanted) for vma in self.vmas
-            ):
+            hint = VirtAddr(max(hint, self.mmap_floor))
+            above = self._at(self._first_above(hint))
+            if hint + size <= min(self.task_size, self._gap_start(above)):
                 return hint
-        return self._first_fit_upward(size) if self.bottom_up else self._first_fit_downward(size)
+        if not self.bottom_up:
+            address = self._highest_gap(size)
+            if address is not None:
+                return address
+        return self._lowest_gap(size)
 
-    def _gap_start(self, vma: Vma) -> VirtAddr:
+    def _gap_start(self, area: VmArea | None) -> int:
         """Where the area begins, its guard gap included. Source: include/linux/mm.h:vm_start_gap()."""
-        grows = vma.flags is not None and VmFlag.GROWSDOWN in vma.flags
-        return VirtAddr(max(0, vma.start - self.stack_guard_gap)) if grows else vma.start
+        if area is None:
+            return self.task_size
+        return max(0, area.start - self.stack_guard_gap) if area.grows_down else area.start
 
-    def _first_fit_downward(self, size: int) -> VirtAddr:
-        ceiling = self.mmap_base
-        for vma in reversed(self.vmas):
-            if vma.end <= ceiling and ceiling - vma.end >= size:
-                break
-            ceiling = VirtAddr(min(ceiling, self._gap_start(vma)))
-        if ceiling - size < self.mmap_floor:
-            return self._first_fit_upward(size)
-        return VirtAddr(ceiling - size)
+    def _gaps(self, low: int, high: int) -> Iterator[tuple[int, int, VmArea | None]]:
+        """Yield what is free between `low` and `high`, upward: start, end and the area above."""
+        for index in range(self._first_above(low), len(self.areas) + 1):
+            below, above = self._at(index - 1), self._at(index)
+            start = max(low, below.end) if below is not None else low
+            end = min(high, above.start) if above is not None else high
+            if start < end:
+                yield start, end, above
 
-    def _first_fit_upward(self, size: int) -> VirtAddr:
-        floor = page_up(self.task_size // 3) if not self.bottom_up else self.mmap_base
-        for vma in self.vmas:
-            if vma.end > floor:
-                if self._gap_start(vma) - floor >= size:
-                    break
-                floor = vma.end
-        if floor + size > self.task_size:
-            raise KernelError(Errno.ENOMEM)
-        return floor
+    def _highest_gap(self, size: int) -> VirtAddr | None:
+        """Return the highest free place of `size` bytes below the mmap base, if any.
+
+        Only the area right above a gap keeps its guard gap from it, yet once one did, nothing above that
+        guard gap is tried again. Source: mm/vma.c:unmapped_area_topdown().
+        """
+        high: int = self.mmap_base
+        for start, end, above in reversed(list(self._gaps(self.mmap_floor, high))):
+            if min(end, high) - start >= size:
+                high = min(high, end, self._gap_start(above))
+            if min(end, high) - start >= size:
+                return VirtAddr(min(end, high) - size)
+        return None
+
+    def _lowest_gap(self, size: int) -> VirtAddr:
+        """Return the lowest free place of `size` bytes above the legacy base, or raise KernelError(ENOMEM).
+
+        Source: mm/vma.c:unmapped_area().
+        """
+        if self.legacy_base is None:
+            raise NotModelled("search from the bottom of a randomised mmap area")
+        for start, end, above in self._gaps(max(self.legacy_base, self.mmap_floor), self.task_size):
+            if min(end, self._gap_start(above)) - start >= size:
+                return VirtAddr(start)
+        raise KernelError(Errno.ENOMEM)
 
     # --- faults ---------------------------------------------------------------------------------
 
@@ -273,12 +273,15 @@ class AddressSpace:
             if entry is not None and entry.writable:
                 continue
             at = address_of(vpn)
-            vma = self.find(at)
-            if vma is None or Access.WRITE not in vma.access:
+            index = self._first_above(at)
+            area = self._at(index)
+            if area is None or at < area.start or Access.WRITE not in area.access:
                 raise AccessFault
-            if isinstance(vma.backing, FileBacking):
-                file_page = vma.backing.offset + at - vma.start
-                if file_page >= page_up(self.file_sizes[vma.backing.path]):
+            area = prepare_anon_vma(self._at(index - 1), area, self._at(index + 1))
+            self.areas[index] = area
+            if isinstance(area.origin, MappedFile):
+                file_page = area.page_offset * PAGE_SIZE + at - area.start
+                if file_page >= page_up(area.origin.size):
                     raise AccessFault("elf.file-too-short")
             self.page_tables.map(vpn, PageTableEntry(PageKind.ANONYMOUS, writable=True))
             self.minor_faults += 1
@@ -288,17 +291,23 @@ class AddressSpace:
 
         Source: mm/vma.c:expand_downwards(), acct_stack_growth().
         """
-        if self.find(address) is not None:
+        index = self._first_above(address)
+        stack = self._at(index)
+        if stack is not None and address in stack.range:
             return
-        stack = next((vma for vma in self.vmas if vma.start > address), None)
-        if stack is None or stack.flags is None or VmFlag.GROWSDOWN not in stack.flags:
+        if stack is None or not stack.grows_down:
             raise KernelError(Errno.EFAULT)
         start = page_down(address)
-        below = max((vma.end for vma in self.vmas if vma.end <= start and vma.access), default=VirtAddr(0))
-        if stack.end - start > limit or (below and start - below < self.stack_guard_gap):
+        below = self._at(index - 1)
+        near = below is not None and start - below.end < self.stack_guard_gap
+        guarded = below is not None and below.access and not below.grows_down
+        if (near and guarded) or stack.end - start > limit:
             raise KernelError(Errno.EFAULT)
-        index = self.vmas.index(stack)
-        self.vmas[index] = dataclasses.replace(stack, range=AddressRange(start, stack.end))
+        self.areas[index] = dataclasses.replace(
+            stack,
+            range=AddressRange(start, stack.end),
+            page_offset=stack.page_offset - (stack.start - start) // PAGE_SIZE,
+        )
 
     def labelled(self, stack_pointer: VirtAddr) -> list[Vma]:
         """Return the areas with the labels maps gives them. Source: fs/proc/task_mmu.c:get_vma_name()."""
@@ -309,4 +318,4 @@ class AddressSpace:
             return vma.backing
         if vma.start < self.brk < vma.end:
             return Anonymous("[heap]")
-        return Anonymous("[stack]") if stack_pointer in vma.range else vma.backing
+        return Anonymous("[stack]") if vma.start <= stack_pointer <= vma.end else vma.backing
