@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from inspector.model.address import VirtAddr
+from inspector.model.ending import Ending
+from inspector.model.fault import Fault
 from inspector.model.prediction import ExecVerdict, FileIdentity
 from inspector.model.profile import RandomBases
 from inspector.model.program import Program
@@ -23,20 +25,6 @@ class Perturbation:
     """Pages whose kind changed, for instance a text page copied for a breakpoint."""
     minor_faults: int = 0
     major_faults: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How the process ended: an exit status, or a signal with its si_code and address."""
-
-    status: int | None = None
-    signal: str | None = None
-    code: int | None = None
-    address: VirtAddr | None = None
-
-    def __str__(self) -> str:
-        """`exit 0` or `SIGSEGV`."""
-        return f"exit {self.status}" if self.signal is None else self.signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,4 +76,8 @@ class Observation:
     bases: RandomBases | None = None
     raw: tuple[RawEvidence, ...] = field(default=())
     notes: tuple[str, ...] = ()
-    """What could not be seen, in words."""
+    """What could not be seen, in words; events that were lost among it."""
+    faults: tuple[Fault, ...] | None = None
+    """In the order they were taken. None: the sequence was not recorded."""
+    fault_source: str | None = None
+    """What told of the faults: `tracepoints` or `software event`. None: they were not recorded."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from inspector.model.ending import Ending
+from inspector.model.fault import Fault
 from inspector.model.profile import MachineProfile, RandomBases
 from inspector.model.program import Program
 from inspector.model.snapshot import Snapshot
@@ -77,6 +79,16 @@ class Prediction:
     """The program and its interpreter."""
     snapshots: tuple[Snapshot, ...] = ()
     not_modelled: NotModelledAt | None = None
+    """Where the simulation stopped. Invariant: with it, there is no `ending`."""
     bases: RandomBases | None = None
     """Only with ASLR on."""
     assumptions: tuple[Assumption, ...] = ()
+    faults: tuple[Fault, ...] | None = None
+    """In the order they are taken. None: the sequence is not predicted."""
+    ending: Ending | None = None
+    """None: not predicted to its end."""
+
+    def __post_init__(self) -> None:
+        """Check the invariant of `not_modelled`."""
+        if self.not_modelled is not None and self.ending is not None:
+            raise ValueError("a prediction that stopped has no ending")

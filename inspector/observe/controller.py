@@ -19,7 +19,8 @@ from inspector.elf.symbols import find_symbol, resolve_stop
 from inspector.errors import GdbRefused, InspectorError, NotModelled, UsageError
 from inspector.model.address import AddressRange, VirtAddr
 from inspector.model.auxv import AuxType
-from inspector.model.observation import Ending, Observation, Perturbation, RawEvidence
+from inspector.model.ending import Ending
+from inspector.model.observation import Observation, Perturbation, RawEvidence
 from inspector.model.prediction import Outcome
 from inspector.model.snapshot import Snapshot, StackImage
 from inspector.model.vma import FileBacking

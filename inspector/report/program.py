@@ -14,7 +14,8 @@ from inspector.rules import RULES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inspector.model.observation import Ending, Observation, Perturbation
+    from inspector.model.ending import Ending
+    from inspector.model.observation import Observation, Perturbation
     from inspector.model.prediction import ExecVerdict, Prediction
     from inspector.model.profile import MachineProfile
     from inspector.model.program import Program

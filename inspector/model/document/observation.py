@@ -2,12 +2,13 @@
 
 from typing import Annotated, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import Meta, Struct
 
 from inspector.model.address import VirtAddr
 from inspector.model.document.codec import DocumentKind
+from inspector.model.document.ending import EndingJson, ending_json, ending_of
 from inspector.model.document.evidence import EvidenceJson, evidence_json, evidences_of
-from inspector.model.document.fault import FaultJson
+from inspector.model.document.fault import Faults, faults_json, faults_of
 from inspector.model.document.program import (
     BasesJson,
     FileJson,
@@ -22,7 +23,7 @@ from inspector.model.document.program import (
     verdict_json,
     verdict_of,
 )
-from inspector.model.document.scalars import Count, Hex, PageHex, from_hex, to_hex, to_hex_or_none
+from inspector.model.document.scalars import Count, PageHex, from_hex, to_hex
 from inspector.model.document.snapshot import (
     SnapshotJson,
     StackJson,
@@ -30,9 +31,7 @@ from inspector.model.document.snapshot import (
     snapshots_of,
     stack_json,
 )
-from inspector.model.observation import Ending, Host, Observation, Perturbation
-
-Int32 = Annotated[int, Meta(ge=-(1 << 31), lt=1 << 31)]
+from inspector.model.observation import Host, Observation, Perturbation
 
 
 class HostJson(Struct, frozen=True):
@@ -56,15 +55,6 @@ class PerturbationJson(Struct, frozen=True):
     major_faults: Count
 
 
-class EndingJson(Struct, frozen=True):
-    """How the process ended: `status` alone, or `signal` with si_code and address, null where not seen."""
-
-    status: Int32 | UnsetType = UNSET
-    signal: str | UnsetType = UNSET
-    code: Int32 | UnsetType | None = UNSET
-    address: Hex | UnsetType | None = UNSET
-
-
 class ObservationJson(Struct, frozen=True):
     """What Linux did with `program`."""
 
@@ -72,9 +62,7 @@ class ObservationJson(Struct, frozen=True):
     program: ProgramJson
     verdict: Annotated[VerdictJson | None, Meta(description="null: the process already ran when first seen")]
     snapshots: tuple[SnapshotJson, ...]
-    faults: Annotated[
-        tuple[FaultJson, ...] | None, Meta(description="null: the sequence was not recorded, only counted")
-    ]
+    faults: Annotated[Faults, Meta(description="null: the sequence was not recorded, only counted")]
     stack: Annotated[StackJson | None, Meta(description="at exec; null: not seen")]
     ending: Annotated[EndingJson | None, Meta(description="null: not followed to its end")]
     host: HostJson
@@ -84,6 +72,9 @@ class ObservationJson(Struct, frozen=True):
     output: Annotated[bytes, Meta(description="what the program wrote to its terminal")]
     raw: tuple[EvidenceJson, ...]
     notes: tuple[str, ...]
+    fault_source: Annotated[
+        str | None, Meta(description="`tracepoints`, `software event`; null: no sequence was recorded")
+    ] = None
 
 
 KIND = DocumentKind("observation", 1, ObservationJson, "`inspector observe -o FILE`")
@@ -97,9 +88,9 @@ def observation_json(observation: Observation) -> ObservationJson:
         program=program_json(observation.program),
         verdict=verdict_json(observation.verdict),
         snapshots=tuple(map(snapshot_json, observation.snapshots)),
-        faults=None,
+        faults=faults_json(observation.faults),
         stack=stack_json(observation.snapshots),
-        ending=None if observation.ending is None else _ending_json(observation.ending),
+        ending=None if observation.ending is None else ending_json(observation.ending),
         host=HostJson(host.kernel, host.machine, host.gdb, host.uid, host.sees_pfn),
         files=tuple(map(file_json, observation.files)),
         bases=bases_json(observation.bases),
@@ -107,6 +98,7 @@ def observation_json(observation: Observation) -> ObservationJson:
         output=observation.output,
         raw=tuple(map(evidence_json, observation.raw)),
         notes=observation.notes,
+        fault_source=observation.fault_source,
     )
 
 
@@ -120,33 +112,14 @@ def observation_of(json: ObservationJson) -> Observation:
         files=tuple(map(file_of, json.files)),
         snapshots=snapshots_of(json.snapshots, json.stack),
         perturbations=tuple(map(_perturbation_of, json.perturbations)),
-        ending=None if json.ending is None else _ending_of(json.ending),
+        ending=None if json.ending is None else ending_of(json.ending),
         output=json.output,
         bases=bases_of(json.bases),
         raw=evidences_of(json.raw),
         notes=json.notes,
+        faults=faults_of(json.faults),
+        fault_source=json.fault_source,
     )
-
-
-def _ending_json(ending: Ending) -> EndingJson:
-    if ending.signal is None:
-        return EndingJson(status=0 if ending.status is None else ending.status)
-    return EndingJson(signal=ending.signal, code=ending.code, address=to_hex_or_none(ending.address))
-
-
-def _ending_of(json: EndingJson) -> Ending:
-    match json:
-        case EndingJson(signal=str(signal), status=UnsetType()):
-            address = from_hex(json.address) if isinstance(json.address, str) else None
-            return Ending(
-                signal=signal,
-                code=json.code if isinstance(json.code, int) else None,
-                address=None if address is None else VirtAddr(address),
-            )
-        case EndingJson(status=int(status), signal=UnsetType()):
-            return Ending(status=status)
-        case _:
-            raise ValueError("the ending is neither a status nor a signal")
 
 
 def _perturbation_json(perturbation: Perturbation) -> PerturbationJson:

@@ -2,10 +2,11 @@
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from inspector.model.document.codec import DocumentKind
-from inspector.model.document.fault import FaultJson
+from inspector.model.document.ending import EndingJson, ending_json, ending_of
+from inspector.model.document.fault import Faults, faults_json, faults_of
 from inspector.model.document.profile import ProfileJson, profile_json, profile_of
 from inspector.model.document.program import (
     BasesJson,
@@ -29,6 +30,7 @@ from inspector.model.document.snapshot import (
     snapshots_of,
     stack_json,
 )
+from inspector.model.ending import Ending
 from inspector.model.prediction import Assumption, NotModelledAt, Prediction
 
 
@@ -39,10 +41,10 @@ class NotModelledJson(Struct, frozen=True):
     ip: Hex | None
 
 
-class PredictedEndingJson(Struct, frozen=True):
-    """How the prediction ends, other than at the checkpoint it was asked for."""
+class PredictedEndingJson(EndingJson, frozen=True):
+    """How the process will end, or `not_modelled` alone: where the simulation stopped."""
 
-    not_modelled: NotModelledJson
+    not_modelled: NotModelledJson | UnsetType = UNSET
 
 
 class AssumptionJson(Struct, frozen=True):
@@ -59,9 +61,7 @@ class PredictionJson(Struct, frozen=True):
     program: ProgramJson
     verdict: Annotated[VerdictJson | None, Meta(description="null: not modelled, see `ending`")]
     snapshots: tuple[SnapshotJson, ...]
-    faults: Annotated[
-        tuple[FaultJson, ...] | None, Meta(description="null: the sequence is not predicted, only counted")
-    ]
+    faults: Annotated[Faults, Meta(description="null: the sequence is not predicted, only counted")]
     stack: Annotated[StackJson | None, Meta(description="at exec; null: there is no such snapshot")]
     ending: Annotated[
         PredictedEndingJson | None, Meta(description="null: predicted as far as it was asked for")
@@ -77,16 +77,14 @@ KIND = DocumentKind("prediction", 1, PredictionJson, "`inspector predict --json 
 
 def prediction_json(prediction: Prediction) -> PredictionJson:
     """Return the JSON type of `prediction`."""
-    limit = prediction.not_modelled
-    ending = None if limit is None else NotModelledJson(limit.what, to_hex_or_none(limit.ip))
     return PredictionJson(
         schema="inspector.prediction/1",
         program=program_json(prediction.program),
         verdict=verdict_json(prediction.verdict),
         snapshots=tuple(map(snapshot_json, prediction.snapshots)),
-        faults=None,
+        faults=faults_json(prediction.faults),
         stack=stack_json(prediction.snapshots),
-        ending=None if ending is None else PredictedEndingJson(ending),
+        ending=_ending_json(prediction),
         files=tuple(map(file_json, prediction.files)),
         bases=bases_json(prediction.bases),
         assumptions=tuple(AssumptionJson(told.name, told.value) for told in prediction.assumptions),
@@ -96,14 +94,36 @@ def prediction_json(prediction: Prediction) -> PredictionJson:
 
 def prediction_of(json: PredictionJson) -> Prediction:
     """Undo `prediction_json`. Raises ValueError for what no prediction can be."""
-    limit = None if json.ending is None else json.ending.not_modelled
+    ending, limit = _ending_of(json.ending)
     return Prediction(
         program=program_of(json.program),
         profile=profile_of(json.profile),
         verdict=verdict_of(json.verdict),
         files=tuple(map(file_of, json.files)),
         snapshots=snapshots_of(json.snapshots, json.stack),
-        not_modelled=None if limit is None else NotModelledAt(limit.what, from_hex_or_none(limit.ip)),
+        not_modelled=limit,
         bases=bases_of(json.bases),
         assumptions=tuple(Assumption(told.name, told.value) for told in json.assumptions),
+        faults=faults_of(json.faults),
+        ending=ending,
     )
+
+
+def _ending_json(prediction: Prediction) -> PredictedEndingJson | None:
+    limit, ending = prediction.not_modelled, prediction.ending
+    if limit is not None:
+        return PredictedEndingJson(not_modelled=NotModelledJson(limit.what, to_hex_or_none(limit.ip)))
+    if ending is None:
+        return None
+    json = ending_json(ending)
+    return PredictedEndingJson(json.status, json.signal, json.code, json.address)
+
+
+def _ending_of(json: PredictedEndingJson | None) -> tuple[Ending | None, NotModelledAt | None]:
+    if json is None:
+        return None, None
+    if isinstance(json.not_modelled, UnsetType):
+        return ending_of(json), None
+    if (json.status, json.signal) != (UNSET, UNSET):
+        raise ValueError("the prediction ends twice")
+    return None, NotModelledAt(json.not_modelled.what, from_hex_or_none(json.not_modelled.ip))

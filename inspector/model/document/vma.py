@@ -58,18 +58,8 @@ def vma_json(vma: Vma) -> VmaJson:
     )
 
 
-def vmas_of(jsons: Iterable[VmaJson]) -> tuple[Vma, ...]:
-    """Undo `vma_json` for a whole list. Raises ValueError unless they ascend without overlapping."""
-    vmas = tuple(map(_vma_of, jsons))
-    end = 0
-    for vma in vmas:
-        if vma.start < end:
-            raise ValueError(f"the area {vma.range} overlaps its predecessor or is out of order")
-        end = vma.end
-    return vmas
-
-
-def _vma_of(json: VmaJson) -> Vma:
+def vma_of(json: VmaJson) -> Vma:
+    """Undo `vma_json`. Raises ValueError for what no area can be."""
     return Vma(
         range=AddressRange(VirtAddr(from_hex(json.start)), VirtAddr(from_hex(json.end))),
         access=ACCESS[json.perms[:3]],
@@ -77,6 +67,17 @@ def _vma_of(json: VmaJson) -> Vma:
         backing=_backing_of(json),
         flags=None if json.flags is None else _flags_of(json.flags),
     )
+
+
+def vmas_of(jsons: Iterable[VmaJson]) -> tuple[Vma, ...]:
+    """Undo `vma_json` for a whole list. Raises ValueError unless they ascend without overlapping."""
+    vmas = tuple(map(vma_of, jsons))
+    end = 0
+    for vma in vmas:
+        if vma.start < end:
+            raise ValueError(f"the area {vma.range} overlaps its predecessor or is out of order")
+        end = vma.end
+    return vmas
 
 
 def _backing_word(backing: Backing) -> Literal["file", "anonymous", "special"]:

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from inspector.model.address import AddressRange, FileOffset, VirtAddr, Vpn
 from inspector.model.auxv import AuxEntry, AuxType
-from inspector.model.observation import Ending, Host, Observation, Perturbation
+from inspector.model.ending import Ending
+from inspector.model.observation import Host, Observation, Perturbation
 from inspector.model.page import PageKind, PageState
 from inspector.model.prediction import (
     Assumption,

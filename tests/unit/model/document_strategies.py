@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from inspector.model.address import AddressRange, FileOffset, Pfn, VirtAddr, Vpn
 from inspector.model.auxv import AuxEntry
 from inspector.model.document.check import Check
+from inspector.model.ending import Ending
+from inspector.model.fault import Fault, FaultKind, FaultMode
 from inspector.model.finding import Finding, Verdict
-from inspector.model.observation import Ending, Host, Observation, Perturbation, RawEvidence
+from inspector.model.observation import Host, Observation, Perturbation, RawEvidence
 from inspector.model.page import PageKind, PageState
 from inspector.model.prediction import (
     Assumption,
@@ -228,22 +230,49 @@ bases = every(
     stack_padding=counts,
 )
 
-predictions = every(
-    Prediction,
-    program=programs,
-    profile=profiles(),
-    verdict=maybe(verdicts),
-    files=few(files, 2),
-    snapshots=snapshot_lists(),
-    not_modelled=maybe(every(NotModelledAt, what=texts, ip=maybe(words))),
-    bases=maybe(bases),
-    assumptions=few(every(Assumption, name=texts, value=texts)),
-)
-
 _int32 = st.integers(-(1 << 31), (1 << 31) - 1)
 endings = every(Ending, status=_int32, signal=st.none(), code=st.none(), address=st.none()) | every(
     Ending, status=st.none(), signal=texts, code=maybe(_int32), address=maybe(addresses)
 )
+
+
+@st.composite
+def page_ranges(draw: st.DrawFn) -> AddressRange:
+    start, end = sorted((draw(page_addresses), draw(page_addresses)))
+    return AddressRange(start, end)
+
+
+faults = every(
+    Fault,
+    process=st.integers(0, 3),
+    mode=st.sampled_from(FaultMode),
+    address=addresses,
+    access=maybe(st.sampled_from([Access.READ, Access.WRITE, Access.EXECUTE])),
+    protection=maybe(st.booleans()),
+    ip=maybe(addresses),
+    kind=maybe(st.sampled_from(FaultKind)),
+    area=maybe(vma_lists().filter(bool).map(lambda vmas: vmas[0])),
+    file_offset=maybe(words.map(FileOffset)),
+    mapped=maybe(page_ranges()),
+    symbol=maybe(texts),
+)
+
+_prediction_parts: dict[str, SearchStrategy[Any]] = {
+    "program": programs,
+    "profile": profiles(),
+    "verdict": maybe(verdicts),
+    "files": few(files, 2),
+    "snapshots": snapshot_lists(),
+    "bases": maybe(bases),
+    "assumptions": few(every(Assumption, name=texts, value=texts)),
+    "faults": maybe(few(faults)),
+}
+predictions = every(
+    Prediction,
+    **_prediction_parts,
+    not_modelled=maybe(every(NotModelledAt, what=texts, ip=maybe(words))),
+    ending=st.none(),
+) | every(Prediction, **_prediction_parts, not_modelled=st.none(), ending=endings)
 
 
 @st.composite
@@ -294,6 +323,8 @@ observations = every(
     bases=maybe(bases),
     raw=few(evidences(), 2),
     notes=few(texts),
+    faults=maybe(few(faults)),
+    fault_source=maybe(texts),
 )
 
 findings = every(

@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 import pytest
 
-from inspector.model.address import Pfn, VirtAddr, Vpn
+from inspector.model.address import AddressRange, FileOffset, Pfn, VirtAddr, Vpn
 from inspector.model.document import (
     Kind,
     observation_document,
@@ -20,9 +20,11 @@ from inspector.model.document import (
     prediction_document,
     schema,
 )
-from inspector.model.observation import Ending
+from inspector.model.ending import Ending
+from inspector.model.fault import Fault, FaultKind, FaultMode
 from inspector.model.page import PageKind, PageState
 from inspector.model.prediction import ExecVerdict, NotModelledAt, Outcome, Prediction
+from inspector.model.vma import Access, FileBacking, Sharing, Vma
 from tests.unit.model.real_documents import CHECK, OBSERVATION, PREDICTION, PROFILE
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -32,6 +34,8 @@ REAL: dict[Kind, bytes] = {
     "profile": PROFILE,
     "check": CHECK,
 }
+ADDED_LATER = {"fault_source"}
+"""Members that documents of version 1 may lack."""
 real = parse_prediction(PREDICTION)
 seen = parse_observation(OBSERVATION)
 
@@ -133,6 +137,81 @@ def test_an_ending(ending: Ending | None, written: dict[str, object] | None) -> 
     assert parse_observation(data).ending == ending
 
 
+def test_a_predicted_ending() -> None:
+    prediction = replace(real, ending=Ending(signal="SIGSEGV", code=2, address=VirtAddr(0x1000)))
+    document = predicted(prediction)
+    assert document["ending"] == {"signal": "SIGSEGV", "code": 2, "address": "0x1000"}
+    assert predicted(replace(real, ending=Ending(status=3)))["ending"] == {"status": 3}
+    with pytest.raises(ValueError, match="no ending"):
+        replace(prediction, not_modelled=NotModelledAt("fsin"))
+
+
+PREDICTED_FAULT = Fault(
+    process=0,
+    mode=FaultMode.USER,
+    address=VirtAddr(0x80ED024),
+    access=Access.WRITE,
+    protection=True,
+    ip=VirtAddr(0x80495F0),
+    kind=FaultKind.COPY_ON_WRITE,
+    area=Vma(
+        AddressRange(VirtAddr(0x80E9000), VirtAddr(0x80EE000)),
+        Access.READ | Access.WRITE,
+        Sharing.PRIVATE,
+        FileBacking("/a", (0, 0x1B), 7, FileOffset(0xA0000)),
+    ),
+    file_offset=FileOffset(0xA4000),
+    mapped=AddressRange(VirtAddr(0x80ED000), VirtAddr(0x80EE000)),
+    symbol="main+0x12",
+)
+OBSERVED_FAULT = Fault(0, FaultMode.KERNEL, VirtAddr(0xFFFFDFF0), None, None, None)
+
+
+def test_a_fault_has_all_its_fields() -> None:
+    assert predicted(replace(real, faults=(PREDICTED_FAULT,)))["faults"] == [
+        {
+            "process": 0,
+            "mode": "user",
+            "page": "0x80ed000",
+            "address": "0x80ed024",
+            "access": "write",
+            "protection": True,
+            "ip": "0x80495f0",
+            "symbol": "main+0x12",
+            "kind": "copy on write",
+            "area": {
+                "start": "0x80e9000",
+                "end": "0x80ee000",
+                "perms": "rw-p",
+                "offset": "0xa0000",
+                "device": "00:1b",
+                "inode": 7,
+                "name": "/a",
+                "backing": "file",
+                "flags": None,
+            },
+            "file_offset": "0xa4000",
+            "mapped": {"start": "0x80ed000", "end": "0x80ee000"},
+        }
+    ]
+
+
+def test_what_an_observer_is_not_told_of_a_fault_is_null() -> None:
+    data = observation_document(replace(seen, faults=(OBSERVED_FAULT,), fault_source="software event"))
+    document = json.loads(data)
+    assert document["fault_source"] == "software event"
+    assert document["faults"] == [
+        dict.fromkeys(("access", "protection", "ip", "symbol", "kind", "area", "file_offset", "mapped"))
+        | {"process": 0, "mode": "kernel", "page": "0xffffd000", "address": "0xffffdff0"}
+    ]
+
+
+def test_no_faults_and_none_known_are_two_things() -> None:
+    assert predicted(replace(real, faults=()))["faults"] == []
+    assert predicted(replace(real, faults=None))["faults"] is None
+    assert parse_observation(observation_document(replace(seen, faults=()))).faults == ()
+
+
 def test_pages_are_runs_of_equal_state() -> None:
     pages = (
         PageState(Vpn(8), PageKind.FILE),
@@ -169,7 +248,15 @@ def test_a_schema_is_whole(kind: Kind) -> None:
     assert references(generated) == {f"#/$defs/{name}" for name in generated["$defs"]}
     top = generated["$defs"][generated["$ref"].rpartition("/")[2]]
     assert top["properties"]["schema"] == {"enum": [f"inspector.{kind}/1"]}
-    assert set(top["required"]) == set(json.loads(REAL[kind]))
+    assert set(top["properties"]) == set(json.loads(REAL[kind]))
+    assert set(top["properties"]) - set(top["required"]) <= ADDED_LATER
+
+
+def test_a_recording_of_an_earlier_version_is_read() -> None:
+    document = json.loads(OBSERVATION)
+    for name in ADDED_LATER:
+        document.pop(name, None)
+    assert parse_observation(json.dumps(document).encode()) == replace(seen, fault_source=None)
 
 
 def test_schemas_show_patterns_for_addresses() -> None:

@@ -82,6 +82,12 @@ def run(start: str, count: int, **members: object) -> dict[str, object]:
     return {"start": start, "count": count, "state": "file"} | members
 
 
+def fault(**members: object) -> dict[str, object]:
+    unknown = ("access", "protection", "ip", "symbol", "kind", "area", "file_offset", "mapped")
+    known = {"process": 0, "mode": "user", "page": "0x1000", "address": "0x1004"}
+    return dict.fromkeys(unknown) | known | members
+
+
 def gap(start: str, length: int) -> dict[str, object]:
     return {"start": start, "length": length, "rule": "stack.at-random"}
 
@@ -135,7 +141,13 @@ def test_stacks_that_cannot_be(members: dict[str, object], message: str) -> None
     ("members", "message"),
     [
         ({"profile": {}}, "at `$.profile`"),
-        ({"ending": {"status": 0}}, "not_modelled"),
+        ({"ending": {}}, "neither a status nor a signal"),
+        ({"ending": {"status": 0, "not_modelled": {"what": "fsin", "ip": None}}}, "ends twice"),
+        ({"faults": [fault(page="0x2000")]}, "the page of a fault at 0x1004 is not 0x2000"),
+        ({"faults": [fault(access="rw")]}, "enum"),
+        ({"faults": [fault(area=area(0x1000, 0x1000))]}, "non-empty"),
+        ({"faults": [fault(kind="magic")]}, "enum"),
+        ({"faults": [fault(mapped={"start": "0x2000", "end": "0x1000"})]}, "not an address range"),
         ({"verdict": {"outcome": "runs", "errno": "EPERM", "signal": None, "rule": None}}, "has an errno"),
         ({"verdict": {"outcome": "runs", "errno": None, "signal": "SIGHUP", "rule": None}}, "has a signal"),
     ],
