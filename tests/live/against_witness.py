@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from inspector.model.auxv import AuxEntry
 from inspector.model.registers import REGISTER_NAMES
+from inspector.model.vma import VmFlag
 from tests.live.stop_at_exec import Area
 
 if TYPE_CHECKING:
@@ -37,12 +38,20 @@ def mismatches(prediction: Prediction, seen: Witnessed) -> list[str]:
 
 def _areas(predicted: Snapshot, seen: Witnessed) -> Iterator[str]:
     mine = {
-        Area(vma.start, vma.end, vma.perms, vma.offset, vma.device, vma.inode, vma.name)
+        Area(vma.start, vma.end, vma.perms, vma.offset, vma.device, vma.inode, vma.name, _flags(vma.flags))
         for vma in predicted.vmas or ()
     }
     theirs = set(seen.areas)
     for area in sorted(mine ^ theirs, key=lambda area: (area.start, area in theirs)):
         yield f"vma: {'observed ' if area in theirs else 'predicted'} only: {area}"
+
+
+def _flags(flags: VmFlag | None) -> str:
+    if flags is None:
+        return "not predicted"
+    return " ".join(
+        word for word, flag in (("ac", VmFlag.ACCOUNT), ("gd", VmFlag.GROWSDOWN)) if flag in flags
+    )
 
 
 def _registers(predicted: Snapshot, seen: Witnessed) -> Iterator[str]:
@@ -62,6 +71,7 @@ def _state(predicted: Snapshot, seen: Witnessed) -> Iterator[str]:
         ("minor faults", predicted.minor_faults, seen.minor_faults),
         ("major faults", predicted.major_faults, seen.major_faults),
         ("page table bytes", predicted.page_table_bytes, seen.page_table_bytes),
+        ("start of the heap", predicted.brk, seen.start_brk),
     ):
         if value != observed:
             yield f"{aspect}: predicted {value}, observed {observed}"

@@ -25,6 +25,7 @@ TRIES = 4
 _MAPS_LINE = re.compile(
     rb"([0-9a-f]+)-([0-9a-f]+) (....) ([0-9a-f]+) ([0-9a-f]+):([0-9a-f]+) (\d+) *([^\n]*)\n"
 )
+_VM_FLAGS = re.compile(rb"^VmFlags:(.*)$", re.MULTILINE)
 _PAGE_FILE, _PAGE_EXCLUSIVE = 1 << 61, 1 << 56
 
 
@@ -43,13 +44,15 @@ class Area:
     device: tuple[int, int]
     inode: int
     name: str
+    flags: str
+    """Those of smaps' VmFlags that a prediction knows: `ac`, `gd`."""
 
     def __str__(self) -> str:
         major, minor = self.device
         columns = (
             f"{self.start:#x}-{self.end:#x} {self.perms} {self.offset:#x} {major:x}:{minor:x} {self.inode}"
         )
-        return f"{columns} {self.name!r}"
+        return f"{columns} {self.name!r} {self.flags}"
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class Witnessed:
     minor_faults: int = 0
     major_faults: int = 0
     page_table_bytes: int = 0
+    start_brk: int = 0
     auxv: tuple[tuple[int, int], ...] = ()
     stack: bytes = b""
 
@@ -77,27 +81,27 @@ def build_witness(directory: Path) -> Path:
     return witness
 
 
-def witness_exec(witness: Path, program: Program) -> Witnessed:
-    """Stop `program` at exec.
+def witness_exec(witness: Path, program: Program, *options: str) -> Witnessed:
+    """Stop `program` at exec; `options` come last, so they overrule what the program says.
 
     A page read from disk for the first time is a major fault, every later time a minor one: the
     program is started until no fault is major.
     """
-    seen = _look(witness, program)
+    seen = _look(witness, program, options)
     for _ in range(TRIES - 1):
         if not seen.major_faults:
             break
-        seen = _look(witness, program)
+        seen = _look(witness, program, options)
     return seen
 
 
-def _look(witness: Path, program: Program) -> Witnessed:
+def _look(witness: Path, program: Program, options: tuple[str, ...]) -> Witnessed:
     command = [os.fspath(witness), "--personality", f"{program.personality.value:x}"]
     limit = program.limits.stack
     command += ["--stack-limit", "unlimited" if limit == (1 << 64) - 1 else str(limit), "--cwd", program.cwd]
     for variable in program.envp:
         command += ["--env", variable]
-    command += ["--", program.path, *program.argv]
+    command += [*options, "--", program.path, *program.argv]
     result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     if result.returncode:
         raise WitnessFailed(os.fsdecode(result.stderr))
@@ -111,7 +115,7 @@ def parse(text: bytes) -> Witnessed:
         return Witnessed(f"refused: {errno.errorcode[told['errno']]}", {})
     if told["outcome"] == "killed":
         return Witnessed(f"killed: {signal.Signals(told['signal']).name}", {})
-    areas = tuple(_areas(bytes.fromhex(told["maps"])))
+    areas = tuple(_areas(bytes.fromhex(told["maps"]), bytes.fromhex(told["smaps"])))
     return Witnessed(
         verdict=told["outcome"],
         registers=told["registers"],
@@ -120,14 +124,15 @@ def parse(text: bytes) -> Witnessed:
         minor_faults=told["minor_faults"],
         major_faults=told["major_faults"],
         page_table_bytes=told["page_table_kilobytes"] * 1024,
+        start_brk=told["start_brk"],
         auxv=tuple(_auxv(bytes.fromhex(told["auxv"]))),
         stack=bytes.fromhex(told["stack"]),
     )
 
 
-def _areas(maps: bytes) -> list[Area]:
-    lines = _MAPS_LINE.findall(maps)
-    if len(lines) != maps.count(b"\n"):
+def _areas(maps: bytes, smaps: bytes) -> list[Area]:
+    lines, flags = _MAPS_LINE.findall(maps), _VM_FLAGS.findall(smaps)
+    if not len(lines) == len(flags) == maps.count(b"\n"):
         msg = f"maps has a line of another form: {maps!r}"
         raise WitnessFailed(msg)
     return [
@@ -139,8 +144,9 @@ def _areas(maps: bytes) -> list[Area]:
             device=(int(major, 16), int(minor, 16)),
             inode=int(inode),
             name=os.fsdecode(name.replace(rb"\012", b"\n")),
+            flags=" ".join(flag for flag in ("ac", "gd") if flag in words.decode().split()),
         )
-        for start, end, perms, offset, major, minor, inode, name in lines
+        for (start, end, perms, offset, major, minor, inode, name), words in zip(lines, flags, strict=True)
     ]
 
 

@@ -126,6 +126,7 @@ def test_any_difference_is_told(witness: Path, profile: MachineProfile) -> None:
         replace(area, device=(area.device[0], area.device[1] + 1)),
         replace(area, inode=area.inode + 1),
         replace(area, name=area.name + " (deleted)"),
+        replace(area, flags=area.flags + " gd"),
     ]
     assert not mismatches(prediction, seen)
     changes: list[dict[str, Any]] = [
@@ -138,6 +139,7 @@ def test_any_difference_is_told(witness: Path, profile: MachineProfile) -> None:
         {"minor_faults": seen.minor_faults + 1},
         {"major_faults": seen.major_faults + 1},
         {"page_table_bytes": seen.page_table_bytes + 4096},
+        {"start_brk": seen.start_brk + 4096},
         {"auxv": seen.auxv[1:]},
         {"auxv": (*seen.auxv, (99, 0))},
         {"auxv": (*seen.auxv[:-1], (seen.auxv[-1][0], seen.auxv[-1][1] ^ 1))},

@@ -2,14 +2,15 @@
  *
  * A second witness for the tests: bare ptrace and /proc, in C, sharing nothing with the tool it judges.
  *
- *     stop_at_exec [--personality HEX] [--stack-limit BYTES|unlimited] [--cwd DIR] [--env NAME=VALUE]...
- *                  -- PATH [ARGV0 [ARG]...]
+ *     stop_at_exec [--personality HEX] [--stack-limit BYTES|unlimited] [--user UID] [--cwd DIR]
+ *                  [--env NAME=VALUE]... -- PATH [ARGV0 [ARG]...]
  *
- * Fault counts start at the entry of execve, so they are execve's own. Text that may hold any byte (maps, auxv,
- * the stack) is printed in hex. Exit status: 0 there is an answer, 2 usage, 3 could not look. */
+ * --user gives user and group the same number, and no other groups. Fault counts start at the entry of execve, so
+ * they are execve's own. Text that may hold any byte (maps, smaps, auxv, the stack) is printed in hex. Exit status: 0 there is an answer, 2 usage, 3 could not look. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -49,6 +50,7 @@ static void die(const char *what, ...)
 struct launch {
     unsigned long personality;
     rlim_t stack_limit;
+    long user; /* -1: stay who we are */
     const char *cwd;
     char **envp;
     char *path;
@@ -85,6 +87,10 @@ static void become(const struct launch *launch)
         die("%s", launch->cwd);
     if (personality(launch->personality) < 0)
         die("personality");
+    if (launch->user >= 0
+        && (setgroups(0, NULL) || setresgid(launch->user, launch->user, launch->user)
+            || setresuid(launch->user, launch->user, launch->user)))
+        die("become user %ld", launch->user);
     if (ptrace(PTRACE_TRACEME, 0, 0, 0))
         die("PTRACE_TRACEME");
     touch((char *[]){launch->path, NULL});
@@ -135,6 +141,21 @@ static struct fault_counts fault_counts(void)
         die("/proc/%d/stat is not as expected", child);
     free(text);
     return counts;
+}
+
+static unsigned long start_brk(void)
+{
+    size_t length;
+    char *text = read_proc("stat", &length), *field = strrchr(text, ')');
+    unsigned long value;
+
+    for (int number = 2; field && number < 47; number++)
+        field = strchr(field + 1, ' ');
+    if (!field)
+        die("/proc/%d/stat is not as expected", child);
+    value = strtoul(field, NULL, 10);
+    free(text);
+    return value;
 }
 
 static long status_kilobytes(const char *label)
@@ -266,8 +287,8 @@ static void print_registers(void)
 
 static void print_process(struct fault_counts before)
 {
-    size_t maps_length, auxv_length;
-    char *maps = read_proc("maps", &maps_length), *auxv;
+    size_t maps_length, smaps_length, auxv_length;
+    char *maps = read_proc("maps", &maps_length), *smaps = read_proc("smaps", &smaps_length), *auxv;
     struct pages pages = resident_pages(maps), again;
     struct fault_counts after = fault_counts();
     struct user_regs_struct registers;
@@ -276,6 +297,8 @@ static void print_process(struct fault_counts before)
 
     print_registers();
     print_hex("maps", maps, maps_length);
+    print_hex("smaps", smaps, smaps_length);
+    printf(",\n \"start_brk\": %lu", start_brk());
     printf(",\n \"pages\": [");
     for (size_t i = 0; i < pages.count; i++)
         printf("%s[%" PRIu64 ", %" PRIu64 "]", i ? ", " : "", pages.list[i].address, pages.list[i].entry);
@@ -372,7 +395,7 @@ static void watch(void)
 
 int main(int argc, char **argv)
 {
-    struct launch launch = {.personality = ADDR_NO_RANDOMIZE, .stack_limit = 8 << 20};
+    struct launch launch = {.personality = ADDR_NO_RANDOMIZE, .stack_limit = 8 << 20, .user = -1};
     size_t variables = 0;
     int i;
 
@@ -385,6 +408,8 @@ int main(int argc, char **argv)
             launch.personality = strtoul(value, NULL, 16);
         else if (!strcmp(argv[i], "--stack-limit"))
             launch.stack_limit = strcmp(value, "unlimited") ? strtoull(value, NULL, 10) : RLIM_INFINITY;
+        else if (!strcmp(argv[i], "--user"))
+            launch.user = strtol(value, NULL, 10);
         else if (!strcmp(argv[i], "--cwd"))
             launch.cwd = value;
         else if (!strcmp(argv[i], "--env"))
@@ -393,7 +418,7 @@ int main(int argc, char **argv)
             break;
     }
     if (i + 1 >= argc || strcmp(argv[i], "--")) {
-        fputs("usage: stop_at_exec [--personality HEX] [--stack-limit BYTES|unlimited] [--cwd DIR]"
+        fputs("usage: stop_at_exec [--personality HEX] [--stack-limit BYTES|unlimited] [--user UID] [--cwd DIR]"
               " [--env NAME=VALUE]... -- PATH [ARGV0 [ARG]...]\n", stderr);
         return 2;
     }
