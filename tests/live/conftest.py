@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inspector.observe.probe import probe_profile
+from tests.live.odd_programs import INTERPRETERS
 from tests.live.stop_at_exec import build_witness
 
 if TYPE_CHECKING:
@@ -43,3 +44,15 @@ def stage() -> Iterator[Path]:
     parent = shared_memory if shared_memory.is_dir() else None
     with tempfile.TemporaryDirectory(dir=parent) as directory:
         yield Path(directory)
+
+
+@pytest.fixture(scope="session")
+def beside(stage: Path) -> Path:
+    """Return a directory with the interpreters that odd programs name."""
+    directory = stage / "odd"
+    directory.mkdir()
+    for name, contents in INTERPRETERS.items():
+        path = directory / name
+        path.write_bytes(contents)
+        path.chmod(0o644 if name.endswith("0644") else 0o755)
+    return directory

@@ -84,3 +84,11 @@ def launch(
         limits=Limits(stack=stack_limit),
         layout=layout,
     )
+
+
+def executable(path: Path, contents: bytes) -> Path:
+    """Write `contents` to a new file at `path` that anyone may execute, and return `path`."""
+    path.unlink(missing_ok=True)
+    path.write_bytes(contents)
+    path.chmod(0o755)
+    return path

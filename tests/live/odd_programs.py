@@ -1,13 +1,9 @@
-"""ELF files no linker would make, written byte by byte: chosen ones, and random ones from a seed."""
+"""ELF files no linker would make, written byte by byte."""
 
 from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import random
 
 PT_NULL, PT_LOAD, PT_DYNAMIC, PT_INTERP, PT_PHDR, PT_TLS = 0, 1, 2, 3, 6, 7
 PT_GNU_STACK, PT_GNU_RELRO, PT_GNU_PROPERTY = 0x6474E551, 0x6474E552, 0x6474E553
@@ -102,7 +98,8 @@ def _loads(*segments: Segment) -> OddElf:
     return OddElf((*segments, STACK), entry=segments[0].vaddr if segments else 0)
 
 
-def _interp(base: OddElf, name: bytes, size: int | None = None) -> OddElf:
+def with_interpreter(base: OddElf, name: bytes, size: int | None = None) -> OddElf:
+    """Return `base` with a PT_INTERP of `size` bytes that names `name`."""
     length = len(name) if size is None else size
     header = Segment(PT_INTERP, base.interpreter_at, 0, length, length, R, 1)
     return replace(base, segments=(header, *base.segments), interpreter=name)
@@ -246,37 +243,37 @@ CHOSEN: dict[str, OddElf] = {
     "entry at the last byte": replace(FIXED, entry=0xFFFFDFFF),
     "movable, entry wraps": replace(MOVABLE, entry=0xFFFFFFFF),
     # Interpreter: the tests put the file `interp` beside the program
-    "interpreter": _interp(FIXED, b"interp\0"),
-    "interpreter of a movable": _interp(MOVABLE, b"interp\0"),
-    "interpreter in its own directory": _interp(FIXED, b"./interp\0"),
-    "interpreter, then other bytes": _interp(FIXED, b"interp\0garbage\0"),
-    "interpreter fixed": _interp(FIXED, b"interp-fixed\0"),
-    "interpreter fixed over the program": _interp(FIXED, b"interp-over\0"),
-    "interpreter fixed, movable program": _interp(MOVABLE, b"interp-fixed\0"),
-    "interpreter aligned": _interp(MOVABLE, b"interp-aligned\0"),
-    "interpreter not at 0": _interp(FIXED, b"interp-high\0"),
-    "interpreter with bss": _interp(MOVABLE, b"interp-bss\0"),
-    "interpreter without segments": _interp(FIXED, b"interp-empty\0"),
-    "interpreter with an interpreter": _interp(FIXED, b"interp-interp\0"),
-    "interpreter wants an executable stack": _interp(FIXED, b"interp-execstack\0"),
-    "interpreter is relocatable": _interp(FIXED, b"interp-rel\0"),
-    "interpreter missing": _interp(FIXED, b"nothing\0"),
-    "interpreter is a directory": _interp(FIXED, b"/\0"),
-    "interpreter is text": _interp(FIXED, b"text\0"),
-    "interpreter is a script": _interp(FIXED, b"script\0"),
-    "interpreter is 64-bit": _interp(FIXED, b"/bin/true\0"),
-    "interpreter not executable": _interp(FIXED, b"interp-0644\0"),
-    "interpreter short": _interp(FIXED, b"interp-short\0"),
-    "interpreter not terminated": _interp(FIXED, b"interp"),
-    "interpreter empty": _interp(FIXED, b"\0"),
-    "interpreter empty, two bytes": _interp(FIXED, b"\0\0"),
-    "interpreter too long": _interp(FIXED, b"interp\0", 4097),
+    "interpreter": with_interpreter(FIXED, b"interp\0"),
+    "interpreter of a movable": with_interpreter(MOVABLE, b"interp\0"),
+    "interpreter in its own directory": with_interpreter(FIXED, b"./interp\0"),
+    "interpreter, then other bytes": with_interpreter(FIXED, b"interp\0garbage\0"),
+    "interpreter fixed": with_interpreter(FIXED, b"interp-fixed\0"),
+    "interpreter fixed over the program": with_interpreter(FIXED, b"interp-over\0"),
+    "interpreter fixed, movable program": with_interpreter(MOVABLE, b"interp-fixed\0"),
+    "interpreter aligned": with_interpreter(MOVABLE, b"interp-aligned\0"),
+    "interpreter not at 0": with_interpreter(FIXED, b"interp-high\0"),
+    "interpreter with bss": with_interpreter(MOVABLE, b"interp-bss\0"),
+    "interpreter without segments": with_interpreter(FIXED, b"interp-empty\0"),
+    "interpreter with an interpreter": with_interpreter(FIXED, b"interp-interp\0"),
+    "interpreter wants an executable stack": with_interpreter(FIXED, b"interp-execstack\0"),
+    "interpreter is relocatable": with_interpreter(FIXED, b"interp-rel\0"),
+    "interpreter missing": with_interpreter(FIXED, b"nothing\0"),
+    "interpreter is a directory": with_interpreter(FIXED, b"/\0"),
+    "interpreter is text": with_interpreter(FIXED, b"text\0"),
+    "interpreter is a script": with_interpreter(FIXED, b"script\0"),
+    "interpreter is 64-bit": with_interpreter(FIXED, b"/bin/true\0"),
+    "interpreter not executable": with_interpreter(FIXED, b"interp-0644\0"),
+    "interpreter short": with_interpreter(FIXED, b"interp-short\0"),
+    "interpreter not terminated": with_interpreter(FIXED, b"interp"),
+    "interpreter empty": with_interpreter(FIXED, b"\0"),
+    "interpreter empty, two bytes": with_interpreter(FIXED, b"\0\0"),
+    "interpreter too long": with_interpreter(FIXED, b"interp\0", 4097),
     "interpreter beyond the end of the file": replace(
-        _interp(FIXED, b"interp\0"), interpreter_at=0x4000, size=0x4000
+        with_interpreter(FIXED, b"interp\0"), interpreter_at=0x4000, size=0x4000
     ),
-    "two interpreters": _interp(_interp(FIXED, b"interp\0"), b"interp\0"),
+    "two interpreters": with_interpreter(with_interpreter(FIXED, b"interp\0"), b"interp\0"),
     # The one is loaded right below the other, and goes on where that one ends in the file.
-    "its own interpreter": _interp(
+    "its own interpreter": with_interpreter(
         OddElf(
             (
                 replace(TEXT, vaddr=0, offset=PAGE, align=2 * PAGE),
@@ -288,13 +285,13 @@ CHOSEN: dict[str, OddElf] = {
         ),
         b"program\0",
     ),
-    "movable program's alignment with an interpreter": _interp(
+    "movable program's alignment with an interpreter": with_interpreter(
         OddElf((replace(TEXT, vaddr=0, align=1 << 21), STACK), ET_DYN, entry=0), b"interp\0"
     ),
-    "movable at the base of movables": _interp(
+    "movable at the base of movables": with_interpreter(
         OddElf((replace(TEXT, vaddr=0x56555000), STACK), ET_DYN, entry=0), b"interp\0"
     ),
-    "movable too large for its base": _interp(
+    "movable too large for its base": with_interpreter(
         OddElf((replace(DATA, vaddr=0, offset=0, memsz=0xA9000000), STACK), ET_DYN, entry=0), b"interp\0"
     ),
 }
@@ -331,7 +328,7 @@ INTERPRETERS: dict[str, bytes] = {
         MOVABLE, segments=(replace(TEXT, vaddr=0), replace(DATA, vaddr=0x1000, memsz=0x5000))
     ).contents(),
     "interp-empty": OddElf((STACK,), ET_DYN).contents(),
-    "interp-interp": _interp(MOVABLE, b"nothing\0").contents(),
+    "interp-interp": with_interpreter(MOVABLE, b"nothing\0").contents(),
     "interp-execstack": replace(
         MOVABLE, segments=(*MOVABLE.segments[:2], replace(STACK, flags=7))
     ).contents(),
@@ -341,73 +338,3 @@ INTERPRETERS: dict[str, bytes] = {
     "script": b"#!/bin/sh\n" + b"\n" * 100,
 }
 """Files the tests put beside the program, for PT_INTERP to name."""
-
-
-def random_file(source: random.Random) -> bytes:
-    """Return a random ELF, one in four with a few bytes of its headers changed."""
-    elf = random_elf(source)
-    contents = bytearray(elf.contents())
-    if source.random() < 0.25:
-        headers = [*range(EHDR_SIZE), *range(elf.phoff, elf.phoff + len(elf.segments) * PHDR_SIZE)]
-        for at in source.choices([at for at in headers if at < len(contents)], k=source.randrange(1, 5)):
-            contents[at] = source.choice((0, 1, 0x7F, 0x80, 0xFF, contents[at] ^ 1 << source.randrange(8)))
-    return bytes(contents)
-
-
-def random_elf(source: random.Random) -> OddElf:
-    """Return an ELF whose parts are each legal or odd, by chance; most of them are mapped."""
-    choose = source.choice
-    movable = source.random() < 0.5
-    at = (
-        choose((0, 0, 0, 0x10000, 0x6FFFD000, 0xF0000000))
-        if movable
-        else choose((0x08048000, 0x08048000, 0x10000, 0xB7FF0000))
-    )
-    first, segments = at, []
-    for _ in range(choose((1, 1, 2, 2, 3, 4, 6))):
-        in_page = choose((0, 0, 0x10, 0x34, 0xFFC, source.randrange(PAGE)))
-        offset = choose((0, PAGE, 2 * PAGE, 3 * PAGE, 0x10000)) + in_page
-        filesz = choose((0, 1, 0x20, PAGE - in_page, PAGE, 2 * PAGE, source.randrange(3 * PAGE)))
-        memsz = filesz + choose((0, 0, 0, 1, 0x20, PAGE, 5 * PAGE, source.randrange(1 << 16)))
-        if source.random() < 0.03:
-            offset, filesz = source.randrange(1 << 15), source.randrange(1 << 15)
-        if source.random() < 0.03:
-            memsz = filesz + source.randrange(1 << source.randrange(17, 32))
-        if source.random() < 0.03:
-            at = (
-                choose((source.randrange(1 << 20) << 12, 0xC0000000, 0xFFFFE000, 0xF7FFE000, 0xB8000000))
-                - PAGE
-            )
-        segment = Segment(
-            PT_LOAD,
-            offset,
-            at + in_page,
-            filesz,
-            memsz,
-            choose((R, R | W, R | X, R | X, R | W, 7, 0, X, W, W | X, source.randrange(8))),
-            choose((PAGE, PAGE, PAGE, 0, 1, 3, 0x10000, 0x20000, 1 << 21, 1 << 22)),
-        )
-        segments.append(segment)
-        at = (segment.vaddr + memsz + PAGE - 1) & -PAGE
-        at += choose(
-            (0, 0, 0, PAGE, PAGE, 0x10000, -PAGE, -2 * PAGE, 1 << 21, 1 << 30, source.randrange(64) << 12)
-        )
-        at %= 1 << 32
-    if source.random() < 0.15:
-        source.shuffle(segments)
-    if source.random() < 0.8:
-        segments.insert(source.randrange(len(segments) + 1), replace(STACK, flags=choose((6, 6, 6, 7, 4, 0))))
-    if source.random() < 0.1:
-        segments.append(
-            Segment(choose((PT_TLS, PT_PHDR, PT_GNU_RELRO)), 0, first, 8, 8, R, choose((4, 1 << 24)))
-        )
-    elf = OddElf(
-        tuple(segments),
-        type=ET_DYN if movable else ET_EXEC,
-        entry=choose((first, first + 0x10, segments[-1].vaddr, source.randrange(1 << 32))),
-        phoff=choose((52, 52, 52, 0x1100, 0x2FFC, 53)),
-        size=choose((4 * PAGE, 4 * PAGE, 0x2010, 0x3800, 3 * PAGE + 1)),
-    )
-    if source.random() < 0.3:
-        elf = _interp(elf, choose(tuple(INTERPRETERS)).encode() + b"\0")
-    return elf

@@ -10,8 +10,9 @@ import pytest
 from inspector.model.program import Layout
 from inspector.predict import predict
 from tests.live.against_witness import mismatches
-from tests.live.launches import launch
-from tests.live.odd_programs import CHOSEN, INTERPRETERS, OVER_THE_STRINGS, random_file
+from tests.live.launches import executable, launch
+from tests.live.odd_programs import CHOSEN, OVER_THE_STRINGS
+from tests.live.random_programs import random_file
 from tests.live.stop_at_exec import witness_exec
 
 if TYPE_CHECKING:
@@ -25,27 +26,11 @@ pytestmark = pytest.mark.live
 RANDOM_PROGRAMS = 400
 
 
-@pytest.fixture(scope="session")
-def beside(stage: Path) -> Path:
-    """Return a directory with the interpreters that odd programs name."""
-    directory = stage / "odd"
-    directory.mkdir()
-    for name, contents in INTERPRETERS.items():
-        path = directory / name
-        path.write_bytes(contents)
-        path.chmod(0o644 if name.endswith("0644") else 0o755)
-    return directory
-
-
 def judge(
     contents: bytes, layout: Layout, directory: Path, witness: Path, profile: MachineProfile
 ) -> tuple[Prediction, list[str]]:
     """Return the prediction for `contents` as a program, and where the kernel differs."""
-    path = directory / "program"
-    path.unlink(missing_ok=True)
-    path.write_bytes(contents)
-    path.chmod(0o755)
-    program = launch(path, layout=layout, cwd=directory)
+    program = launch(executable(directory / "program", contents), layout=layout, cwd=directory)
     prediction = predict(program, profile)
     return prediction, mismatches(prediction, witness_exec(witness, program))
 

@@ -1,4 +1,4 @@
-"""Hundreds of programs with segments side by side: which of them are one area, asked of the kernel anew."""
+"""Hundreds of programs that try the address space, some of them new each time, asked of the kernel."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import pytest
 from inspector.model.program import Layout
 from inspector.predict import predict
 from tests.live.against_witness import mismatches
-from tests.live.launches import launch
-from tests.live.segment_layouts import random_layout
+from tests.live.bottom_up import searching_from_below, witness_from_below
+from tests.live.launches import executable, launch
+from tests.live.segment_layouts import crowded, random_layout
 from tests.live.stop_at_exec import witness_exec
 
 if TYPE_CHECKING:
@@ -21,20 +22,40 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.live
 
-SEEDS = [*range(300), *(random.SystemRandom().randrange(1 << 32) for _ in range(100))]
-"""Three hundred that stay the same, so that a rule once learnt stays, and a hundred new ones each time."""
+FRESH = random.SystemRandom()
+
+
+def seeds(batch: int) -> list[int]:
+    """Return fifteen seeds that stay the same, so that a rule once learnt stays, and five new ones."""
+    return [*range(batch * 15, batch * 15 + 15), *(FRESH.randrange(1 << 32) for _ in range(5))]
 
 
 @pytest.mark.parametrize("batch", range(20))
 def test_areas_of_shuffled_segments(batch: int, stage: Path, witness: Path, profile: MachineProfile) -> None:
     found = []
-    for seed in SEEDS[batch::20]:
-        elf = random_layout(random.Random(seed))  # noqa: S311
-        path = stage / "segments"
-        path.unlink(missing_ok=True)
-        path.write_bytes(elf.contents())
-        path.chmod(0o755)
-        program = launch(path, layout=random.Random(seed).choice(list(Layout)))  # noqa: S311
+    for seed in seeds(batch):
+        source = random.Random(seed)  # noqa: S311
+        path = executable(stage / "segments", random_layout(source).contents())
+        program = launch(path, layout=source.choice(list(Layout)))
         wrong = mismatches(predict(program, profile), witness_exec(witness, program))
-        found += [f"seed {seed}, {elf.segments}: {each}" for each in wrong]
+        found += [f"seed {seed}: {each}" for each in wrong]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("batch", range(20))
+def test_room_in_a_crowded_address_space(
+    batch: int, beside: Path, witness: Path, profile: MachineProfile
+) -> None:
+    found = []
+    for seed in seeds(batch):
+        source = random.Random(seed)  # noqa: S311
+        layout, from_below = source.choice(list(Layout)), source.random() < 0.5
+        path = executable(beside / "crowded", crowded(source, layout).contents())
+        program = launch(path, layout=layout, cwd=beside)
+        if from_below:
+            prediction = predict(program, searching_from_below(profile))
+            wrong = mismatches(prediction, witness_from_below(witness, program))
+        else:
+            wrong = mismatches(predict(program, profile), witness_exec(witness, program))
+        found += [f"seed {seed}: {each}" for each in wrong]
     assert not found, "\n".join(found)
