@@ -3,6 +3,7 @@
     InspectorError                 exit 3 unless said otherwise
       UsageError                   2  the request makes no sense as asked
         UnknownSymbol
+        UnknownRule
         BadDocument                   a profile, prediction or recording that cannot be read
       CannotSave                      a file that cannot be written; the old one is left whole
       NotModelled                     the simulator stops here, by name, rather than guess
@@ -55,6 +56,10 @@ class UsageError(InspectorError):
 
 class UnknownSymbol(UsageError):
     """A stop names a symbol that the program does not define."""
+
+
+class UnknownRule(UsageError):
+    """A rule is named that the catalogue does not hold."""
 
 
 class BadDocument(UsageError):

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from inspector.errors import UnknownRule
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -283,3 +285,20 @@ _CATALOGUE = (
 
 RULES: dict[str, Rule] = {rule.id: rule for rule in _CATALOGUE}
 """Every rule by its id."""
+
+
+def find_rule(rule_id: str) -> Rule:
+    """Return the rule of that id. Raises UnknownRule, which names the one whose id is closest."""
+    rule = RULES.get(rule_id)
+    if rule is None:
+        from difflib import get_close_matches
+
+        close = get_close_matches(rule_id.lower(), RULES, n=1)
+        advice = f"did you mean {close[0]}?" if close else "`inspector rules` lists them"
+        raise UnknownRule(f"there is no rule {rule_id!a}", help=advice)
+    return rule
+
+
+def rules_of_area(area: str) -> list[Rule]:
+    """Return the rules whose ids start with `area` and a dot, in the catalogue's order."""
+    return [rule for rule in RULES.values() if rule.id.partition(".")[0] == area]

@@ -16,7 +16,7 @@ from inspector.model.registers import REGISTER_NAMES
 from inspector.model.snapshot import Snapshot
 from inspector.report.document import Block, Column, Fact, Facts, Mark, Paragraph, Row, Section, Table
 from inspector.report.text import counted, short_size, size
-from inspector.rules import RULES
+from inspector.rules import find_rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -165,7 +165,10 @@ def _stack(predicted: StackImage | None, observed: StackImage | None) -> tuple[B
         else:
             facts.append(Fact("observed", _extent(observed), Mark.INSTEAD))
     facts += [
-        Fact("left out", f"{gap.length} bytes at {gap.start:#x}, by {gap.rule}: {RULES[gap.rule].statement}")
+        Fact(
+            "left out",
+            f"{gap.length} bytes at {gap.start:#x}, by {gap.rule}: {find_rule(gap.rule).statement}",
+        )
         for gap in stack.unpredictable
     ]
     return (Facts(tuple(facts)),)

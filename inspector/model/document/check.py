@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 from inspector.model.document.codec import DocumentKind
 from inspector.model.document.observation import ObservationJson, observation_json, observation_of
 from inspector.model.document.prediction import PredictionJson, prediction_json, prediction_of
+from inspector.model.document.rule import known_rule
 from inspector.model.finding import Finding, Verdict
 from inspector.model.observation import Observation
 from inspector.model.prediction import Prediction
@@ -90,5 +91,5 @@ def _finding_of(json: FindingJson) -> Finding:
         predicted=json.predicted,
         observed=json.observed,
         verdict=json.verdict,
-        rule=json.rule,
+        rule=known_rule(json.rule),
     )

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from inspector.model.address import VirtAddr
+from inspector.model.document.rule import known_rule
 from inspector.model.document.scalars import (
     Count,
     Device,
@@ -147,7 +148,7 @@ def verdict_of(json: VerdictJson | None) -> ExecVerdict | None:
         raise ValueError(f"the verdict {json.outcome.value!r} has an errno")
     if json.signal is not None and json.outcome is not Outcome.KILLED:
         raise ValueError(f"the verdict {json.outcome.value!r} has a signal")
-    return ExecVerdict(json.outcome, json.errno, json.signal, json.rule)
+    return ExecVerdict(json.outcome, json.errno, json.signal, known_rule(json.rule))
 
 
 def bases_json(bases: RandomBases | None) -> BasesJson | None:

@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 
 from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, Pfn, VirtAddr, Vpn, address_of, vpn_of
 from inspector.model.auxv import AuxEntry
+from inspector.model.document.rule import known_rule
 from inspector.model.document.scalars import (
     Bytes16,
     Count,
@@ -205,7 +206,9 @@ def _pages_of(runs: Iterable[PagesJson]) -> Iterator[PageState]:
 
 def _stack_of(json: StackJson) -> StackImage:
     sp, contents = from_hex(json.sp), bytes.fromhex(json.bytes)
-    gaps = tuple(Unpredictable(VirtAddr(from_hex(g.start)), g.length, g.rule) for g in json.unpredictable)
+    gaps = tuple(
+        Unpredictable(VirtAddr(from_hex(g.start)), g.length, known_rule(g.rule)) for g in json.unpredictable
+    )
     for gap in gaps:
         if not sp <= gap.start <= gap.start + gap.length <= sp + len(contents):
             raise ValueError(f"the unpredictable bytes at {gap.start:#x} lie outside the stack")

@@ -36,6 +36,7 @@ from inspector.model.program import UNLIMITED, Credentials, Layout, Limits, Prog
 from inspector.model.registers import REGISTER_NAMES, Registers
 from inspector.model.snapshot import FaultCounts, Snapshot, StackImage, Unpredictable
 from inspector.model.vma import Access, Anonymous, FileBacking, Sharing, Special, Vma, VmFlag
+from inspector.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -72,6 +73,7 @@ counts = st.integers(0, (1 << 63) - 1)
 vpns = st.integers(0, 40).map(lambda n: n + 0x8048) | st.integers(0, (1 << 52) - 64)
 page_addresses = vpns.map(lambda vpn: VirtAddr(vpn << 12))
 devices = st.tuples(st.integers(0, 0xFFF), st.integers(0, 0xFFFFF))
+rule_ids = st.sampled_from(sorted(RULES))
 digests = st.binary(min_size=32, max_size=32).map(bytes.hex)
 
 registers = every(Registers, **dict.fromkeys(REGISTER_NAMES, half_words))
@@ -117,7 +119,7 @@ def stacks(draw: st.DrawFn) -> StackImage:
     starts = draw(st.lists(st.integers(0, len(contents)), max_size=2))
     lengths = [draw(st.integers(0, len(contents) - at)) for at in starts]
     gaps = tuple(
-        Unpredictable(VirtAddr(sp + at), length, draw(texts))
+        Unpredictable(VirtAddr(sp + at), length, draw(rule_ids))
         for at, length in zip(starts, lengths, strict=True)
     )
     return StackImage(VirtAddr(sp), contents, gaps)
@@ -216,7 +218,7 @@ def profiles(draw: st.DrawFn) -> MachineProfile:
 _verdict_parts: dict[str, SearchStrategy[Any]] = {
     "errno": st.none(),
     "signal": st.none(),
-    "rule": maybe(texts),
+    "rule": maybe(rule_ids),
 }
 verdicts = (
     every(ExecVerdict, **_verdict_parts, outcome=st.just(Outcome.RUNS))
@@ -331,7 +333,7 @@ findings = every(
     Finding,
     **dict.fromkeys(("checkpoint", "aspect", "where", "predicted", "observed"), texts),
     verdict=st.sampled_from(Verdict),
-    rule=maybe(texts),
+    rule=maybe(rule_ids),
 )
 checks = every(
     Check,

@@ -8,8 +8,8 @@ import json
 import pytest
 
 from inspector.errors import BadDocument
-from inspector.model.document import parse_observation, parse_prediction, parse_profile
-from tests.unit.model.real_documents import OBSERVATION, PREDICTION, PROFILE
+from inspector.model.document import parse_check, parse_observation, parse_prediction, parse_profile
+from tests.unit.model.real_documents import CHECK, OBSERVATION, PREDICTION, PROFILE
 
 
 def changed(document: bytes, **members: object) -> bytes:
@@ -128,6 +128,10 @@ def test_snapshots_that_cannot_be(members: dict[str, object], message: str) -> N
         ({"bytes": "0"}, "matching regex"),
         ({"bytes": "AB"}, "matching regex"),
         ({"sp": 4096}, "Expected `str`"),
+        (
+            {"unpredictable": [gap("0xffffdfff", 0) | {"rule": "stack.at-randon"}]},
+            "there is no rule 'stack.at-randon'; did you mean stack.at-random?",
+        ),
     ],
 )
 def test_stacks_that_cannot_be(members: dict[str, object], message: str) -> None:
@@ -150,6 +154,10 @@ def test_stacks_that_cannot_be(members: dict[str, object], message: str) -> None
         ({"faults": [fault(mapped={"start": "0x2000", "end": "0x1000"})]}, "not an address range"),
         ({"verdict": {"outcome": "runs", "errno": "EPERM", "signal": None, "rule": None}}, "has an errno"),
         ({"verdict": {"outcome": "runs", "errno": None, "signal": "SIGHUP", "rule": None}}, "has a signal"),
+        (
+            {"verdict": {"outcome": "runs", "errno": None, "signal": None, "rule": "\n"}},
+            "there is no rule '\\n'; `inspector rules` lists them",
+        ),
     ],
 )
 def test_predictions_that_cannot_be(members: dict[str, object], message: str) -> None:
@@ -171,6 +179,12 @@ def test_observations_that_cannot_be(members: dict[str, object], message: str) -
     with pytest.raises(BadDocument, match="damaged observation") as caught:
         parse_observation(changed(OBSERVATION, **members))
     assert message in str(caught.value)
+
+
+def test_a_finding_cannot_name_an_unknown_rule() -> None:
+    finding = json.loads(CHECK)["findings"][0] | {"rule": "VMA.merge"}
+    with pytest.raises(BadDocument, match=r"no rule 'VMA\.merge'; did you mean vma\.merge\?"):
+        parse_check(changed(CHECK, findings=[finding]))
 
 
 ENTRY = base64.b64encode(bytes(8)).decode()
