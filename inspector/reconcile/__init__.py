@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from inspector.model.finding import Finding, Verdict
+from inspector.model.prediction import Outcome
+from inspector.reconcile.checkpoints import distinct
 from inspector.reconcile.compare import compare
+from inspector.reconcile.subject import SUBJECT
 from inspector.verb import Verb
 
 if TYPE_CHECKING:
@@ -33,18 +36,41 @@ class Reconciliation:
         return tuple(finding for finding in self.findings if finding.verdict is Verdict.DIFFERS)
 
     @property
+    def of_one_run(self) -> bool:
+        """Whether both wings speak of the same program, run the same way; if not, nothing was compared."""
+        return all(finding.aspect != SUBJECT for finding in self.differences)
+
+    @property
     def exit_code(self) -> int:
-        """0: they agree; 1: they differ; 3: not modelled, or nothing could be observed."""
+        """0: they agree; 1: they differ; 3: not modelled, or some of it could not be compared at all."""
         if self.differences:
             return 1
-        agreed = any(finding.verdict in (Verdict.AGREES, Verdict.EXPLAINED) for finding in self.findings)
-        unseen = any(
-            finding.aspect == "snapshot" and finding.verdict is Verdict.UNOBSERVED
+        return 3 if self.prediction.verdict is None or self.uncompared else 0
+
+    @property
+    def uncompared(self) -> tuple[str, ...]:
+        """The predicted checkpoints at which nothing could be compared; of a refused program, `execve`.
+
+        What is UNOBSERVED or NOT_PREDICTED is not compared. That a program runs says nothing of how: without
+        a snapshot that was compared, it is not an agreement.
+        """
+        verdict = self.prediction.verdict
+        expected = tuple(snapshot.checkpoint for snapshot in self.prediction.snapshots)
+        if verdict is None or verdict.outcome is not Outcome.RUNS:
+            expected = ("execve",)
+        compared = {
+            finding.checkpoint
             for finding in self.findings
-        )
-        return 0 if agreed and not unseen and self.prediction.verdict is not None else 3
+            if finding.verdict in (Verdict.AGREES, Verdict.EXPLAINED) and finding.aspect != "machine"
+        }
+        return tuple(name for name in expected or ("exec",) if name not in compared)
 
 
 def reconcile(prediction: Prediction, observation: Observation) -> Reconciliation:
-    """Compare everything both wings know of the same program."""
+    """Compare everything both wings know of the same run.
+
+    A checkpoint that is there twice is renamed in the result: `main`, `main#2`.
+    """
+    prediction = replace(prediction, snapshots=distinct(prediction.snapshots))
+    observation = replace(observation, snapshots=distinct(observation.snapshots))
     return Reconciliation(prediction, observation, tuple(compare(prediction, observation)))

@@ -15,17 +15,21 @@ if TYPE_CHECKING:
 _SHOWN_BYTES = 16
 
 
-def compare_stack(at: str, predicted: StackImage, observed: StackImage | None) -> Iterator[Finding]:
-    """Yield one finding for each run of bytes that differ."""
-    if observed is None:
-        return
+def comparable_bytes(stack: StackImage) -> int:
+    """Return how many bytes of a stack can be held against another's."""
+    return len(stack.contents) - len(_unpredictable(stack))
+
+
+def compare_stack(at: str, predicted: StackImage, observed: StackImage) -> Iterator[Finding]:
+    """Yield one finding for each run of bytes that differ, or one that says that none can be compared."""
     if (predicted.sp, len(predicted.contents)) != (observed.sp, len(observed.contents)):
         shown = [f"{image.sp:#x}, {len(image.contents)} bytes" for image in (predicted, observed)]
         yield Finding(at, "stack bytes", "extent", shown[0], shown[1], Verdict.DIFFERS)
         return
-    free = {
-        address for gap in predicted.unpredictable for address in range(gap.start, gap.start + gap.length)
-    }
+    free = _unpredictable(predicted)
+    if predicted.contents and not comparable_bytes(predicted):
+        yield Finding(at, "stack bytes", "", "", str(len(observed.contents)), Verdict.NOT_PREDICTED)
+        return
     wrong = [
         predicted.sp + offset
         for offset, (mine, seen) in enumerate(zip(predicted.contents, observed.contents, strict=True))
@@ -45,3 +49,8 @@ def compare_stack(at: str, predicted: StackImage, observed: StackImage | None) -
             Verdict.DIFFERS,
             "stack.tables",
         )
+
+
+def _unpredictable(stack: StackImage) -> set[int]:
+    """Return the addresses of the bytes that no one can know beforehand."""
+    return {address for gap in stack.unpredictable for address in range(gap.start, gap.start + gap.length)}

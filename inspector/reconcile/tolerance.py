@@ -10,6 +10,7 @@ from inspector.model.vma import FileBacking
 if TYPE_CHECKING:
     from inspector.model.observation import Observation
     from inspector.model.prediction import FileIdentity, Prediction
+    from inspector.model.snapshot import Snapshot
     from inspector.model.vma import Vma
 
 _IDENTITY_COLUMNS = frozenset({"device", "inode", "name"})
@@ -22,6 +23,9 @@ class Tolerances:
     copies: frozenset[tuple[str, str]]
     """(path predicted from, path observed) of files with equal contents that are not the same file."""
 
+    first_reads: bool
+    """Whether some file of the observed process may have been read from a disk."""
+
     @classmethod
     def of(cls, prediction: Prediction, observation: Observation) -> Self:
         """Derive them from what the two were made from."""
@@ -31,7 +35,8 @@ class Tolerances:
                 for mine in prediction.files
                 for seen in observation.files
                 if mine.sha256 == seen.sha256 and _place(mine) != _place(seen)
-            )
+            ),
+            _may_read_disk(observation),
         )
 
     def vma_column(self, column: str, predicted: Vma, observed: Vma) -> str | None:
@@ -45,6 +50,21 @@ class Tolerances:
         ):
             return "observe.staged-copy"
         return None
+
+    def fault_counts(self, predicted: Snapshot, observed: Snapshot) -> bool:
+        """Whether the counts differ in what of them is major alone, as `observe.first-read-major` allows."""
+        mine = (predicted.minor_faults, predicted.major_faults)
+        seen = (observed.minor_faults, observed.major_faults)
+        if not self.first_reads or None in mine or None in seen or mine == seen:
+            return False
+        return sum(count or 0 for count in mine) == sum(count or 0 for count in seen)
+
+
+def _may_read_disk(observation: Observation) -> bool:
+    """A staged program lies on a tmpfs, which is memory; its interpreter stays where it is."""
+    staged = observation.program.path != observation.program.requested
+    interpreters = observation.files[1:]
+    return not staged or bool(interpreters)
 
 
 def _place(identity: FileIdentity) -> tuple[str, tuple[int, int], int]:

@@ -18,6 +18,7 @@ from inspector.report.program import (
     profile_fact,
     program_facts,
     short_name,
+    uncompared_text,
     verdict_facts,
 )
 from inspector.report.snapshot import counters_section, snapshot_sections
@@ -46,7 +47,7 @@ def check_document(reconciliation: Reconciliation, *, verbose: bool = False) -> 
     findings = reconciliation.findings
     sections = [Section("", (Facts(tuple(_head(prediction, observation, findings))),))]
     predicted = {snapshot.checkpoint: snapshot for snapshot in prediction.snapshots}
-    for seen in observation.snapshots:
+    for seen in observation.snapshots if reconciliation.of_one_run else ():
         mine = predicted.get(seen.checkpoint)
         if mine is None:
             judge = Judge(otherwise=MARKS[Verdict.NOT_PREDICTED])
@@ -55,21 +56,23 @@ def check_document(reconciliation: Reconciliation, *, verbose: bool = False) -> 
             judge = Judge.of(seen.checkpoint, findings)
             sections.append(aspects_section(seen.checkpoint, findings))
         sections += snapshot_sections(mine, seen, judge, verbose=verbose)
-    sections += _closing(prediction, observation)
+    if reconciliation.of_one_run:
+        sections += _closing(prediction, observation)
     sections += difference_sections(findings)
     mark, sentence = _conclusion(reconciliation)
     return Document(f"{short_name(prediction.program)}: {sentence}", tuple(sections), mark, LEGEND)
 
 
 def _conclusion(reconciliation: Reconciliation) -> tuple[Mark, str]:
+    if not reconciliation.of_one_run:
+        return Mark.BAD, "not compared, for these are two different runs"
     match reconciliation.exit_code:
         case 0:
             return Mark.GOOD, "prediction and kernel agree"
         case 1:
             return Mark.BAD, "prediction and kernel differ"
         case _:
-            reason = not_modelled_text(reconciliation.prediction) or "nothing could be compared"
-            return Mark.UNKNOWN, reason
+            return Mark.UNKNOWN, uncompared_text(reconciliation)
 
 
 def _head(prediction: Prediction, observation: Observation, findings: tuple[Finding, ...]) -> Iterator[Fact]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from inspector.model.prediction import ExecVerdict, Prediction
     from inspector.model.profile import MachineProfile
     from inspector.model.program import Program
+    from inspector.reconcile import Reconciliation
 
 _LONGEST_WORDS = 180
 """Columns given to all arguments, or all variables, together."""
@@ -75,6 +76,12 @@ def not_modelled_text(prediction: Prediction) -> str:
     if limit is None:
         return ""
     return f"not modelled: {limit.what}" + ("" if limit.ip is None else f", at {limit.ip:#x}")
+
+
+def uncompared_text(reconciliation: Reconciliation) -> str:
+    """Say why there is no verdict."""
+    where = ", ".join(reconciliation.uncompared)
+    return not_modelled_text(reconciliation.prediction) or f"nothing could be compared at {where}"
 
 
 def machine_facts(observation: Observation) -> Iterator[Fact]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from inspector.model.finding import Verdict
 from inspector.report.document import Mark
-from inspector.report.program import not_modelled_text
+from inspector.report.program import not_modelled_text, uncompared_text
 from inspector.report.text import counted, display_width, shortened, wrapped
 
 if TYPE_CHECKING:
@@ -58,6 +58,9 @@ def checked_line(reconciliation: Reconciliation) -> Line:
     """Return the line of a program that was predicted and observed."""
     prediction = reconciliation.prediction
     requested = prediction.program.requested
+    if not reconciliation.of_one_run:
+        inputs = ", ".join(finding.where for finding in reconciliation.differences)
+        return Line(requested, Standing.DIFFERS, f"two different runs: {inputs}")
     if reconciliation.differences:
         aspects = ", ".join(dict.fromkeys(finding.aspect for finding in reconciliation.differences))
         return Line(
@@ -65,10 +68,9 @@ def checked_line(reconciliation: Reconciliation) -> Line:
             Standing.DIFFERS,
             f"{counted(len(reconciliation.differences), 'difference')}: {aspects}",
         )
-    if prediction.verdict is None:
-        return Line(requested, Standing.NOT_MODELLED, not_modelled_text(prediction))
     if reconciliation.exit_code:
-        return Line(requested, Standing.UNOBSERVED, "nothing could be compared")
+        standing = Standing.NOT_MODELLED if prediction.verdict is None else Standing.UNOBSERVED
+        return Line(requested, standing, uncompared_text(reconciliation))
     counts = [
         f"{finding.predicted} {_COUNTED_ASPECTS[finding.aspect]}"
         for finding in reconciliation.findings

@@ -164,8 +164,25 @@ def explained() -> Reconciliation:
         for area in VMAS
     )
     exec_ = replace(EXEC, vmas=elsewhere, minor_faults=2, major_faults=1)
-    files = (replace(FILES[0], path=copy, device=(0, 0x1C), inode=7),)
-    return reconcile(PREDICTION, replace(OBSERVATION, files=files, snapshots=(exec_,), perturbations=()))
+    interpreter = FileIdentity("/lib/ld-linux.so.2", (8, 1), 1311, 223000, "cd" * 32)
+    files = (replace(FILES[0], path=copy, device=(0, 0x1C), inode=7), interpreter)
+    return reconcile(
+        replace(PREDICTION, files=(*FILES, interpreter)),
+        replace(OBSERVATION, files=files, snapshots=(exec_,), perturbations=()),
+    )
+
+
+def two_runs() -> Reconciliation:
+    """Return the prediction of one run held against the recording of another."""
+    other = replace(PROGRAM, argv=(PATH, "b", "c"), envp=BASE_ENVIRONMENT[1:])
+    files = (replace(FILES[0], sha256="ef" * 32),)
+    mine = replace(PREDICTION, program=replace(PROGRAM, argv=(PATH, "a")))
+    return reconcile(mine, replace(OBSERVATION, program=other, files=files))
+
+
+def blind() -> Reconciliation:
+    """Return an observer that stopped the program and could look at nothing."""
+    return reconcile(PREDICTION, replace(OBSERVATION, snapshots=(Snapshot("exec"),), perturbations=()))
 
 
 def refused() -> Reconciliation:
@@ -233,10 +250,12 @@ __all__ = [
     "OBSERVATION",
     "PREDICTION",
     "agreeing",
+    "blind",
     "differing",
     "explained",
     "live",
     "not_modelled",
     "refused",
+    "two_runs",
     "wrongly_refused",
 ]

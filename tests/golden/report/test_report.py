@@ -37,6 +37,8 @@ DOCUMENTS: dict[str, Callable[[], Document]] = {
     "check_agrees": lambda: check_document(scenes.agreeing()),
     "check_differs": lambda: check_document(scenes.differing()),
     "check_explained": lambda: check_document(scenes.explained()),
+    "check_two_runs": lambda: check_document(scenes.two_runs()),
+    "check_blind": lambda: check_document(scenes.blind()),
     "check_refused": lambda: check_document(scenes.refused()),
     "check_wrongly_refused": lambda: check_document(scenes.wrongly_refused()),
     "check_not_modelled": lambda: check_document(scenes.not_modelled()),

@@ -7,40 +7,15 @@ import pytest
 
 from inspector.model.address import AddressRange, VirtAddr, vpn_of
 from inspector.model.finding import Verdict
-from inspector.model.observation import Host, Observation
 from inspector.model.page import PageKind, PageState
 from inspector.model.prediction import ExecVerdict, Outcome
-from inspector.model.snapshot import Snapshot, StackImage
+from inspector.model.snapshot import Snapshot, StackImage, Unpredictable
 from inspector.model.vma import FileBacking
-from inspector.predict import predict
 from inspector.reconcile import Reconciliation, reconcile
-from tests.elfwriter import Elf
-from tests.machines import PROFILE, write_program
+from tests.unit.reconcile.agreeing import seen, verdicts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from inspector.model.finding import Finding
     from inspector.model.prediction import Prediction
-
-HOST = Host("6.18.0-test", "x86_64", "13.1", 0, sees_pfn=True)
-
-
-@pytest.fixture
-def prediction(tmp_path: Path) -> Prediction:
-    return predict(write_program(tmp_path, Elf().build()), PROFILE)
-
-
-def seen(prediction: Prediction, change: Callable[[Snapshot], Snapshot] = lambda s: s) -> Observation:
-    """Return the observation that agrees with `prediction`, but for `change`."""
-    return Observation(
-        program=prediction.program,
-        host=HOST,
-        verdict=replace(prediction.verdict, rule=None) if prediction.verdict else None,
-        files=prediction.files,
-        snapshots=tuple(change(snapshot) for snapshot in prediction.snapshots),
-    )
 
 
 def differing(result: Reconciliation) -> list[tuple[str, str, str, str]]:
@@ -108,10 +83,6 @@ def test_what_could_not_be_seen_is_neither_pass_nor_failure(prediction: Predicti
     assert result.exit_code == 0
 
 
-def verdicts(findings: tuple[Finding, ...]) -> dict[str, Verdict]:
-    return {finding.aspect: finding.verdict for finding in findings}
-
-
 def test_a_later_stop_is_marked_not_predicted(prediction: Prediction) -> None:
     observation = seen(prediction)
     later = replace(observation, snapshots=(*observation.snapshots, Snapshot("main", vmas=())))
@@ -149,6 +120,27 @@ def test_a_first_read_may_turn_minor_into_major(prediction: Prediction) -> None:
     assert verdicts(result.findings)["major faults"] is Verdict.EXPLAINED
 
 
+def test_a_staged_program_is_in_memory_and_reads_no_disk(prediction: Prediction) -> None:
+    staged = replace(prediction, program=replace(prediction.program, requested="program"))
+
+    def slower(snapshot: Snapshot) -> Snapshot:
+        assert snapshot.minor_faults
+        return replace(snapshot, minor_faults=snapshot.minor_faults - 1, major_faults=1)
+
+    result = reconcile(staged, seen(staged, slower))
+    assert [entry[0] for entry in differing(result)] == ["minor faults", "major faults"]
+    interpreted = replace(staged, files=(*staged.files, replace(staged.files[0], path="/lib/ld.so")))
+    assert not reconcile(interpreted, seen(interpreted, slower)).differences
+
+
+def test_faults_that_are_more_in_all_are_not_explained(prediction: Prediction) -> None:
+    def more(snapshot: Snapshot) -> Snapshot:
+        return replace(snapshot, major_faults=1)
+
+    result = reconcile(prediction, seen(prediction, more))
+    assert [entry[0] for entry in differing(result)] == ["major faults"]
+
+
 def test_verdicts_are_compared_before_anything_else(prediction: Prediction) -> None:
     refused = replace(seen(prediction), verdict=ExecVerdict(Outcome.REFUSED, errno="ENOEXEC"), snapshots=())
     result = reconcile(prediction, refused)
@@ -164,3 +156,84 @@ def test_a_predicted_stop_that_no_one_saw_is_exit_3(prediction: Prediction) -> N
     result = reconcile(prediction, replace(seen(prediction), snapshots=()))
     assert result.exit_code == 3
     assert not result.differences
+
+
+COLUMNS = (
+    "registers", "vmas", "pages", "minor_faults", "major_faults", "page_table_bytes", "auxv", "stack", "brk",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_a_column_that_only_one_wing_knows_never_agrees(prediction: Prediction, column: str) -> None:
+    def without(snapshot: Snapshot) -> Snapshot:
+        return replace(snapshot, **{column: None})  # type: ignore[arg-type]
+
+    def aspects(result: Reconciliation, verdict: Verdict) -> list[str]:
+        return [finding.aspect for finding in result.findings if finding.verdict is verdict]
+
+    whole = reconcile(prediction, seen(prediction))
+    unseen = reconcile(prediction, seen(prediction, without))
+    lesser = replace(prediction, snapshots=tuple(map(without, prediction.snapshots)))
+    unpredicted = reconcile(lesser, seen(prediction))
+    (missing,) = aspects(unseen, Verdict.UNOBSERVED)
+    assert aspects(unpredicted, Verdict.NOT_PREDICTED) == [missing]
+    others = [aspect for aspect in aspects(whole, Verdict.AGREES) if aspect != missing]
+    for result in (unseen, unpredicted):
+        assert aspects(result, Verdict.AGREES) == others
+        assert result.exit_code == 0
+
+
+def test_a_checkpoint_at_which_nothing_could_be_compared_is_exit_3(prediction: Prediction) -> None:
+    empty = Snapshot("exec")
+    blind = reconcile(prediction, seen(prediction, lambda _: empty))
+    mute = reconcile(replace(prediction, snapshots=(empty,)), seen(prediction))
+    both = reconcile(replace(prediction, snapshots=(empty,)), seen(prediction, lambda _: empty))
+    for result in (blind, mute, both):
+        assert (result.exit_code, result.uncompared, result.differences) == (3, ("exec",), ())
+
+
+def test_that_a_program_runs_is_no_agreement_by_itself(prediction: Prediction) -> None:
+    result = reconcile(replace(prediction, snapshots=()), seen(prediction))
+    assert (result.exit_code, result.uncompared) == (3, ("exec",))
+
+
+def test_an_agreed_refusal_needs_no_snapshot(prediction: Prediction) -> None:
+    refused = replace(prediction, verdict=ExecVerdict(Outcome.REFUSED, errno="ENOEXEC"), snapshots=())
+    assert reconcile(refused, seen(refused)).exit_code == 0
+    unknown = reconcile(refused, replace(seen(refused), verdict=None))
+    assert (unknown.exit_code, unknown.uncompared) == (3, ("execve",))
+
+
+def test_flags_that_one_wing_could_not_see_are_named_once(prediction: Prediction) -> None:
+    def flagless(snapshot: Snapshot) -> Snapshot:
+        return replace(snapshot, vmas=tuple(replace(vma, flags=None) for vma in snapshot.vmas or ()))
+
+    count = str(len(prediction.snapshots[0].vmas or ()))
+    result = reconcile(prediction, seen(prediction, flagless))
+    assert verdicts(result.findings)["VMAs"] is Verdict.AGREES
+    assert [(f.predicted, f.verdict) for f in result.findings if f.aspect == "VMA flags"] == [
+        (count, Verdict.UNOBSERVED)
+    ]
+
+
+def test_a_stack_of_which_nothing_can_be_predicted_does_not_agree(prediction: Prediction) -> None:
+    (exec_,) = prediction.snapshots
+    assert exec_.stack is not None
+    everything = Unpredictable(exec_.stack.sp, len(exec_.stack.contents), "stack.at-random")
+    hollow = replace(exec_, stack=replace(exec_.stack, unpredictable=(everything,)))
+    result = reconcile(replace(prediction, snapshots=(hollow,)), seen(prediction))
+    assert verdicts(result.findings)["stack bytes"] is Verdict.NOT_PREDICTED
+
+
+def test_a_repeated_stop_hides_no_other(prediction: Prediction) -> None:
+    (exec_,) = prediction.snapshots
+    main = replace(exec_, checkpoint="main", stack=None)
+    wrong = replace(main, page_table_bytes=0)
+    twice = replace(prediction, snapshots=(exec_, main, main))
+    observation = replace(seen(prediction), snapshots=(exec_, wrong, main))
+    result = reconcile(twice, observation)
+    assert [finding.checkpoint for finding in result.differences] == ["main"]
+    result = reconcile(twice, replace(observation, snapshots=(exec_, main, wrong)))
+    assert [finding.checkpoint for finding in result.differences] == ["main#2"]
+    result = reconcile(twice, replace(observation, snapshots=(exec_, main)))
+    assert (result.exit_code, result.uncompared) == (3, ("main#2",))

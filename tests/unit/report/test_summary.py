@@ -22,7 +22,7 @@ def text(line: Line, width: int = 12) -> list[str]:
 def test_a_program_that_agrees_says_how_much_was_compared() -> None:
     line = checked_line(scenes.agreeing())
     assert line.standing is Standing.AGREES
-    assert text(line, 20) == ["✓ fixtures/build/hello  runs: 9 VMAs, 416 stack bytes, 3 pages"]
+    assert text(line, 20) == ["✓ fixtures/build/hello  runs: 9 VMAs, 400 stack bytes, 3 pages"]
 
 
 def test_a_program_that_differs_says_in_what() -> None:
