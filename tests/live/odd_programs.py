@@ -252,6 +252,9 @@ CHOSEN: dict[str, OddElf] = {
     "interpreter fixed, movable program": with_interpreter(MOVABLE, b"interp-fixed\0"),
     "interpreter aligned": with_interpreter(MOVABLE, b"interp-aligned\0"),
     "interpreter not at 0": with_interpreter(FIXED, b"interp-high\0"),
+    "interpreter asks for the second page": with_interpreter(FIXED, b"interp-low\0"),
+    "interpreter asks for an address above the task": with_interpreter(FIXED, b"interp-top\0"),
+    "interpreter asks for what is taken": with_interpreter(FIXED, b"interp-taken\0"),
     "interpreter with bss": with_interpreter(MOVABLE, b"interp-bss\0"),
     "interpreter without segments": with_interpreter(FIXED, b"interp-empty\0"),
     "interpreter with an interpreter": with_interpreter(FIXED, b"interp-interp\0"),
@@ -324,6 +327,9 @@ INTERPRETERS: dict[str, bytes] = {
     "interp-high": replace(
         _LOADER, segments=(replace(TEXT, vaddr=0x40000000), STACK), entry=0x40000000
     ).contents(),
+    "interp-low": replace(_LOADER, segments=(replace(TEXT, vaddr=0x1000), STACK), entry=0).contents(),
+    "interp-top": replace(_LOADER, segments=(replace(TEXT, vaddr=0xFFFFE000), STACK), entry=0).contents(),
+    "interp-taken": replace(_LOADER, segments=(replace(TEXT, vaddr=0x08049000), STACK), entry=0).contents(),
     "interp-bss": replace(
         MOVABLE, segments=(replace(TEXT, vaddr=0), replace(DATA, vaddr=0x1000, memsz=0x5000))
     ).contents(),
