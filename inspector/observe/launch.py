@@ -31,6 +31,8 @@ from inspector.observe.snapshot import read_fault_counts
 from inspector.observe.terminal import Terminal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from inspector.model.program import Limits, Program
     from inspector.model.registers import Registers
 
@@ -89,10 +91,13 @@ class Launched:
         self.terminal.close()
 
 
-def launch(program: Program, *, seconds: float = 10.0) -> Launched:
+def launch(
+    program: Program, *, seconds: float = 10.0, prepare: Callable[[int], None] = lambda _: None
+) -> Launched:
     """Start `program` and lead it to the return of execve.
 
-    The verdict stands in `Launched.verdict`; after a refusal or a death there is no process left.
+    `prepare` is given the process's number just before execve. The verdict stands in `Launched.verdict`;
+    after a refusal or a death there is no process left.
     Raises LaunchFailed where the stage could not be set, CannotObserve past the deadline.
     """
     image = _launcher(program)
@@ -108,7 +113,7 @@ def launch(program: Program, *, seconds: float = 10.0) -> Launched:
     launched = Launched(process, terminal)
     try:
         terminal.start()
-        _lead_through_exec(launched, program, seconds)
+        _lead_through_exec(launched, program, seconds, prepare)
     except BaseException:
         launched.close()
         raise
@@ -176,7 +181,9 @@ def _spawn(image: int, program: Program, terminal: Terminal) -> subprocess.Popen
         os.close(stdin)
 
 
-def _lead_through_exec(launched: Launched, program: Program, seconds: float) -> None:
+def _lead_through_exec(
+    launched: Launched, program: Program, seconds: float, prepare: Callable[[int], None]
+) -> None:
     pid = launched.pid
     stop = launched.wait(seconds)
     if isinstance(stop, ptrace.Gone):
@@ -185,6 +192,7 @@ def _lead_through_exec(launched: Launched, program: Program, seconds: float) -> 
     if stop.signal != SIGTRAP:
         raise LaunchFailed(f"the launcher was stopped by signal {stop.signal}")
     _set_limits(pid, program.limits)
+    prepare(pid)
     ptrace.set_options(pid)
     ptrace.continue_to_syscall(pid)
     _expect_syscall_stop(launched.wait(seconds))
