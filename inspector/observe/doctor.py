@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _PRESENT = 1 << 63
 _PFN = (1 << 55) - 1
 _CAP_SYS_PTRACE, _CAP_SYS_ADMIN, _CAP_PERFMON = 19, 21, 38
+_PARANOID_OF_KERNEL = 1
+"""The highest perf_event_paranoid at which anyone is told of kernel mode (perf_allow_kernel())."""
+_TRACEFS = "/sys/kernel/tracing"
 _OLDEST_PYTHON = (3, 11)
 _X86 = frozenset({"x86_64", "i386", "i486", "i586", "i686"})
 _GVISOR_BUILD = "#1 SMP Sun Jan 10 15:06:54 PST 2016"
@@ -235,25 +238,25 @@ def _perf(name: str, machine: Machine) -> Check:
     if error:
         fix = _CONTAINER_FIX if int(level) < 3 else "sysctl kernel.perf_event_paranoid=1"  # noqa: PLR2004
         return Check(name, False, f"{os.strerror(error)} ({shown})", fix, needed=False)
-    if privileged or int(level) < 0:
+    if privileged or int(level) <= _PARANOID_OF_KERNEL:
         return Check(name, True, f"faults of user and kernel ({shown})", needed=False)
-    fix = "sysctl kernel.perf_event_paranoid=-1, or setcap cap_perfmon+ep on the Python"
+    fix = "sysctl kernel.perf_event_paranoid=1, or setcap cap_perfmon+ep on the Python"
     return Check(name, False, f"faults of user mode only ({shown})", fix, needed=False)
 
 
 def _tracefs(name: str, machine: Machine) -> Check:
-    for place in ("/sys/kernel/tracing", "/sys/kernel/debug/tracing"):
-        if machine.exists(f"{place}/events/exceptions"):
-            return Check(name, True, f"mounted at {place}", needed=False)
+    refusal = machine.tracefs_refusal()
+    if refusal is None:
+        mounted = machine.exists(f"{_TRACEFS}/events/exceptions")
+        detail = f"mounted at {_TRACEFS}" if mounted else "not mounted, but read through a mount of our own"
+        return Check(name, True, detail, needed=False)
     filesystems = machine.read("/proc/filesystems")
     if filesystems is None:
         return Check(name, None, "/proc/filesystems is not readable", needed=False)
     if "tracefs" not in filesystems:
         return Check(name, False, "none in this kernel", "a kernel with CONFIG_FTRACE", needed=False)
-    if _capable(machine, _CAP_SYS_ADMIN):
-        return Check(name, True, "not mounted, but can be in a namespace of our own", needed=False)
-    fix = "as root: mount -t tracefs tracefs /sys/kernel/tracing"
-    return Check(name, False, "not mounted, or not to be seen by this user", fix, needed=False)
+    fix = "run as root: it tells reads, writes and instruction fetches apart"
+    return Check(name, False, f"not to be read by this user: {refusal}", fix, needed=False)
 
 
 def _aslr(name: str, machine: Machine) -> Check:

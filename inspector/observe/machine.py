@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import os
 import shutil
-import struct
 import subprocess
 import tempfile
 from pathlib import Path
@@ -24,12 +23,6 @@ if TYPE_CHECKING:
 _BASE = 0x08048000
 _AT_PLATFORM = 15
 _QUERY_PERSONALITY = 0xFFFFFFFF
-_PERF_EVENT_OPEN = {"x86_64": 298, "i686": 336, "i386": 336}
-# struct perf_event_attr up to PERF_ATTR_SIZE_VER0: type, size, config, 4 words, flags, 3 words.
-_PERF_ATTR = struct.Struct("<IIQQQQQIIQ")
-_PERF_TYPE_SOFTWARE, _PERF_COUNT_SW_PAGE_FAULTS = 1, 2
-_PERF_FLAGS = 1 << 0 | 1 << 5 | 1 << 6
-"""disabled, exclude_kernel, exclude_hv."""
 
 
 class Machine:
@@ -153,18 +146,29 @@ class Machine:
 
     def perf_error(self) -> int | None:
         """Open a counter of our own page faults; return the errno, 0 if it opens, None if unknown here."""
-        number = _PERF_EVENT_OPEN.get(os.uname().machine)
-        if number is None:
+        from inspector.observe.perf.event import ANY_CPU, PAGE_FAULTS, SOFTWARE, Attr, Flag, open_event
+
+        flags = Flag.DISABLED | Flag.EXCLUDE_KERNEL | Flag.EXCLUDE_HV
+        try:
+            os.close(open_event(Attr(SOFTWARE, PAGE_FAULTS, flags), 0, ANY_CPU))
+        except OSError as error:
+            return error.errno
+        except InspectorError:
             return None
-        attr = _PERF_ATTR.pack(
-            _PERF_TYPE_SOFTWARE, _PERF_ATTR.size, _PERF_COUNT_SW_PAGE_FAULTS, 0, 0, 0, _PERF_FLAGS, 0, 0, 0
-        )
-        libc = ctypes.CDLL(None, use_errno=True)
-        descriptor = libc.syscall(ctypes.c_long(number), attr, 0, -1, -1, ctypes.c_ulong(0))
-        if descriptor < 0:
-            return ctypes.get_errno()
-        os.close(descriptor)
         return 0
+
+    def tracefs_refusal(self) -> str | None:
+        """Look up a tracepoint of page faults; return what stood in the way."""
+        from inspector.observe.perf.sources import USER_FAULTS
+        from inspector.observe.perf.tracefs import read_tracepoint
+
+        try:
+            read_tracepoint(USER_FAULTS)
+        except OSError as error:
+            return error.strerror
+        except ValueError as error:
+            return str(error)
+        return None
 
     def platform(self) -> str:
         """Return the string of AT_PLATFORM: the processor as the kernel, or who plays it, calls it."""

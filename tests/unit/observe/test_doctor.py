@@ -45,6 +45,7 @@ class Fake(Machine):
     scans: bool = True
     personality: bool = True
     perf: int | None = 0
+    tracefs: str | None = None
     at_platform: str = "x86_64"
     staged: tuple[str, str | None] = ("/dev/shm/inspector-0", None)  # noqa: S108
 
@@ -89,6 +90,9 @@ class Fake(Machine):
 
     def perf_error(self) -> int | None:
         return self.perf
+
+    def tracefs_refusal(self) -> str | None:
+        return self.tracefs
 
     def platform(self) -> str:
         return self.at_platform
@@ -146,7 +150,7 @@ CASES: list[tuple[str, Fake, bool | None, str, str]] = [
     ("/proc", Fake(files={}), False, "not mounted", "mount -t proc"),
     ("emulation", Fake(files={}), None, "/proc/version", ""),
     ("perf events", Fake(files={}), None, "/proc is not readable", ""),
-    ("tracefs", Fake(files={}), None, "/proc/filesystems", ""),
+    ("tracefs", Fake(files={}, tracefs="EPERM"), None, "/proc/filesystems", ""),
     ("container", Fake(files=with_files(dockerenv="")), True, "docker", ""),
     ("container", Fake(files=with_files(cgroup="0::/kubepods/pod1")), True, "kubepods", ""),
     ("container", Fake(files=with_files(mounts="overlay / overlay rw")), True, "root on an overlay", ""),
@@ -198,17 +202,18 @@ CASES: list[tuple[str, Fake, bool | None, str, str]] = [
         "perf_event_paranoid 4",
         "perf_event_paranoid=1",
     ),
-    ("perf events", Fake(files=with_files(status=UNPRIVILEGED)), False, "user mode only", "paranoid=-1"),
+    ("perf events", Fake(files=with_files(status=UNPRIVILEGED)), False, "user mode only", "paranoid=1"),
     (
         "perf events",
-        Fake(files=with_files(status=UNPRIVILEGED, perf_event_paranoid="-1\n")),
+        Fake(files=with_files(status=UNPRIVILEGED, perf_event_paranoid="1\n")),
         True,
         "user and kernel",
         "",
     ),
     ("tracefs", Fake(files=with_files(exceptions="")), True, "mounted at /sys/kernel/tracing", ""),
-    ("tracefs", Fake(files=with_files(filesystems="nodev\tproc\n")), False, "none", "CONFIG_FTRACE"),
-    ("tracefs", Fake(files=with_files(status=UNPRIVILEGED)), False, "not mounted", "mount -t tracefs"),
+    ("tracefs", Fake(), True, "mount of our own", ""),
+    ("tracefs", Fake(tracefs="x", files=with_files(filesystems="nodev\tproc\n")), False, "none", "FTRACE"),
+    ("tracefs", Fake(tracefs="Permission denied"), False, "Permission denied", "run as root"),
 ]  # fmt: skip
 
 
