@@ -250,6 +250,60 @@ _CATALOGUE = (
         "Tables are allocated by the first fault in their span and freed with the last area there.",
         "mm/memory.c:__pte_alloc()",
     ),
+    Rule(
+        "fault.anonymous",
+        "The first write to anonymous memory gets a frame of zeros.",
+        "Memory is given when it is touched, not when it is mapped.",
+        "mm/memory.c:do_anonymous_page()",
+    ),
+    Rule(
+        "fault.zero-page",
+        "The first reading of anonymous memory maps the shared zero page.",
+        "All untouched memory reads as zeros; one page serves everyone until it is written.",
+        "mm/memory.c:do_anonymous_page()",
+    ),
+    Rule(
+        "fault.around",
+        "Reading or executing a file's page maps those around it that are in the page cache, too.",
+        "They lie in the same aligned window of fault_around_bytes, and in the area, page table and file.",
+        "mm/memory.c:do_fault_around()",
+    ),
+    Rule(
+        "fault.file-copy",
+        "A first touch that writes to a private mapping copies the file's page, that page alone.",
+        "The copy is the process's own; there is nothing to map around it.",
+        "mm/memory.c:do_cow_fault()",
+    ),
+    Rule(
+        "fault.copy-on-write",
+        "Writing to a page that is mapped read-only in a writable private area copies it.",
+        "The page belongs to a file, to everyone (the zero page), or to a relative since fork as well.",
+        "mm/memory.c:wp_page_copy()",
+    ),
+    Rule(
+        "fault.reuse",
+        "Writing to a page that nobody else maps any more makes it writable, without a copy.",
+        "The other owners have exited, or have copied it for themselves.",
+        "mm/memory.c:wp_page_reuse()",
+    ),
+    Rule(
+        "fault.stack-growth",
+        "A touch below the stack extends the stack down to it.",
+        "The area is VM_GROWSDOWN; the stack limit and the guard gap bound it.",
+        "mm/vma.c:expand_downwards()",
+    ),
+    Rule(
+        "fault.special",
+        "A page of the vdso is the kernel's own, mapped one at a time.",
+        "The special mapping has a fault handler of its own and knows no fault-around.",
+        "arch/x86/entry/vdso/vma.c:vdso_fault()",
+    ),
+    Rule(
+        "fault.refused",
+        "A touch outside every area, or that its area forbids, ends in a signal.",
+        "For the kernel's own accesses it ends in EFAULT from the system call instead.",
+        "arch/x86/mm/fault.c:bad_area_nosemaphore()",
+    ),
     # --- tolerances and explanations --------------------------------------------------------------
     Rule(
         "observe.vvar-hidden",

@@ -36,3 +36,5 @@ class Finding:
     verdict: Verdict
     rule: str | None = None
     """Id of the rule that explains the difference or bears on it."""
+    context: tuple[str, ...] = ()
+    """What stands around the place, a line each, as a unified diff marks it: `-` predicted, `+` observed."""

@@ -80,4 +80,11 @@ class Observation:
     faults: tuple[Fault, ...] | None = None
     """In the order they were taken. None: the sequence was not recorded."""
     fault_source: str | None = None
-    """What told of the faults: `tracepoints` or `software event`. None: they were not recorded."""
+    """What told of the faults: `tracepoints`, `software event`, or `software event, user mode only`.
+
+    None: they were not recorded.
+    """
+    faults_lost: int = 0
+    """Faults that the kernel counted, and that are not among `faults`."""
+    faults_complete: bool = True
+    """Whether `faults` go on to the end of the last process."""

@@ -1,4 +1,4 @@
-"""The comparison itself: the run, execve's answer, then checkpoint by checkpoint."""
+"""The comparison itself: the run, execve's answer, checkpoint by checkpoint, then the page faults."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from inspector.model.finding import Finding, Verdict
 from inspector.model.prediction import Outcome
+from inspector.reconcile.faults import compare_faults
 from inspector.reconcile.snapshot import compare_snapshots
 from inspector.reconcile.subject import compare_machines, compare_subjects
 from inspector.reconcile.tolerance import Tolerances
@@ -42,6 +43,7 @@ def compare(prediction: Prediction, observation: Observation) -> Iterator[Findin
     for checkpoint in predicted:
         if checkpoint not in observed:
             yield Finding(checkpoint, "snapshot", "", "predicted", "", Verdict.UNOBSERVED)
+    yield from compare_faults(prediction, observation)
 
 
 def _verdict(prediction: Prediction, observation: Observation) -> Iterator[Finding]:

@@ -35,6 +35,7 @@ class FindingJson(Struct, frozen=True):
     observed: str
     verdict: Verdict
     rule: str | None
+    context: Annotated[tuple[str, ...], Meta(description="what stands around it, as in a unified diff")] = ()
 
 
 class CheckJson(Struct, frozen=True):
@@ -80,6 +81,7 @@ def _finding_json(finding: Finding) -> FindingJson:
         observed=finding.observed,
         verdict=finding.verdict,
         rule=finding.rule,
+        context=finding.context,
     )
 
 
@@ -92,4 +94,5 @@ def _finding_of(json: FindingJson) -> Finding:
         observed=json.observed,
         verdict=json.verdict,
         rule=known_rule(json.rule),
+        context=json.context,
     )

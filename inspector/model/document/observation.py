@@ -73,8 +73,15 @@ class ObservationJson(Struct, frozen=True):
     raw: tuple[EvidenceJson, ...]
     notes: tuple[str, ...]
     fault_source: Annotated[
-        str | None, Meta(description="`tracepoints`, `software event`; null: no sequence was recorded")
+        str | None,
+        Meta(
+            description="tracepoints, software event, or software event, user mode only; null: not recorded"
+        ),
     ] = None
+    faults_lost: Annotated[Count, Meta(description="events that were counted, and are not in `faults`")] = 0
+    faults_complete: Annotated[bool, Meta(description="whether `faults` go on to the last process's end")] = (
+        True
+    )
 
 
 KIND = DocumentKind("observation", 1, ObservationJson, "`inspector observe -o FILE`")
@@ -99,6 +106,8 @@ def observation_json(observation: Observation) -> ObservationJson:
         raw=tuple(map(evidence_json, observation.raw)),
         notes=observation.notes,
         fault_source=observation.fault_source,
+        faults_lost=observation.faults_lost,
+        faults_complete=observation.faults_complete,
     )
 
 
@@ -119,6 +128,8 @@ def observation_of(json: ObservationJson) -> Observation:
         notes=json.notes,
         faults=faults_of(json.faults),
         fault_source=json.fault_source,
+        faults_lost=json.faults_lost,
+        faults_complete=json.faults_complete,
     )
 
 

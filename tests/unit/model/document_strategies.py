@@ -327,6 +327,8 @@ observations = every(
     notes=few(texts),
     faults=maybe(few(faults)),
     fault_source=maybe(texts),
+    faults_lost=counts,
+    faults_complete=st.booleans(),
 )
 
 findings = every(
@@ -334,6 +336,7 @@ findings = every(
     **dict.fromkeys(("checkpoint", "aspect", "where", "predicted", "observed"), texts),
     verdict=st.sampled_from(Verdict),
     rule=maybe(rule_ids),
+    context=few(texts),
 )
 checks = every(
     Check,

@@ -34,7 +34,7 @@ REAL: dict[Kind, bytes] = {
     "profile": PROFILE,
     "check": CHECK,
 }
-ADDED_LATER = {"fault_source"}
+ADDED_LATER = {"fault_source", "faults_lost", "faults_complete"}
 """Members that documents of version 1 may lack."""
 real = parse_prediction(PREDICTION)
 seen = parse_observation(OBSERVATION)
@@ -95,6 +95,7 @@ def test_a_check_has_both_and_the_findings() -> None:
         "observed": "runs",
         "verdict": "agrees",
         "rule": "exec.runs",
+        "context": [],
     }
 
 
