@@ -19,3 +19,13 @@ class Ending:
     def __str__(self) -> str:
         """`exit 0` or `SIGSEGV`."""
         return f"exit {self.status}" if self.signal is None else self.signal
+
+    @property
+    def in_full(self) -> str:
+        """`SIGSEGV, si_code 1, address 0x0`."""
+        parts = [str(self)]
+        if self.code is not None:
+            parts.append(f"si_code {self.code}")
+        if self.address is not None:
+            parts.append(f"address {self.address:#x}")
+        return ", ".join(parts)

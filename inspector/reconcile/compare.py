@@ -1,4 +1,4 @@
-"""The comparison itself: the run, execve's answer, checkpoint by checkpoint, then the page faults."""
+"""The comparison itself: the run, execve's answer, every checkpoint, the page faults, the end."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from inspector.model.finding import Finding, Verdict
 from inspector.model.prediction import Outcome
-from inspector.reconcile.faults import compare_faults
+from inspector.reconcile.faults import CHECKPOINT, compare_faults
 from inspector.reconcile.snapshot import compare_snapshots
 from inspector.reconcile.subject import compare_machines, compare_subjects
 from inspector.reconcile.tolerance import Tolerances
@@ -14,6 +14,7 @@ from inspector.reconcile.tolerance import Tolerances
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from inspector.model.ending import Ending
     from inspector.model.observation import Observation
     from inspector.model.prediction import Prediction
     from inspector.model.snapshot import Snapshot
@@ -44,6 +45,7 @@ def compare(prediction: Prediction, observation: Observation) -> Iterator[Findin
         if checkpoint not in observed:
             yield Finding(checkpoint, "snapshot", "", "predicted", "", Verdict.UNOBSERVED)
     yield from compare_faults(prediction, observation)
+    yield from _ending(prediction.ending, observation.ending)
 
 
 def _verdict(prediction: Prediction, observation: Observation) -> Iterator[Finding]:
@@ -57,6 +59,19 @@ def _verdict(prediction: Prediction, observation: Observation) -> Iterator[Findi
         same = str(prediction.verdict) == str(seen)
         verdict = Verdict.AGREES if same else Verdict.DIFFERS
         yield Finding("execve", "verdict", "", str(prediction.verdict), str(seen), verdict, rule)
+
+
+def _ending(predicted: Ending | None, observed: Ending | None) -> Iterator[Finding]:
+    """Compare how the process ends; of a signal, its code and address where they were seen."""
+    if predicted is None:
+        return
+    if observed is None:
+        yield Finding(CHECKPOINT, "ending", "", predicted.in_full, "", Verdict.UNOBSERVED)
+        return
+    details = ((predicted.code, observed.code), (predicted.address, observed.address))
+    same = str(predicted) == str(observed) and all(mine == seen for mine, seen in details if seen is not None)
+    verdict = Verdict.AGREES if same else Verdict.DIFFERS
+    yield Finding(CHECKPOINT, "ending", "", predicted.in_full, observed.in_full, verdict)
 
 
 def _summary(snapshot: Snapshot) -> str:

@@ -8,6 +8,7 @@ the whole sequence, once, and not compared.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
 
 CHECKPOINT = "run"
 _ASPECT = "faults"
-_NO_FAULT = "no fault"
+NO_FAULT = "no fault"
+"""What a finding says of the side that has none."""
+KERNEL_FAULTS = "kernel faults"
+"""The aspect of a finding that no one could see those."""
 _USER_ONLY = "software event, user mode only"
 _NEIGHBOURS = 2
 _MOST_DIFFERENCES = 40
@@ -64,18 +68,27 @@ _COLUMNS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Numbered:
+    """A fault and its number in the sequence of its process, from 1."""
+
+    number: int
+    fault: Fault
+
+
 def compare_faults(prediction: Prediction, observation: Observation) -> Iterator[Finding]:
     """Yield one finding for each fault that differs, or one that says that all agree."""
-    predicted, observed = prediction.faults, observation.faults
-    if predicted is None or observed is None:
-        yield from _one_sided(predicted, observed)
+    if prediction.faults is None or observation.faults is None:
+        yield from _one_sided(prediction.faults, observation.faults)
         return
+    predicted, observed = _numbered(prediction.faults), _numbered(observation.faults)
     if observation.fault_source == _USER_ONLY:
-        kernel = sum(fault.mode is FaultMode.KERNEL for fault in predicted)
-        predicted = tuple(fault for fault in predicted if fault.mode is FaultMode.USER)
-        observed = tuple(fault for fault in observed if fault.mode is FaultMode.USER)
+        kernel = sum(item.fault.mode is FaultMode.KERNEL for item in predicted)
         if kernel:
-            yield Finding(CHECKPOINT, "kernel faults", "", str(kernel), "", Verdict.UNOBSERVED)
+            yield Finding(CHECKPOINT, KERNEL_FAULTS, "", str(kernel), "", Verdict.UNOBSERVED)
+        predicted, observed = (
+            [item for item in side if item.fault.mode is FaultMode.USER] for side in (predicted, observed)
+        )
     columns = []
     for column in _COLUMNS:
         untold = _untold(column, predicted, observed)
@@ -85,11 +98,11 @@ def compare_faults(prediction: Prediction, observation: Observation) -> Iterator
             yield untold
     found: list[Finding] = []
     agreeing = 0
-    for process in sorted({fault.process for fault in (*predicted, *observed)}):
+    for process in sorted({item.fault.process for item in (*predicted, *observed)}):
         of_process = _Process(
             process,
-            tuple(fault for fault in predicted if fault.process == process),
-            tuple(fault for fault in observed if fault.process == process),
+            [item for item in predicted if item.fault.process == process],
+            [item for item in observed if item.fault.process == process],
             tuple(columns),
             prediction,
             observation,
@@ -125,7 +138,17 @@ def _one_sided(predicted: Sequence[Fault] | None, observed: Sequence[Fault] | No
         yield Finding(CHECKPOINT, _ASPECT, "", "", str(len(observed)), Verdict.NOT_PREDICTED)
 
 
-def _untold(column: _Column, predicted: Sequence[Fault], observed: Sequence[Fault]) -> Finding | None:
+def _numbered(faults: Sequence[Fault]) -> list[_Numbered]:
+    """Number the faults of each process."""
+    last: Counter[int] = Counter()
+    numbered = []
+    for fault in faults:
+        last[fault.process] += 1
+        numbered.append(_Numbered(last[fault.process], fault))
+    return numbered
+
+
+def _untold(column: _Column, predicted: Sequence[_Numbered], observed: Sequence[_Numbered]) -> Finding | None:
     """Return the finding that a column cannot be compared, since some fault of one side does not tell it."""
     (mine, of_mine), (seen, of_seen) = (_told(column, side) for side in (predicted, observed))
     aspect = f"fault {column.name}"
@@ -138,17 +161,17 @@ def _untold(column: _Column, predicted: Sequence[Fault], observed: Sequence[Faul
     return None
 
 
-def _told(column: _Column, faults: Sequence[Fault]) -> tuple[int, int]:
+def _told(column: _Column, side: Sequence[_Numbered]) -> tuple[int, int]:
     """Return how many faults tell a column, of how many that have it."""
-    values = [column.of(fault) for fault in faults if fault.mode in column.modes]
+    values = [column.of(item.fault) for item in side if item.fault.mode in column.modes]
     return sum(value is not None for value in values), len(values)
 
 
 def _forgiven(found: Sequence[Finding], lost: int) -> Iterator[Finding]:
     """Yield `found`; faults that are missing may all be among the `lost` events, and then no one saw them."""
-    missing = sum(finding.observed == _NO_FAULT for finding in found)
+    missing = sum(finding.observed == NO_FAULT for finding in found)
     for finding in found:
-        if finding.observed == _NO_FAULT and missing <= lost:
+        if finding.observed == NO_FAULT and missing <= lost:
             yield replace(finding, verdict=Verdict.UNOBSERVED)
         else:
             yield finding
@@ -156,13 +179,11 @@ def _forgiven(found: Sequence[Finding], lost: int) -> Iterator[Finding]:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """Faults that stand opposite each other and differ, by their positions."""
+    """What stands side by side; None where a side has nothing."""
 
-    left: int
-    right: int
-    predicted: Fault | None
-    """None: there is none before the one at `left`."""
-    observed: Fault | None
+    predicted: _Numbered | None
+    observed: _Numbered | None
+    equal: bool
 
 
 class _Process:
@@ -171,19 +192,17 @@ class _Process:
     def __init__(
         self,
         number: int,
-        predicted: Sequence[Fault],
-        observed: Sequence[Fault],
+        predicted: Sequence[_Numbered],
+        observed: Sequence[_Numbered],
         columns: tuple[_Column, ...],
         prediction: Prediction,
         observation: Observation,
     ) -> None:
         self._number, self._predicted, self._observed = number, predicted, observed
         self._snapshots = observation.snapshots
-        self._left = [_key(fault, columns) for fault in predicted]
-        self._right = [_key(fault, columns) for fault in observed]
         self._alignment = align(
-            self._left,
-            self._right,
+            [_key(item.fault, columns) for item in predicted],
+            [_key(item.fault, columns) for item in observed],
             left_whole=prediction.ending is not None,
             right_whole=observation.faults_complete,
         )
@@ -191,51 +210,66 @@ class _Process:
 
     def findings(self) -> Iterator[Finding]:
         """Yield the differences in order, the first of them in full, and what one side does not reach."""
-        rows = [row for gap in self._alignment.gaps for row in self._rows(gap)]
-        for row in rows[:_MOST_DIFFERENCES]:
-            yield self._difference(row)
-        if len(rows) > _MOST_DIFFERENCES:
-            rest = rows[_MOST_DIFFERENCES:]
-            mine = sum(row.predicted is not None for row in rest)
-            seen = sum(row.observed is not None for row in rest)
-            where = self._where(f"from #{rest[0].left + 1}")
-            yield Finding(CHECKPOINT, _ASPECT, where, f"{mine} more", f"{seen} more", Verdict.DIFFERS)
-        unseen = len(self._predicted) - self._alignment.left_end
-        unpredicted = len(self._observed) - self._alignment.right_end
-        if unseen:
-            where = self._where(f"from #{self._alignment.left_end + 1}")
-            yield Finding(CHECKPOINT, _ASPECT, where, f"{unseen} more", "", Verdict.UNOBSERVED)
-        if unpredicted:
-            where = self._where(f"from #{self._alignment.right_end + 1}")
-            yield Finding(CHECKPOINT, _ASPECT, where, "", f"{unpredicted} more", Verdict.NOT_PREDICTED)
+        if self._alignment.gaps:
+            rows = list(self._rows())
+            wrong = [place for place, row in enumerate(rows) if not row.equal]
+            for place in wrong[:_MOST_DIFFERENCES]:
+                yield self._difference(rows, place)
+            if len(wrong) > _MOST_DIFFERENCES:
+                yield self._uncounted([rows[place] for place in wrong[_MOST_DIFFERENCES:]])
+        for item in self._predicted[self._alignment.left_end :][:1]:
+            more = f"{len(self._predicted) - self._alignment.left_end} more"
+            yield Finding(CHECKPOINT, _ASPECT, self._from(item), more, "", Verdict.UNOBSERVED)
+        for item in self._observed[self._alignment.right_end :][:1]:
+            more = f"{len(self._observed) - self._alignment.right_end} more"
+            yield Finding(CHECKPOINT, _ASPECT, self._from(item), "", more, Verdict.NOT_PREDICTED)
 
-    def _where(self, place: str) -> str:
+    def _where(self, item: _Numbered | None) -> str:
+        place = "" if item is None else f"#{item.number}"
         return f"process {self._number} {place}" if self._number else place
 
-    def _rows(self, gap: Gap) -> Iterator[_Row]:
-        """Yield what stands opposite in a gap: faults on the same page first, the others in their order."""
-        mine, seen = (
-            self._predicted[gap.left.start : gap.left.stop],
-            self._observed[gap.right.start : gap.right.stop],
-        )
-        alignment = align([(f.mode, f.page) for f in mine], [(f.mode, f.page) for f in seen])
-        left, right = gap.left.start, gap.right.start
-        for x, y in alignment.rows():
-            yield _Row(left, right, None if x is None else mine[x], None if y is None else seen[y])
-            left, right = left + (x is not None), right + (y is not None)
+    def _from(self, item: _Numbered | None) -> str:
+        return self._where(item).replace("#", "from #")
 
-    def _difference(self, row: _Row) -> Finding:
-        mine, seen = row.predicted, row.observed
-        number = row.left if mine is not None else row.right
+    def _rows(self) -> Iterator[_Row]:
+        """Yield all rows; what is opposite in a gap are first of all faults on the same page."""
+        gaps = {(gap.left.start, gap.right.start): gap for gap in self._alignment.gaps}
+        left = right = 0
+        while (left, right) != (self._alignment.left_end, self._alignment.right_end):
+            gap = gaps.get((left, right))
+            if gap is None:
+                yield _Row(self._predicted[left], self._observed[right], equal=True)
+                left, right = left + 1, right + 1
+            else:
+                yield from self._opposite(gap)
+                left, right = gap.left.stop, gap.right.stop
+
+    def _opposite(self, gap: Gap) -> Iterator[_Row]:
+        mine = self._predicted[gap.left.start : gap.left.stop]
+        seen = self._observed[gap.right.start : gap.right.stop]
+        for x, y in align(*([(i.fault.mode, i.fault.page) for i in side] for side in (mine, seen))).rows():
+            yield _Row(None if x is None else mine[x], None if y is None else seen[y], equal=False)
+
+    def _uncounted(self, rows: Sequence[_Row]) -> Finding:
+        """Return the finding of differences past those that are shown."""
+        mine = sum(row.predicted is not None for row in rows)
+        seen = sum(row.observed is not None for row in rows)
+        where = self._from(rows[0].predicted or rows[0].observed)
+        return Finding(CHECKPOINT, _ASPECT, where, f"{mine} more", f"{seen} more", Verdict.DIFFERS)
+
+    def _difference(self, rows: Sequence[_Row], place: int) -> Finding:
+        mine, seen = rows[place].predicted, rows[place].observed
+        kind = None if mine is None else mine.fault.kind
+        around = (*rows[max(place - _NEIGHBOURS, 0) : place], *rows[place + 1 : place + 1 + _NEIGHBOURS])
         return Finding(
             CHECKPOINT,
             _ASPECT,
-            self._where(f"#{number + 1}"),
-            _NO_FAULT if mine is None else f"{describe(mine)}, in {mine.area or 'no area'}",
-            _NO_FAULT if seen is None else f"{describe(seen)}{self._area_seen(seen)}",
+            self._where(mine or seen),
+            NO_FAULT if mine is None else f"{describe(mine.fault)}, in {mine.fault.area or 'no area'}",
+            NO_FAULT if seen is None else f"{describe(seen.fault)}{self._area_seen(seen.fault)}",
             Verdict.DIFFERS,
-            None if mine is None or mine.kind is None else RULES_OF_KINDS[mine.kind],
-            tuple(self._context(row)),
+            None if kind is None else RULES_OF_KINDS[kind],
+            tuple(line for row in around for line in _lines(row)),
         )
 
     def _area_seen(self, fault: Fault) -> str:
@@ -247,22 +281,13 @@ class _Process:
             return ""
         return f", in {_area_at(known, fault.address)} (at {known.checkpoint})"
 
-    def _context(self, row: _Row) -> Iterator[str]:
-        """Yield the neighbours as a unified diff does: `-` predicted only, `+` observed only."""
-        left, right = row.left + (row.predicted is not None), row.right + (row.observed is not None)
-        yield from self._neighbours(
-            max(row.left - _NEIGHBOURS, 0), row.left, max(row.right - _NEIGHBOURS, 0), row.right
-        )
-        yield from self._neighbours(left, left + _NEIGHBOURS, right, right + _NEIGHBOURS)
 
-    def _neighbours(self, left: int, left_end: int, right: int, right_end: int) -> Iterator[str]:
-        mine = [(f"#{left + at + 1}", fault) for at, fault in enumerate(self._predicted[left:left_end])]
-        seen = [(f"#{right + at + 1}", fault) for at, fault in enumerate(self._observed[right:right_end])]
-        if self._left[left:left_end] == self._right[right:right_end]:
-            yield from (f"  {number} {describe(fault)}" for number, fault in mine)
-        else:
-            yield from (f"- {number} {describe(fault)}" for number, fault in mine)
-            yield from (f"+ {number} {describe(fault)}" for number, fault in seen)
+def _lines(row: _Row) -> Iterator[str]:
+    """Yield a row as a unified diff does: `-` predicted only, `+` observed only."""
+    if row.predicted is not None:
+        yield f"{' ' if row.equal else '-'} #{row.predicted.number} {describe(row.predicted.fault)}"
+    if row.observed is not None and not row.equal:
+        yield f"+ #{row.observed.number} {describe(row.observed.fault)}"
 
 
 def _key(fault: Fault, columns: tuple[_Column, ...]) -> Hashable:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from inspector.model.finding import Verdict
 from inspector.report.document import Document, Fact, Facts, Mark, Section
+from inspector.report.faults import fault_sections
 from inspector.report.findings import aspects_section, difference_sections
 from inspector.report.judge import MARKS, Judge, worst
 from inspector.report.program import (
@@ -24,7 +25,7 @@ from inspector.report.program import (
 from inspector.report.snapshot import counters_section, snapshot_sections
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from inspector.model.finding import Finding
     from inspector.model.observation import Observation
@@ -57,7 +58,8 @@ def check_document(reconciliation: Reconciliation, *, verbose: bool = False) -> 
             sections.append(aspects_section(seen.checkpoint, findings))
         sections += snapshot_sections(mine, seen, judge, verbose=verbose)
     if reconciliation.of_one_run:
-        sections += _closing(prediction, observation)
+        sections += fault_sections(prediction, observation, findings, verbose=verbose)
+        sections += _closing(prediction, observation, findings)
     sections += difference_sections(findings)
     mark, sentence = _conclusion(reconciliation)
     return Document(f"{short_name(prediction.program)}: {sentence}", tuple(sections), mark, LEGEND)
@@ -91,15 +93,20 @@ def _head(prediction: Prediction, observation: Observation, findings: tuple[Find
     yield Fact("observed", seen, Mark.INSTEAD if mark is Mark.BAD else mark)
 
 
-def _closing(prediction: Prediction | None, observation: Observation | None) -> Iterator[Section]:
+def _closing(
+    prediction: Prediction | None, observation: Observation | None, findings: Iterable[Finding] = ()
+) -> Iterator[Section]:
     sections: list[Section | None] = []
     if observation is not None:
-        mark = None if prediction is None else MARKS[Verdict.NOT_PREDICTED]
+        judged = worst(finding for finding in findings if finding.aspect == "ending")
+        mark = None if prediction is None else judged or MARKS[Verdict.NOT_PREDICTED]
         sections += [
-            ending_section(observation, mark),
+            ending_section(observation.ending, observation.output, mark),
             perturbation_section(observation),
             notes_section(observation),
         ]
+    elif prediction is not None:
+        sections.append(ending_section(prediction.ending, b"", None))
     if prediction is not None:
         sections.append(inputs_section(prediction))
     yield from (section for section in sections if section is not None)
@@ -117,6 +124,7 @@ def prediction_document(prediction: Prediction, *, verbose: bool = False) -> Doc
     for snapshot in prediction.snapshots:
         sections.append(counters_section(snapshot, Judge()))
         sections += snapshot_sections(snapshot, None, Judge(), verbose=verbose)
+    sections += fault_sections(prediction, None, (), verbose=verbose)
     sections += _closing(prediction, None)
     sentence = limit if prediction.verdict is None else f"predicted: {prediction.verdict}"
     return Document(f"{short_name(prediction.program)}: {sentence}", tuple(sections))
@@ -132,6 +140,7 @@ def observation_document(observation: Observation, *, verbose: bool = False) -> 
     for snapshot in observation.snapshots:
         sections.append(counters_section(snapshot, Judge()))
         sections += snapshot_sections(None, snapshot, Judge(), verbose=verbose)
+    sections += fault_sections(None, observation, (), verbose=verbose)
     sections += _closing(None, observation)
     sentence = f"observed: {observation.verdict}" if observation.verdict else "observed while running"
     return Document(f"{short_name(observation.program)}: {sentence}", tuple(sections))

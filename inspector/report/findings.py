@@ -38,9 +38,14 @@ _UNITS = {"page tables": " bytes"}
 def aspects_section(checkpoint: str, findings: Sequence[Finding]) -> Section:
     """Return one line for each aspect of a checkpoint."""
     here = [finding for finding in findings if finding.checkpoint == checkpoint]
-    aspects = dict.fromkeys(finding.aspect for finding in here)
-    rows = tuple(_aspect([finding for finding in here if finding.aspect == aspect]) for aspect in aspects)
-    return Section(f"Compared {moment(checkpoint)}", (Table(_ASPECT_COLUMNS, rows),), worst(here))
+    return Section(f"Compared {moment(checkpoint)}", (aspects_table(here),), worst(here))
+
+
+def aspects_table(findings: Sequence[Finding]) -> Table:
+    """Return one line for each aspect that `findings` speak of."""
+    aspects = dict.fromkeys(finding.aspect for finding in findings)
+    rows = (_aspect([finding for finding in findings if finding.aspect == aspect]) for aspect in aspects)
+    return Table(_ASPECT_COLUMNS, tuple(rows))
 
 
 def _aspect(findings: Sequence[Finding]) -> Row:
@@ -49,7 +54,8 @@ def _aspect(findings: Sequence[Finding]) -> Row:
     if not first.where:
         unit = _UNITS.get(first.aspect, "")
         values = tuple(f"{value}{unit}" if value else "" for value in (first.predicted, first.observed))
-        words = _WORDS.get(first.verdict, "")
+        rest = dict.fromkeys(_WORDS[finding.verdict] for finding in findings[1:] if finding.verdict in _WORDS)
+        words = ", ".join(filter(None, (_WORDS.get(first.verdict), *(f"the rest {word}" for word in rest))))
         return Row((first.aspect, *values, words), mark)
     counts = [(words, sum(finding.verdict is verdict for finding in findings)) for verdict, words in _COUNTED]
     words = ", ".join(f"{number} {words}" for words, number in counts if number)
@@ -89,6 +95,7 @@ def _in_full(finding: Finding) -> Iterator[Block]:
     rule = RULES.get(finding.rule or "")
     if rule is not None:
         facts.append(Fact("rule", f"{rule.id}: {rule.statement}"))
+    facts += [Fact("" if number else "around", line) for number, line in enumerate(finding.context)]
     yield Facts(tuple(facts))
 
 

@@ -136,23 +136,16 @@ def _pages(addresses: tuple[int, ...], most: int = 8) -> str:
     return shown if len(addresses) <= most else f"{shown} ..."
 
 
-def ending_section(observation: Observation, mark: Mark | None) -> Section | None:
+def ending_section(ending: Ending | None, output: bytes, mark: Mark | None) -> Section | None:
     """Return the section of how the program ended and what it wrote."""
     facts = []
-    if observation.ending is not None:
-        facts.append(Fact("ending", _ending(observation.ending), mark))
-    if observation.output:
-        text = observation.output[:_OUTPUT_SHOWN].decode("utf-8", "surrogateescape")
-        more = " ..." if len(observation.output) > _OUTPUT_SHOWN else ""
-        facts.append(Fact("output", f"{counted(len(observation.output), 'byte')}: {text}{more}"))
+    if ending is not None:
+        facts.append(Fact("ending", ending.in_full, mark))
+    if output:
+        text = output[:_OUTPUT_SHOWN].decode("utf-8", "surrogateescape")
+        more = " ..." if len(output) > _OUTPUT_SHOWN else ""
+        facts.append(Fact("output", f"{counted(len(output), 'byte')}: {text}{more}"))
     return Section("The end", (Facts(tuple(facts)),)) if facts else None
-
-
-def _ending(ending: Ending) -> str:
-    text = str(ending)
-    if ending.code is not None:
-        text += f", si_code {ending.code}"
-    return text if ending.address is None else f"{text}, address {ending.address:#x}"
 
 
 def notes_section(observation: Observation) -> Section | None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from inspector.model.address import AddressRange, FileOffset, VirtAddr, Vpn
 from inspector.model.auxv import AuxEntry, AuxType
 from inspector.model.ending import Ending
+from inspector.model.fault import Fault, FaultKind, FaultMode
 from inspector.model.observation import Host, Observation, Perturbation
 from inspector.model.page import PageKind, PageState
 from inspector.model.prediction import (
@@ -228,6 +229,86 @@ def not_modelled() -> Reconciliation:
     return reconcile(prediction, observation)
 
 
+def _fault(page: int, access: Access, kind: FaultKind, area: int, **more: object) -> Fault:
+    """Return a user's fault in the area of that number."""
+    return Fault(
+        0,
+        FaultMode.USER,
+        VirtAddr(page + 0x24),
+        access,
+        protection=kind is FaultKind.COPY_ON_WRITE,
+        ip=VirtAddr(0x080496D5),
+        kind=kind,
+        area=VMAS[area],
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def pages(start: int, end: int) -> AddressRange:
+    return AddressRange(VirtAddr(start), VirtAddr(end))
+
+
+FAULTS = (
+    Fault(0, FaultMode.KERNEL, VirtAddr(0x080ED8E0), Access.WRITE, False, None, FaultKind.FILE_COPY, VMAS[3]),
+    _fault(
+        0x08049000,
+        Access.EXECUTE,
+        FaultKind.FILE_READ,
+        1,
+        symbol="_start",
+        mapped=pages(0x08049000, 0x08058000),
+        file_offset=FileOffset(0x1000),
+    ),
+    _fault(0x080EE000, Access.READ, FaultKind.ZERO_PAGE, 4, symbol="__libc_start_call_main+0x6a"),
+    _fault(0x080EE000, Access.WRITE, FaultKind.COPY_ON_WRITE, 4, mapped=pages(0x080EE000, 0x080EF000)),
+    _fault(0xFFFDC000, Access.WRITE, FaultKind.STACK_GROWTH, 8, symbol="recurse"),
+    Fault(0, FaultMode.USER, VirtAddr(0), Access.READ, False, VirtAddr(0x080496E0), FaultKind.REFUSED),
+)
+CHILD = (replace(FAULTS[1], process=1), replace(FAULTS[3], process=1))
+SEGFAULT = Ending(signal="SIGSEGV", code=1, address=VirtAddr(0))
+
+
+def _observed(faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
+    return tuple(replace(f, kind=None, area=None, mapped=None, file_offset=None, symbol=None) for f in faults)
+
+
+def faulting() -> Reconciliation:
+    """Return a program whose every fault was predicted, and its end."""
+    return reconcile(
+        replace(PREDICTION, faults=(*FAULTS, *CHILD), ending=SEGFAULT),
+        replace(
+            OBSERVATION,
+            faults=_observed((*FAULTS, *CHILD)),
+            fault_source="tracepoints",
+            ending=SEGFAULT,
+            perturbations=(),
+        ),
+    )
+
+
+def faulting_otherwise() -> Reconciliation:
+    """Return a program that faults otherwise than predicted, and ends otherwise."""
+    seen = list(_observed(FAULTS))
+    seen[3] = replace(seen[3], protection=False)
+    seen[4:5] = []
+    seen.insert(2, replace(seen[1], address=VirtAddr(0x080B7010), access=Access.READ))
+    return reconcile(
+        replace(PREDICTION, faults=FAULTS, ending=SEGFAULT),
+        replace(OBSERVATION, faults=tuple(seen), fault_source="tracepoints", perturbations=()),
+    )
+
+
+def barely_faulting() -> Reconciliation:
+    """Return what an observer without privileges sees of faults, and a prediction that was cut short."""
+    seen = tuple(
+        replace(fault, access=None, protection=None) for fault in _observed(FAULTS) if fault.ip is not None
+    )
+    return reconcile(
+        replace(PREDICTION, faults=FAULTS[:3]),
+        replace(OBSERVATION, faults=seen, fault_source="software event, user mode only", perturbations=()),
+    )
+
+
 def live() -> Observation:
     """Return a 64-bit process that was found running."""
     wide = Snapshot(
@@ -247,12 +328,16 @@ def live() -> Observation:
 
 
 __all__ = [
+    "FAULTS",
     "OBSERVATION",
     "PREDICTION",
     "agreeing",
+    "barely_faulting",
     "blind",
     "differing",
     "explained",
+    "faulting",
+    "faulting_otherwise",
     "live",
     "not_modelled",
     "refused",

@@ -7,6 +7,8 @@ import pytest
 from inspector.observe.doctor import Check
 from inspector.report.check import check_document, observation_document, prediction_document
 from inspector.report.doctor import doctor_document
+from inspector.report.document import Document, Section
+from inspector.report.faults import fault_table
 from inspector.report.profile import profile_document
 from inspector.report.rules import catalogue_document, rule_document
 from inspector.report.terminal import Style, render
@@ -17,8 +19,6 @@ from tests.machines import PROFILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from inspector.report.document import Document
 
 SOME_RULES = (
     Rule(
@@ -37,6 +37,10 @@ DOCUMENTS: dict[str, Callable[[], Document]] = {
     "check_agrees": lambda: check_document(scenes.agreeing()),
     "check_differs": lambda: check_document(scenes.differing()),
     "check_explained": lambda: check_document(scenes.explained()),
+    "check_faults": lambda: check_document(scenes.faulting()),
+    "check_faults_differ": lambda: check_document(scenes.faulting_otherwise()),
+    "check_faults_hidden": lambda: check_document(scenes.barely_faulting()),
+    "faults": lambda: Document("faults", (Section("", (fault_table(scenes.FAULTS),)),)),
     "check_two_runs": lambda: check_document(scenes.two_runs()),
     "check_blind": lambda: check_document(scenes.blind()),
     "check_refused": lambda: check_document(scenes.refused()),
@@ -80,6 +84,13 @@ def test_reads_as_it_always_did_where_only_ascii_can_be_shown(golden: Callable[[
     text = text_of(DOCUMENTS["check_differs"](), Style(unicode=False))
     assert text.isascii()
     golden("check_differs.ascii.txt", text)
+
+
+def test_a_wide_terminal_shows_every_column_of_a_fault(golden: Callable[[str, str], None]) -> None:
+    text = text_of(DOCUMENTS["faults"](), Style(width=132))
+    titles = text.splitlines()[1].split()
+    assert titles == ["#", "mode", "access", "page", "by", "area", "kind", "pages", "offset"]
+    golden("faults.wide.txt", text)
 
 
 def test_colour_changes_nothing_but_colour(golden: Callable[[str, str], None]) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inspector.model.address import AddressRange, VirtAddr, vpn_of
+from inspector.model.ending import Ending
 from inspector.model.finding import Verdict
 from inspector.model.page import PageKind, PageState
 from inspector.model.prediction import ExecVerdict, Outcome
@@ -237,3 +238,28 @@ def test_a_repeated_stop_hides_no_other(prediction: Prediction) -> None:
     assert [finding.checkpoint for finding in result.differences] == ["main#2"]
     result = reconcile(twice, replace(observation, snapshots=(exec_, main)))
     assert (result.exit_code, result.uncompared) == (3, ("main#2",))
+
+
+SEGFAULT = Ending(signal="SIGSEGV", code=1, address=VirtAddr(0))
+
+
+@pytest.mark.parametrize(
+    ("predicted", "observed", "verdict"),
+    [
+        (None, SEGFAULT, None),
+        (SEGFAULT, None, Verdict.UNOBSERVED),
+        (SEGFAULT, SEGFAULT, Verdict.AGREES),
+        (SEGFAULT, Ending(signal="SIGSEGV"), Verdict.AGREES),
+        (SEGFAULT, replace(SEGFAULT, code=2), Verdict.DIFFERS),
+        (SEGFAULT, replace(SEGFAULT, address=VirtAddr(4)), Verdict.DIFFERS),
+        (SEGFAULT, replace(SEGFAULT, signal="SIGBUS"), Verdict.DIFFERS),
+        (Ending(status=0), Ending(status=0), Verdict.AGREES),
+        (Ending(status=0), Ending(status=1), Verdict.DIFFERS),
+    ],
+)
+def test_an_ending(
+    prediction: Prediction, predicted: Ending | None, observed: Ending | None, verdict: Verdict | None
+) -> None:
+    result = reconcile(replace(prediction, ending=predicted), replace(seen(prediction), ending=observed))
+    assert verdicts(result.findings).get("ending") is verdict
+    assert result.exit_code == (1 if verdict is Verdict.DIFFERS else 0)

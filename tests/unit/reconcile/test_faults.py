@@ -69,7 +69,7 @@ def test_equal_sequences_agree(prediction: Prediction) -> None:
     assert found(prediction, MINE, MINE) == [Finding("run", "faults", "", "9", "9", Verdict.AGREES)]
     result = reconcile(*both(prediction, MINE, MINE))
     assert result.exit_code == 0
-    assert result.findings[-1].aspect == "faults"
+    assert [finding.aspect for finding in result.findings[-2:]] == ["faults", "ending"]
 
 
 def test_sequences_that_one_wing_lacks(prediction: Prediction) -> None:
@@ -154,6 +154,20 @@ def test_an_observer_of_user_mode_only_leaves_the_kernels_faults_open(prediction
         ("kernel faults", "1", Verdict.UNOBSERVED),
         ("faults", "8", Verdict.AGREES),
     ]
+
+
+def test_a_fault_keeps_its_number_where_the_kernels_are_hidden(prediction: Prediction) -> None:
+    predicted, observation = both(prediction, MINE, (*MINE[1:4], *MINE[5:]))
+    hidden = replace(observation, fault_source="software event, user mode only")
+    assert [f.where for f in compare_faults(predicted, hidden)] == ["", "#5"]
+
+
+def test_neighbours_that_differ_too_are_marked_as_in_a_diff(prediction: Prediction) -> None:
+    wrong = replace(MINE[4], access=W)
+    first, second = found(prediction, MINE, (*MINE[:4], wrong, *MINE[6:]))
+    assert (first.where, second.where, second.observed) == ("#5", "#6", "no fault")
+    assert [line[:5] for line in first.context] == ["  #3 ", "  #4 ", "- #6 ", "  #7 "]
+    assert [line[:5] for line in second.context] == ["  #4 ", "- #5 ", "+ #5 ", "  #7 ", "  #8 "]
 
 
 def test_beyond_what_was_predicted_nothing_is_judged(prediction: Prediction) -> None:

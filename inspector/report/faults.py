@@ -1,0 +1,146 @@
+"""Page faults as a table, one a line in the order they were taken."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from inspector.model.address import PAGE_SHIFT
+from inspector.model.fault import FaultMode
+from inspector.model.finding import Verdict
+from inspector.model.vma import Access, FileBacking
+from inspector.reconcile.faults import CHECKPOINT, KERNEL_FAULTS, NO_FAULT
+from inspector.report.document import Block, Column, Mark, Paragraph, Row, Section, Table
+from inspector.report.findings import aspects_table
+from inspector.report.judge import MARKS, worst
+from inspector.report.text import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from inspector.model.fault import Fault
+    from inspector.model.finding import Finding
+    from inspector.model.observation import Observation
+    from inspector.model.prediction import Prediction
+    from inspector.model.vma import Vma
+
+_COLUMNS = (
+    Column("#", right=True),
+    Column("mode"),
+    Column("access"),
+    Column("page"),
+    Column("by", flexible=True),
+    Column("area", flexible=True, optional=True),
+    Column("kind"),
+    Column("pages", right=True, optional=True),
+    Column("offset", right=True, optional=True),
+)
+_ACCESSES = {Access.READ: "read", Access.WRITE: "write", Access.EXECUTE: "exec"}
+_MOST_ROWS = 24
+_PLACE = re.compile(r"(?P<from>from )?#(?P<number>\d+)")
+
+
+def fault_table(faults: Sequence[Fault], mark: Callable[[int], Mark | None] = lambda _: None) -> Table:
+    """Return `faults` as a table; `mark` gives the mark of the one at a position.
+
+    `access` has a `!` where the page was present and forbade it. `by` is the function or the address of the
+    user's instruction, `area` the file or the kernel's name for it. `pages` counts those that were mapped,
+    `offset` is where the page lies in its file: these, and the area, are left out where there is no room.
+    """
+    rows = (Row(_cells(number, fault), mark(number)) for number, fault in enumerate(faults))
+    return Table(_COLUMNS, tuple(rows))
+
+
+def _cells(number: int, fault: Fault) -> tuple[str, ...]:
+    access = "" if fault.access is None else _ACCESSES[fault.access]
+    mapped, offset = fault.mapped, fault.file_offset
+    return (
+        str(number + 1),
+        fault.mode.value,
+        access + ("!" if fault.protection else ""),
+        f"{fault.page:08x}",
+        _instruction(fault),
+        "" if fault.area is None else _area_name(fault.area),
+        "" if fault.kind is None else fault.kind.value,
+        "" if mapped is None else str(mapped.size_bytes >> PAGE_SHIFT),
+        "" if offset is None else f"{offset:#x}",
+    )
+
+
+def _instruction(fault: Fault) -> str:
+    """Return the user's instruction; of the kernel's own accesses there is none."""
+    if fault.ip is None or fault.mode is FaultMode.KERNEL:
+        return ""
+    return fault.symbol or f"{fault.ip:08x}"
+
+
+def _area_name(area: Vma) -> str:
+    """Return the area's permissions and its name: for a file the last part of its path."""
+    name = area.name.rpartition("/")[2] if isinstance(area.backing, FileBacking) else area.name
+    return f"{area.perms[:3]} {name or 'anonymous'}"
+
+
+def fault_sections(
+    prediction: Prediction | None,
+    observation: Observation | None,
+    findings: Sequence[Finding],
+    *,
+    verbose: bool = False,
+) -> tuple[Section, ...]:
+    """Return the section of the fault sequences; none if neither wing has one.
+
+    Where both have, the predicted ones are shown, for they tell more; how the observed ones differ is told
+    with the differences.
+    """
+    predicted = None if prediction is None else prediction.faults
+    observed = None if observation is None else observation.faults
+    faults = observed if predicted is None else predicted
+    if faults is None:
+        return ()
+    here = [finding for finding in findings if finding.checkpoint == CHECKPOINT]
+    blocks: list[Block] = [aspects_table(here)] if here else []
+    processes = sorted({fault.process for fault in faults})
+    for process in processes:
+        of_process = [fault for fault in faults if fault.process == process]
+        if len(processes) > 1:
+            blocks.append(Paragraph(f"process {process}, {counted(len(of_process), 'fault')}"))
+        shown = of_process if verbose else of_process[:_MOST_ROWS]
+        blocks.append(fault_table(shown, _marks(process, shown, here)))
+        if len(shown) < len(of_process):
+            rest = len(of_process) - len(shown)
+            blocks.append(Paragraph(f"and {rest} more; --verbose shows all {len(of_process)}"))
+    return (Section("Page faults from execve on", tuple(blocks), worst(here)),)
+
+
+def _marks(
+    process: int, faults: Sequence[Fault], findings: Sequence[Finding]
+) -> Callable[[int], Mark | None]:
+    """Return what gives the mark of the fault at a position, by what the findings say of it."""
+    if not findings:
+        return lambda _: None
+    kernel_hidden = any(finding.aspect == KERNEL_FAULTS for finding in findings)
+    before = f"process {process} " if process else ""
+    whole = [finding for finding in findings if finding.aspect == "faults" and not finding.where]
+    otherwise = worst(whole) or Mark.GOOD
+    of_one: dict[int, Mark] = {}
+    from_here: list[tuple[int, Mark | None]] = [(0, otherwise)]
+    for finding in findings:
+        place = _PLACE.fullmatch(finding.where.removeprefix(before))
+        if place is None or finding.predicted in ("", NO_FAULT):
+            continue
+        position = int(place["number"]) - 1
+        if not place["from"]:
+            of_one[position] = MARKS[finding.verdict]
+        else:
+            # Of differences that were only counted, no one can say which they are.
+            counted_only = finding.verdict is Verdict.DIFFERS
+            from_here.append((position, None if counted_only else MARKS[finding.verdict]))
+    from_here.sort(key=lambda item: item[0])
+
+    def mark(position: int) -> Mark | None:
+        if kernel_hidden and faults[position].mode is FaultMode.KERNEL:
+            return MARKS[Verdict.UNOBSERVED]
+        default = next(mark for start, mark in reversed(from_here) if start <= position)
+        return of_one.get(position, default)
+
+    return mark
