@@ -88,7 +88,8 @@ _CATALOGUE = (
     Rule(
         "elf.program-headers",
         "The program headers cannot be read.",
-        "They must be 32 bytes each, at least one, at most 64 KiB together, and lie inside the file.",
+        "They must be 32 bytes each, at least one, lie inside the file and be no more than 64 KiB together; "
+        "a page on kernels that still have that limit (the profile says which).",
         "fs/binfmt_elf.c:load_elf_phdrs()",
     ),
     Rule(
@@ -138,6 +139,12 @@ _CATALOGUE = (
         "The rest of a segment's last file page is cleared by the kernel.",
         "Those bytes belong to .bss; the write is a page fault taken in kernel mode, which copies the page.",
         "fs/binfmt_elf.c:padzero()",
+    ),
+    Rule(
+        "elf.whole-file-bss",
+        "On a kernel without elf_load() the file gets one .bss, behind its last segment.",
+        "It is the difference of the farthest ends in file and memory; the profile says which rule holds.",
+        "fs/binfmt_elf.c:set_brk() of Linux 6.1",
     ),
     Rule(
         "elf.file-too-short",

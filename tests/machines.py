@@ -9,10 +9,12 @@ from inspector.model.address import VirtAddr
 from inspector.model.auxv import AuxType
 from inspector.model.profile import (
     AuxConstant,
+    ExecRules,
     LayoutProfile,
     MachineProfile,
     PageTableGeometry,
     SpecialArea,
+    UnclearableTail,
 )
 from inspector.model.program import (
     BASE_ENVIRONMENT,
@@ -86,6 +88,14 @@ PROFILE = MachineProfile(
     mmap_floor=65536,
     ram_bytes=8 << 30,
     static_pie_moves_brk=True,
+    exec_rules=ExecRules(
+        program_bss_by_segment=True,
+        interpreter_bss_by_segment=True,
+        unclearable_tail=UnclearableTail.KILLS_IF_WRITABLE,
+        program_headers_limit=65536,
+        heap_label_touches=False,
+        static_pie_aligned=True,
+    ),
 )
 
 

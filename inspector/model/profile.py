@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 
 from inspector.model.address import VirtAddr
@@ -47,6 +48,31 @@ class PageTableGeometry:
     entry_bytes: int
 
 
+class UnclearableTail(enum.Enum):
+    """What becomes of a program whose last file page the kernel could not clear."""
+
+    KILLS = "kills"
+    KILLS_IF_WRITABLE = "kills if writable"
+    IGNORED = "ignored"
+
+
+@dataclass(frozen=True, slots=True)
+class ExecRules:
+    """Rules of execve that are not the same in every kernel; each is read off a tiny program."""
+
+    program_bss_by_segment: bool
+    """Whether each PT_LOAD's zeros are made with it (elf_load()), or one .bss behind the last of them."""
+    interpreter_bss_by_segment: bool
+    """The same for an interpreter; there were kernels with one rule for each."""
+    unclearable_tail: UnclearableTail
+    program_headers_limit: int
+    """The most bytes of program headers a file may have."""
+    heap_label_touches: bool
+    """Whether maps gives the label [heap] to an area that only touches the heap's start."""
+    static_pie_aligned: bool
+    """Whether p_align is heeded in a position-independent program without an interpreter."""
+
+
 @dataclass(frozen=True, slots=True)
 class MachineProfile:
     """One machine, probed once per boot; a prediction for it can be made anywhere."""
@@ -82,6 +108,7 @@ class MachineProfile:
     ram_bytes: int
     static_pie_moves_brk: bool
     """Whether a loader run directly has its heap moved to ELF_ET_DYN_BASE."""
+    exec_rules: ExecRules
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,7 @@
 """Filling the MachineProfile: tiny programs of our own are stopped at exec and looked at.
 
-Whatever varies between kernels is read off here and never keyed on a version. Five programs are run,
-none of which executes an instruction: a fixed one in each layout, one with a large stack limit, one
-that is its own loader, and one that names it as interpreter.
+Whatever varies between kernels is read off here and never keyed on a version. What cannot be told is
+refused, never filled in.
 """
 
 from __future__ import annotations
@@ -16,25 +15,30 @@ from typing import TYPE_CHECKING
 from inspector.errors import CannotObserve
 from inspector.model.address import PAGE_SIZE, AddressRange, VirtAddr
 from inspector.model.auxv import AuxType
-from inspector.model.prediction import Outcome
+from inspector.model.prediction import ExecVerdict, Outcome
 from inspector.model.profile import (
     AuxConstant,
+    ExecRules,
     LayoutProfile,
     MachineProfile,
     PageTableGeometry,
     SpecialArea,
+    UnclearableTail,
 )
-from inspector.model.program import BASE_ENVIRONMENT, Layout, Limits, Program
-from inspector.model.vma import Special
+from inspector.model.program import BASE_ENVIRONMENT, Layout, Program
+from inspector.model.vma import Anonymous, Special
+from inspector.observe import probe_programs
 from inspector.observe.credentials import current_credentials
 from inspector.observe.launch import anonymous_executable, launch
 from inspector.observe.procfs.files import ProcessFiles
 from inspector.observe.snapshot import take_snapshot
-from inspector.observe.tiny_elf import ET_DYN, Assembler, Segment, link
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from inspector.model.registers import Registers
     from inspector.model.snapshot import Snapshot
+    from inspector.model.vma import Vma
 
 GEOMETRIES = (
     PageTableGeometry("x86-64", (9, 9, 9, 9), 8),
@@ -42,6 +46,8 @@ GEOMETRIES = (
     PageTableGeometry("i386", (10, 10), 4),
 )
 """What VmPTE is tried against, the top level never counted."""
+_LONG = 8
+"""sizeof(void *) of a 64-bit kernel."""
 
 _COMPUTED = frozenset(
     {
@@ -63,13 +69,9 @@ _COMPUTED = frozenset(
 )
 """Entries whose values follow from the program; the simulator computes them."""
 
-_FIXED_BASE = 0x08048000
-_DATA = 0x40000000
-_BIG_STACK = 256 << 20
 _LOW_HOLE = 2 << 20
-_FILLED_END = 0xFF000000
-"""Above it remains room for a vdso, below the stack."""
-_DEFAULT_GUARD_GAP = 256 * PAGE_SIZE
+_WIDEST_GAP = 256 << 20
+"""What stack_guard_gap= is believed to be at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,25 +86,18 @@ class _Look:
 
 
 def probe_profile() -> MachineProfile:
-    """Probe this machine. Takes some milliseconds; raises CannotObserve or LaunchFailed."""
+    """Probe this machine. Takes some ten milliseconds; raises CannotObserve or LaunchFailed."""
     with closing(_Images()) as images:
-        fixed = images.add(_fixed_program())
-        own_loader = images.add(_position_independent())
-        interpreted = images.add(_with_interpreter(own_loader))
+        fixed = images.add(probe_programs.fixed())
+        loader = images.add(probe_programs.position_independent())
+        interpreted = images.add(probe_programs.interpreted(loader))
         looks = {layout: _look(fixed, layout) for layout in Layout}
         here = looks[Layout.DEFAULT]
-        runs_itself = _look(own_loader, Layout.DEFAULT)
-        layouts = {
-            layout.value: LayoutProfile(
-                task_size=_stack_end(look),
-                et_dyn_base=_program_base(_look(interpreted, layout)),
-                bottom_up=_is_bottom_up(look),
-            )
-            for layout, look in looks.items()
-        }
-        guard_gap = _probe_guard_gap(fixed)
-        floor = _probe_mmap_floor(images, looks[Layout.DEFAULT])
-    specials = [vma for vma in here.snapshot.vmas or () if isinstance(vma.backing, Special)]
+        layouts = {layout.value: _layout(looks[layout], _look(interpreted, layout)) for layout in Layout}
+        runs_itself = _look(loader)
+        floor = _probe_mmap_floor(images, loader, bottom_up=layouts[Layout.DEFAULT.value].bottom_up)
+        guard_gap = _probe_guard_gap(images, loader, here, floor)
+        rules = _probe_exec_rules(images, here)
     base = layouts[Layout.DEFAULT.value].et_dyn_base
     return MachineProfile(
         kernel=os.uname().release,
@@ -110,19 +105,22 @@ def probe_profile() -> MachineProfile:
         boot_id=boot_id(),
         page_size=PAGE_SIZE,
         layouts=layouts,
-        special_areas=tuple(SpecialArea(v.name, v.range.size_bytes // PAGE_SIZE, v.perms) for v in specials),
+        special_areas=tuple(
+            SpecialArea(v.name, v.range.size_bytes // PAGE_SIZE, v.perms) for v in _specials(here)
+        ),
         vdso=here.vdso,
         vdso_sysenter_offset=_aux(here, AuxType.AT_SYSINFO) - _aux(here, AuxType.AT_SYSINFO_EHDR),
         auxv=_auxv_template(looks[Layout.DEFAULT], looks[Layout.THREE_GB]),
         platform=_string_at(here, _aux(here, AuxType.AT_PLATFORM)),
         entry_registers=replace(here.registers, eip=0, esp=0),
-        kernel_word_bytes=_stack_end(here) - _aux(here, AuxType.AT_EXECFN) - len(os.fsencode(here.path)) - 1,
+        kernel_word_bytes=_kernel_word_bytes(here),
         stack_guard_gap=guard_gap,
-        page_tables=_geometry(here.snapshot),
+        page_tables=_geometry(here.snapshot, _kernel_word_bytes(here)),
         mmap_floor=floor,
-        mmap_min_addr=int(Path("/proc/sys/vm/mmap_min_addr").read_text(encoding="ascii")),
+        mmap_min_addr=_mmap_min_addr(),
         ram_bytes=os.sysconf("SC_PHYS_PAGES") * PAGE_SIZE,
         static_pie_moves_brk=runs_itself.snapshot.brk == base,
+        exec_rules=rules,
     )
 
 
@@ -146,28 +144,16 @@ class _Images:
             os.close(descriptor)
 
 
-def _fixed_program() -> bytes:
-    asm = Assembler(_FIXED_BASE)
-    asm.exit(0)
-    # A cleared tail far from code and stack: its page tables tell the geometries apart.
-    return link(asm, entry=asm.start, segments=(Segment(_DATA, memsz=2 * PAGE_SIZE, filesz=64),))
+def _look(path: str, layout: Layout = Layout.DEFAULT) -> _Look:
+    """Look at a program that every kernel runs."""
+    found = _try(path, layout)
+    if isinstance(found, ExecVerdict):
+        raise CannotObserve(f"the probe program did not start ({found})", help="see `inspector doctor`")
+    return found
 
 
-def _position_independent() -> bytes:
-    asm = Assembler(0)
-    asm.exit(0)
-    return link(asm, entry=asm.start, elf_type=ET_DYN)
-
-
-def _with_interpreter(interpreter: str) -> bytes:
-    asm = Assembler(0)
-    asm.exit(0)
-    name = os.fsencode(interpreter) + b"\0"
-    at = asm.data(name)
-    return link(asm, entry=asm.start, elf_type=ET_DYN, interpreter=(at, len(name)))
-
-
-def _look(path: str, layout: Layout, limits: Limits | None = None) -> _Look:
+def _try(path: str, layout: Layout = Layout.DEFAULT) -> _Look | ExecVerdict:
+    """Look at a program, or return how it failed to run."""
     program = Program(
         path=path,
         argv=("probe",),
@@ -175,14 +161,11 @@ def _look(path: str, layout: Layout, limits: Limits | None = None) -> _Look:
         requested=path,
         credentials=current_credentials(),
         cwd="/",
-        limits=limits or Limits(),
         layout=layout,
     )
     with launch(program) as launched:
         if launched.verdict.outcome is not Outcome.RUNS:
-            raise CannotObserve(
-                f"the probe program did not start ({launched.verdict})", help="see `inspector doctor`"
-            )
+            return launched.verdict
         registers = launched.registers()
         snapshot, _ = take_snapshot(launched.pid, "exec", baseline=launched.baseline, registers=registers)
         vmas = snapshot.vmas or ()
@@ -198,16 +181,38 @@ def _look(path: str, layout: Layout, limits: Limits | None = None) -> _Look:
             )
 
 
+def _layout(fixed: _Look, interpreted: _Look) -> LayoutProfile:
+    task_size = _stack_end(fixed)
+    return LayoutProfile(
+        task_size=task_size,
+        et_dyn_base=_program_base(interpreted),
+        # A search from above starts at most five sixths of the task below its end; one from below at a third.
+        bottom_up=_aux(interpreted, AuxType.AT_BASE) < task_size // 2,
+    )
+
+
+def _stack(look: _Look) -> Vma:
+    return next(vma for vma in look.snapshot.vmas or () if vma.name == "[stack]")
+
+
 def _stack_end(look: _Look) -> VirtAddr:
-    return next(vma.end for vma in look.snapshot.vmas or () if vma.name == "[stack]")
+    return _stack(look).end
 
 
-def _mmap_end(look: _Look) -> VirtAddr:
-    return max(vma.end for vma in look.snapshot.vmas or () if isinstance(vma.backing, Special))
+def _specials(look: _Look) -> list[Vma]:
+    """Return the kernel's own areas; none with vdso32=0 on the kernel's command line or abi.vsyscall32=0."""
+    return [vma for vma in look.snapshot.vmas or () if isinstance(vma.backing, Special)]
 
 
-def _is_bottom_up(look: _Look) -> bool:
-    return _mmap_end(look) < _stack_end(look) // 2
+def _kernel_word_bytes(look: _Look) -> int:
+    return _stack_end(look) - _aux(look, AuxType.AT_EXECFN) - len(os.fsencode(look.path)) - 1
+
+
+def _mmap_min_addr() -> int:
+    try:
+        return int(Path("/proc/sys/vm/mmap_min_addr").read_text(encoding="ascii"))
+    except (OSError, ValueError) as error:
+        raise CannotObserve("vm.mmap_min_addr cannot be read", help="mount -t proc proc /proc") from error
 
 
 def _aux(look: _Look, kind: AuxType) -> int:
@@ -237,53 +242,108 @@ def _auxv_template(one: _Look, other: _Look) -> tuple[AuxConstant, ...]:
     )
 
 
-def _probe_guard_gap(path: str) -> int:
-    """Return the kernel's stack_guard_gap: what mmap_base() adds to a stack limit above its minimum."""
-    try:
-        look = _look(path, Layout.DEFAULT, Limits(stack=_BIG_STACK))
-    except CannotObserve:
-        # The hard limit is too low, so this session can start no program for which it would matter.
-        return _DEFAULT_GUARD_GAP
-    if _is_bottom_up(look):
-        return _DEFAULT_GUARD_GAP
-    return _stack_end(look) - _BIG_STACK - _mmap_end(look)
+def _probe_guard_gap(images: _Images, loader: str, here: _Look, floor: int) -> int:
+    """Return the kernel's stack_guard_gap: what a search for free space keeps clear below a stack.
+
+    A program that fills the task up to a hole below its stack gets interpreter and vdso there if there is
+    room, and is killed if not; the smallest hole that takes them tells the gap.
+    """
+    needed = PAGE_SIZE + sum(vma.range.size_bytes for vma in _specials(here))
+    stack = _stack(here).start
+
+    def fits(pages: int) -> bool:
+        start = stack - needed - pages * PAGE_SIZE
+        found = _try(images.add(probe_programs.with_high_hole(floor, start, loader)))
+        return isinstance(found, _Look)
+
+    gap = _smallest(fits, 0, _WIDEST_GAP // PAGE_SIZE)
+    if not fits(gap):
+        raise CannotObserve(
+            "no free space is found below the stack", help="is stack_guard_gap= set too wide?"
+        )
+    return gap * PAGE_SIZE
 
 
-def _probe_mmap_floor(images: _Images, here: _Look) -> int:
+def _probe_mmap_floor(images: _Images, loader: str, *, bottom_up: bool) -> int:
     """Return the lowest address the kernel maps at by itself.
 
-    A program that fills the task but for a hole at its lower end gets its vdso there if it fits above the
-    floor, and elsewhere if not; the smallest hole that takes it tells the floor.
+    A program that fills the task but for a hole at its lower end gets its interpreter there if that fits
+    above the floor, and elsewhere if not; the smallest hole that takes it tells the floor. A search from
+    below does not get there; what is left is the kernel's answer to a wish for the lowest page.
     """
-    needed = sum(vma.range.size_bytes for vma in here.snapshot.vmas or () if isinstance(vma.backing, Special))
-    low, high = needed // PAGE_SIZE, _LOW_HOLE // PAGE_SIZE
+    if bottom_up:
+        wishful = images.add(probe_programs.interpreter_at(PAGE_SIZE))
+        look = _look(images.add(probe_programs.interpreted(wishful, base=probe_programs.FIXED_BASE)))
+        return _aux(look, AuxType.AT_BASE) + PAGE_SIZE
+
+    def fits(pages: int) -> bool:
+        end = pages * PAGE_SIZE
+        return _aux(_look(images.add(probe_programs.with_low_hole(end, loader))), AuxType.AT_BASE) < end
+
+    return (_smallest(fits, 2, _LOW_HOLE // PAGE_SIZE) - 1) * PAGE_SIZE
+
+
+def _smallest(fits: Callable[[int], bool], low: int, high: int) -> int:
+    """Return the smallest number from `low` to `high` that fits; `high` is not tried."""
     while low < high:
         middle = (low + high) // 2
-        look = _look(images.add(_filling_program(middle * PAGE_SIZE)), Layout.DEFAULT)
-        if _mmap_end(look) <= middle * PAGE_SIZE:
+        if fits(middle):
             high = middle
         else:
             low = middle + 1
-    return high * PAGE_SIZE - needed
+    return high
 
 
-def _filling_program(start: int) -> bytes:
-    """Return a program that leaves free what lies below `start`, and what lies above _FILLED_END."""
-    asm = Assembler(_FILLED_END)
-    asm.exit(0)
-    filling = Segment(start, memsz=_FILLED_END - start, filesz=_FILLED_END - start, writable=False)
-    return link(asm, entry=asm.start, segments=(filling,))
+def _probe_exec_rules(images: _Images, here: _Look) -> ExecRules:
+    headers = _try(images.add(probe_programs.long_program_headers()))
+    alignment = probe_programs.UNUSUAL_ALIGNMENT
+    aligned = _look(images.add(probe_programs.position_independent(alignment=alignment)))
+    early = _look(images.add(probe_programs.early_bss()))
+    interpreter = images.add(probe_programs.interpreter_with_early_bss())
+    led = _look(images.add(probe_programs.interpreted(interpreter)))
+    bss = _anonymous_at(here, probe_programs.DATA + PAGE_SIZE)
+    return ExecRules(
+        program_bss_by_segment=_anonymous_at(early, probe_programs.DATA + PAGE_SIZE) is not None,
+        interpreter_bss_by_segment=_anonymous_at(led, _aux(led, AuxType.AT_BASE) + 2 * PAGE_SIZE) is not None,
+        unclearable_tail=_probe_unclearable_tail(images),
+        # Source: fs/binfmt_elf.c:load_elf_phdrs(). The one limit there was before is ELF_MIN_ALIGN.
+        program_headers_limit=65536 if isinstance(headers, _Look) else PAGE_SIZE,
+        heap_label_touches=bss is not None and bss.name == "[heap]",
+        static_pie_aligned=_program_base(aligned) % alignment == 0,
+    )
 
 
-def _geometry(snapshot: Snapshot) -> PageTableGeometry:
-    """Return the geometry whose table count explains VmPTE."""
-    pages = [page.vpn for page in snapshot.pages or ()]
-    for geometry in GEOMETRIES:
+def _probe_unclearable_tail(images: _Images) -> UnclearableTail:
+    if not isinstance(_try(images.add(probe_programs.tail(writable=False))), _Look):
+        return UnclearableTail.KILLS
+    if not isinstance(_try(images.add(probe_programs.tail(writable=True))), _Look):
+        return UnclearableTail.KILLS_IF_WRITABLE
+    return UnclearableTail.IGNORED
+
+
+def _anonymous_at(look: _Look, start: int) -> Vma | None:
+    return next(
+        (v for v in look.snapshot.vmas or () if v.start == start and isinstance(v.backing, Anonymous)), None
+    )
+
+
+def _geometry(snapshot: Snapshot, word_bytes: int) -> PageTableGeometry:
+    """Return the geometry whose table count explains VmPTE; a 64-bit kernel has but one.
+
+    Five levels count like four: the fifth is not part of VmPTE (mm/memory.c:__p4d_alloc()).
+    """
+    possible = [geometry for geometry in GEOMETRIES if (geometry.name == "x86-64") == (word_bytes == _LONG)]
+    for geometry in possible:
         shifts = [sum(geometry.index_bits[level:]) for level in range(1, len(geometry.index_bits))]
-        tables = sum(len({vpn >> shift for vpn in pages}) for shift in shifts)
+        tables = sum(len({page.vpn >> shift for page in snapshot.pages or ()}) for shift in shifts)
         if tables * PAGE_SIZE == snapshot.page_table_bytes:
             return geometry
-    return GEOMETRIES[0]
+    if snapshot.pages is None and len(possible) == 1:
+        return possible[0]
+    raise CannotObserve(
+        f"the page tables have a shape not known here (VmPTE: {snapshot.page_table_bytes} bytes)",
+        help="see `inspector doctor`: may /proc/PID/pagemap be read?",
+    )
 
 
 __all__ = ["GEOMETRIES", "boot_id", "probe_profile"]

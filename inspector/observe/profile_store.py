@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource
 import stat
 import zlib
 from dataclasses import replace
@@ -40,10 +39,8 @@ _SYSCTLS = (
     "vm/vdso_enabled",  # the same, on a 32-bit one
 )
 """Settings under /proc/sys that can change while the machine runs."""
-_PROBING_MODULES = ("probe.py", "launch.py", "snapshot.py", "tiny_elf.py")
+_PROBING_MODULES = ("probe.py", "probe_programs.py", "launch.py", "snapshot.py", "tiny_elf.py")
 """What a profile of this boot was taken by: a mended probe must not be answered from before."""
-_PROBED_STACK_BYTES = 256 << 20
-"""Without a hard limit of this much, the probe cannot see the guard gap and assumes it."""
 
 
 def current_profile(*, probe_again: bool = False) -> MachineProfile:
@@ -91,14 +88,11 @@ def _facts() -> list[str]:
     if not boot_id:
         return []
     system = os.uname()
-    hard_limit = resource.getrlimit(resource.RLIMIT_STACK)[1]
-    sees_guard_gap = hard_limit == resource.RLIM_INFINITY or hard_limit >= _PROBED_STACK_BYTES
     return [
         boot_id,
         *(_stamp(module) for module in _PROBING_MODULES),
         system.release,
         system.machine,
-        f"guard gap {'seen' if sees_guard_gap else 'assumed'}",
         *(f"{name}={_sysctl(name)}" for name in _SYSCTLS),
     ]
 

@@ -1,7 +1,9 @@
 """Tiny i386 ELF programs, written byte by byte: no compiler is needed to launch or to probe.
 
 A program is one readable and executable segment holding headers, code and data, plus any segments
-the caller adds without contents in the file.
+the caller adds without contents in the file. The segment ends on a page: before elf_load() came, the
+kernel cleared the rest of an interpreter's last page whether or not there was any .bss, and killed
+the process where that page was not writable (fs/binfmt_elf.c:load_elf_interp()).
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from dataclasses import dataclass, field
 
 _EHDR = struct.Struct("<16sHHIIIIIHHHHHH")
 _PHDR = struct.Struct("<IIIIIIII")
-_PT_LOAD, _PT_INTERP, _PT_GNU_STACK = 1, 3, 0x6474E551
+_PT_NULL, _PT_LOAD, _PT_INTERP, _PT_GNU_STACK = 0, 1, 3, 0x6474E551
 _R, _W, _X = 4, 2, 1
 ET_EXEC, ET_DYN = 2, 3
 _PAGE = 4096
@@ -84,39 +86,58 @@ class Assembler:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A further PT_LOAD whose file part, if any, is the file's first `filesz` bytes."""
+    """A further PT_LOAD whose file part, if any, is `filesz` bytes of the file from `offset` on."""
 
     vaddr: int
     memsz: int
     filesz: int = 0
+    offset: int = 0
     writable: bool = True
 
 
 def link(
     assembler: Assembler,
-    *,
     entry: int,
+    *,
     segments: tuple[Segment, ...] = (),
     elf_type: int = ET_EXEC,
     interpreter: tuple[int, int] | None = None,
+    alignment: int = _PAGE,
+    unused_headers: int = 0,
 ) -> bytes:
     """Return the ELF file whose first segment holds what `assembler` made.
 
-    `interpreter` is the (address, size) of PT_INTERP's string within that segment.
+    `interpreter` is the (address, size) of PT_INTERP's string within that segment, `alignment` the first
+    segment's p_align. `unused_headers` are added as PT_NULL; the program headers then stand at the end.
     """
-    size = _HEADER_ROOM + len(assembler.code)
-    headers = [_PHDR.pack(_PT_LOAD, 0, assembler.base, assembler.base, size, size, _R | _X, _PAGE)]
+    contents = bytes(assembler.code)
+    size = -(-(_HEADER_ROOM + len(contents)) // _PAGE) * _PAGE
+    headers = [_PHDR.pack(_PT_LOAD, 0, assembler.base, assembler.base, size, size, _R | _X, alignment)]
     for segment in segments:
         flags = _R | (_W if segment.writable else 0)
         headers.append(
-            _PHDR.pack(_PT_LOAD, 0, segment.vaddr, segment.vaddr, segment.filesz, segment.memsz, flags, _PAGE)
+            _PHDR.pack(
+                _PT_LOAD,
+                segment.offset,
+                segment.vaddr,
+                segment.vaddr,
+                segment.filesz,
+                segment.memsz,
+                flags,
+                _PAGE,
+            )
         )
     if interpreter is not None:
         at, length = interpreter
         headers.append(_PHDR.pack(_PT_INTERP, at - assembler.base, at, at, length, length, _R, 1))
     headers.append(_PHDR.pack(_PT_GNU_STACK, 0, 0, 0, 0, 0, _R | _W, 0x10))
+    headers += [_PHDR.pack(_PT_NULL, 0, 0, 0, 0, 0, 0, 0)] * unused_headers
     ident = b"\x7fELF\x01\x01\x01".ljust(16, b"\0")
+    phoff = size if unused_headers else _EHDR.size
     ehdr = _EHDR.pack(
-        ident, elf_type, 3, 1, entry, _EHDR.size, 0, 0, _EHDR.size, _PHDR.size, len(headers), 40, 0, 0
+        ident, elf_type, 3, 1, entry, phoff, 0, 0, _EHDR.size, _PHDR.size, len(headers), 40, 0, 0
     )
-    return (ehdr + b"".join(headers)).ljust(_HEADER_ROOM, b"\0") + bytes(assembler.code)
+    table = b"".join(headers)
+    if unused_headers:
+        return (ehdr.ljust(_HEADER_ROOM, b"\0") + contents).ljust(size, b"\0") + table
+    return ((ehdr + table).ljust(_HEADER_ROOM, b"\0") + contents).ljust(size, b"\0")

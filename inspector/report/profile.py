@@ -31,6 +31,15 @@ def profile_document(profile: MachineProfile) -> Document:
             "heap of a static PIE", "at ELF_ET_DYN_BASE" if profile.static_pie_moves_brk else "behind its bss"
         ),
     )
+    rules = profile.exec_rules
+    execve = (
+        Fact(".bss of a program", _bss(by_segment=rules.program_bss_by_segment)),
+        Fact(".bss of an interpreter", _bss(by_segment=rules.interpreter_bss_by_segment)),
+        Fact("tail that cannot be cleared", rules.unclearable_tail.value),
+        Fact("program headers", f"at most {size(rules.program_headers_limit)}"),
+        Fact("[heap]", "what touches its start" if rules.heap_label_touches else "what holds its start"),
+        Fact("p_align of a static PIE", "heeded" if rules.static_pie_aligned else "not heeded"),
+    )
     layouts = Table(
         (Column("layout"), Column("task size"), Column("ELF_ET_DYN_BASE"), Column("mmap searches")),
         tuple(
@@ -60,11 +69,16 @@ def profile_document(profile: MachineProfile) -> Document:
         f"profile of Linux {profile.kernel}",
         (
             Section("", (Facts(machine),)),
+            Section("Rules that kernels differ in", (Facts(execve),)),
             Section("Layouts", (layouts,)),
             Section("Areas the kernel adds", (areas,)),
             Section("Auxiliary vector, in the kernel's order", (auxv,)),
         ),
     )
+
+
+def _bss(*, by_segment: bool) -> str:
+    return "made with each segment" if by_segment else "one for the whole file"
 
 
 def _bits(profile: MachineProfile) -> str:

@@ -11,10 +11,12 @@ from typing import Any
 from inspector.model.address import VirtAddr
 from inspector.model.profile import (
     AuxConstant,
+    ExecRules,
     LayoutProfile,
     MachineProfile,
     PageTableGeometry,
     SpecialArea,
+    UnclearableTail,
 )
 from inspector.model.registers import Registers
 
@@ -42,6 +44,7 @@ def profile_from_plain(plain: dict[str, Any]) -> MachineProfile:
         mmap_floor=int(plain["mmap_floor"], 16),
         ram_bytes=plain["ram_bytes"],
         static_pie_moves_brk=plain["static_pie_moves_brk"],
+        exec_rules=_exec_rules(plain["exec_rules"]),
     )
 
 
@@ -51,6 +54,10 @@ def _layout(plain: dict[str, Any]) -> LayoutProfile:
         et_dyn_base=VirtAddr(int(plain["et_dyn_base"], 16)),
         bottom_up=plain["bottom_up"],
     )
+
+
+def _exec_rules(plain: dict[str, Any]) -> ExecRules:
+    return ExecRules(**plain | {"unclearable_tail": UnclearableTail(plain["unclearable_tail"])})
 
 
 def _aux_constant(plain: dict[str, Any]) -> AuxConstant:

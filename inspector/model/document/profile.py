@@ -19,7 +19,7 @@ from inspector.model.document.scalars import (
     to_hex_or_none,
 )
 from inspector.model.document.snapshot import RegistersJson, registers_json
-from inspector.model.profile import AuxConstant, MachineProfile
+from inspector.model.profile import AuxConstant, MachineProfile, UnclearableTail
 from inspector.model.program import Layout
 
 _SMALLEST_TASK = 256 << 20
@@ -64,6 +64,17 @@ class GeometryJson(Struct, frozen=True):
     entry_bytes: WordBytes
 
 
+class ExecRulesJson(Struct, frozen=True):
+    """Rules of execve that are not the same in every kernel."""
+
+    program_bss_by_segment: bool
+    interpreter_bss_by_segment: bool
+    unclearable_tail: UnclearableTail
+    program_headers_limit: Count
+    heap_label_touches: bool
+    static_pie_aligned: bool
+
+
 class ProfileJson(Struct, frozen=True):
     """What a prediction may know of the machine it predicts for.
 
@@ -89,6 +100,7 @@ class ProfileJson(Struct, frozen=True):
     mmap_floor: PageHex
     ram_bytes: Count
     static_pie_moves_brk: bool
+    exec_rules: ExecRulesJson
 
 
 KIND = DocumentKind("profile", 1, ProfileJson, "`inspector profile -o FILE`")
@@ -96,7 +108,7 @@ KIND = DocumentKind("profile", 1, ProfileJson, "`inspector profile -o FILE`")
 
 def profile_json(profile: MachineProfile) -> ProfileJson:
     """Return the JSON type of `profile`."""
-    geometry = profile.page_tables
+    geometry, rules = profile.page_tables, profile.exec_rules
     return ProfileJson(
         schema="inspector.profile/1",
         kernel=profile.kernel,
@@ -122,6 +134,14 @@ def profile_json(profile: MachineProfile) -> ProfileJson:
         mmap_floor=to_hex(profile.mmap_floor),
         ram_bytes=profile.ram_bytes,
         static_pie_moves_brk=profile.static_pie_moves_brk,
+        exec_rules=ExecRulesJson(
+            program_bss_by_segment=rules.program_bss_by_segment,
+            interpreter_bss_by_segment=rules.interpreter_bss_by_segment,
+            unclearable_tail=rules.unclearable_tail,
+            program_headers_limit=rules.program_headers_limit,
+            heap_label_touches=rules.heap_label_touches,
+            static_pie_aligned=rules.static_pie_aligned,
+        ),
     )
 
 

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 
 from inspector.elf import header as elf
 from inspector.errors import NotModelled
-from inspector.model.address import PAGE_SIZE, AddressRange, VirtAddr, page_down, page_up
-from inspector.model.vma import Access
+from inspector.model.address import PAGE_SIZE, VirtAddr, page_down, page_up
+from inspector.predict.kernel.elf_bss import BssBySegment, WholeFileBss
 from inspector.predict.kernel.errno import Errno, KernelError
-from inspector.predict.kernel.mm import AccessFault
 from inspector.predict.kernel.namei import open_exec
 from inspector.predict.kernel.vma import MappedFile
 
@@ -25,12 +24,13 @@ if TYPE_CHECKING:
 
     from inspector.elf.file import ExecutableFile
     from inspector.elf.header import ElfHeader, ProgramHeader
+    from inspector.model.profile import ExecRules
     from inspector.model.program import Program
+    from inspector.predict.kernel.elf_bss import Bss
     from inspector.predict.kernel.mm import AddressSpace
 
 _PATH_MAX = 4096
 _SHORTEST_PATH = 2
-_MAX_PHDRS_BYTES = 65536
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class LoadedElf:
     brk: VirtAddr
 
 
-def check(file: ExecutableFile, program: Program) -> ElfProgram:
+def check(file: ExecutableFile, program: Program, rules: ExecRules) -> ElfProgram:
     """Look at a file whose first four bytes are the ELF magic; raise KernelError if it is refused.
 
     Raises NotModelled for a 64-bit program, which another handler takes.
@@ -92,7 +92,7 @@ def check(file: ExecutableFile, program: Program) -> ElfProgram:
         raise KernelError(Errno.ENOEXEC, "elf.type")
     if header.machine not in (elf.EM_386, elf.EM_486):
         raise KernelError(Errno.ENOEXEC, "elf.machine")
-    main = ElfFile(file, header, load_elf_phdrs(file, header))
+    main = ElfFile(file, header, load_elf_phdrs(file, header, rules.program_headers_limit))
 
     interpreter_file = _open_interpreter(main, program)
     executable_stack: bool | None = None
@@ -106,17 +106,20 @@ def check(file: ExecutableFile, program: Program) -> ElfProgram:
         if interpreter_header.ident[:4] != elf.ELF_MAGIC or not known:
             raise KernelError(Errno.ELIBBAD, "elf.interpreter-bad")
         try:
-            segments = load_elf_phdrs(interpreter_file, interpreter_header)
+            segments = load_elf_phdrs(interpreter_file, interpreter_header, rules.program_headers_limit)
         except KernelError as error:
             raise KernelError(Errno.ELIBBAD, "elf.interpreter-bad") from error
         interpreter = ElfFile(interpreter_file, interpreter_header, segments)
     return ElfProgram(main, interpreter, executable_stack)
 
 
-def load_elf_phdrs(file: ExecutableFile, header: ElfHeader) -> tuple[ProgramHeader, ...]:
-    """Read the program headers, or raise KernelError(ENOEXEC) (rule `elf.program-headers`)."""
+def load_elf_phdrs(file: ExecutableFile, header: ElfHeader, limit: int) -> tuple[ProgramHeader, ...]:
+    """Read the program headers, at most `limit` bytes; KernelError(ENOEXEC) if the kernel would not.
+
+    Rule `elf.program-headers`.
+    """
     size = header.phnum * elf.PHDR_SIZE
-    if header.phentsize == elf.PHDR_SIZE and 0 < size <= min(_MAX_PHDRS_BYTES, PAGE_SIZE << 4):
+    if header.phentsize == elf.PHDR_SIZE and 0 < size <= limit:
         data = file.read(header.phoff, size)
         if len(data) == size:
             return elf.parse_program_headers(data)
@@ -147,7 +150,12 @@ def _open_interpreter(main: ElfFile, program: Program) -> ExecutableFile | None:
 
 
 def load(
-    mm: AddressSpace, program: ElfProgram, *, et_dyn_base: VirtAddr, load_bias: VirtAddr | None
+    mm: AddressSpace,
+    program: ElfProgram,
+    rules: ExecRules,
+    *,
+    et_dyn_base: VirtAddr,
+    load_bias: VirtAddr | None,
 ) -> LoadedElf:
     """Map program and interpreter. Any KernelError raised here kills the process.
 
@@ -156,21 +164,24 @@ def load(
     """
     main = program.main
     mapped = _mapped(main)
+    bss = _bss(rules, by_segment=rules.program_bss_by_segment)
     bias = VirtAddr(0)
     phdr = 0
     highest = 0
     for number, segment in enumerate(main.loads):
         first_dyn = number == 0 and main.header.type == elf.ET_DYN
         noreplace, total_size = number == 0, 0
+        bss.map_before_next(mm, bias)
         if first_dyn:
             total_size = total_mapping_size(main.loads)
-            bias, noreplace = _choose_bias(mm, program, mapped, et_dyn_base, load_bias, total_size)
+            bias, noreplace = _choose_bias(mm, program, mapped, rules, et_dyn_base, load_bias, total_size)
         address = _wrapped(bias + segment.vaddr)
         at = elf_load(
             mm,
             mapped,
             segment,
             address,
+            bss,
             total_size=total_size,
             fixed=number > 0,
             noreplace=noreplace,
@@ -182,10 +193,11 @@ def load(
         _check_size(segment, segment.vaddr, mm.task_size)
         highest = max(highest, segment.vaddr + segment.memsz)
 
+    bss.map_behind_program(mm, bias)
     program_entry = _wrapped(main.header.entry + bias)
     entry, base = program_entry, VirtAddr(0)
     if program.interpreter is not None:
-        base = load_elf_interp(mm, program.interpreter, no_base=bias != 0)
+        base = load_elf_interp(mm, program.interpreter, rules, no_base=bias != 0)
         entry = _wrapped(base + program.interpreter.header.entry)
     if entry >= mm.task_size:
         raise KernelError(Errno.EINVAL, "elf.entry")
@@ -203,6 +215,7 @@ def _choose_bias(
     mm: AddressSpace,
     program: ElfProgram,
     mapped: MappedFile,
+    rules: ExecRules,
     et_dyn_base: VirtAddr,
     random_bias: VirtAddr | None,
     total_size: int,
@@ -217,9 +230,10 @@ def _choose_bias(
         if random_bias is not None:
             return random_bias, True
         bias, binding = et_dyn_base & -alignment if alignment else et_dyn_base, True
-    elif alignment > PAGE_SIZE:
+    elif alignment > PAGE_SIZE and rules.static_pie_aligned:
         # Mapped once where there is room, only to learn the address; then aligned within it.
-        trial = elf_load(mm, mapped, first, VirtAddr(0), total_size=total_size)
+        unused = _bss(rules, by_segment=rules.program_bss_by_segment)
+        trial = elf_load(mm, mapped, first, VirtAddr(0), unused, total_size=total_size)
         mm.munmap(trial, total_size)
         bias, binding = trial & -alignment, True
     else:
@@ -227,7 +241,7 @@ def _choose_bias(
     return page_down(_wrapped(bias - first.vaddr)), binding
 
 
-def load_elf_interp(mm: AddressSpace, interpreter: ElfFile, *, no_base: bool) -> VirtAddr:
+def load_elf_interp(mm: AddressSpace, interpreter: ElfFile, rules: ExecRules, *, no_base: bool) -> VirtAddr:
     """Map the interpreter and return what was added to its addresses.
 
     Source: fs/binfmt_elf.c:load_elf_interp().
@@ -236,6 +250,7 @@ def load_elf_interp(mm: AddressSpace, interpreter: ElfFile, *, no_base: bool) ->
         raise KernelError(Errno.ENOEXEC, "elf.interpreter-bad")
     total_size = total_mapping_size(interpreter.loads)
     mapped = _mapped(interpreter)
+    bss = _bss(rules, by_segment=rules.interpreter_bss_by_segment)
     bias = 0
     for number, segment in enumerate(interpreter.loads):
         fixed = interpreter.header.type == elf.ET_EXEC or number > 0
@@ -246,12 +261,14 @@ def load_elf_interp(mm: AddressSpace, interpreter: ElfFile, *, no_base: bool) ->
             mapped,
             segment,
             _wrapped(bias + segment.vaddr),
+            bss,
             total_size=total_size if number == 0 else 0,
             fixed=fixed,
         )
         if number == 0 and interpreter.header.type == elf.ET_DYN:
             bias = _wrapped(at - page_down(segment.vaddr))
         _check_size(segment, _wrapped(bias + segment.vaddr), mm.task_size)
+    bss.map_behind_interpreter(mm, bias)
     return VirtAddr(bias)
 
 
@@ -260,36 +277,32 @@ def elf_load(
     file: MappedFile,
     segment: ProgramHeader,
     address: VirtAddr,
+    bss: Bss,
     *,
     total_size: int = 0,
     fixed: bool = False,
     noreplace: bool = False,
 ) -> VirtAddr:
-    """Map one PT_LOAD: its file pages, its cleared tail, its anonymous rest. Return its first page.
+    """Map one PT_LOAD's file pages and, as far as `bss` does so now, its zeros. Return its first page.
 
-    Rules `vma.segment-file`, `vma.segment-bss`, `elf.padzero`. Source: fs/binfmt_elf.c:elf_load().
+    Rule `vma.segment-file`. Source: fs/binfmt_elf.c:elf_load(), or elf_map() on kernels without it.
     """
-    in_page = segment.vaddr % PAGE_SIZE
-    access = segment.access
     try:
-        if segment.filesz:
+        start = page_down(address)
+        if bss.maps_file(segment):
             start = _elf_map(
                 mm, file, segment, address, total_size=total_size, fixed=fixed, noreplace=noreplace
             )
-            zero_start = start + in_page + segment.filesz
-            if segment.memsz > segment.filesz:
-                _padzero(mm, VirtAddr(zero_start), must_succeed=Access.WRITE in access)
-        else:
-            start = page_down(address)
-            zero_start = start
-        if segment.memsz > segment.filesz:
-            rest = AddressRange(page_up(zero_start), page_up(start + in_page + segment.memsz))
-            mm.brk_flags(rest.start, rest.size_bytes, execute=Access.EXECUTE in access)
+        bss.add(mm, segment, start)
     except KernelError as error:
         raise KernelError(error.errno, error.rule or "elf.segment-unmappable") from error
     if start >= mm.task_size:
         raise KernelError(Errno.EINVAL, "elf.segment-unmappable")
     return start
+
+
+def _bss(rules: ExecRules, *, by_segment: bool) -> Bss:
+    return BssBySegment(rules.unclearable_tail) if by_segment else WholeFileBss()
 
 
 def _elf_map(
@@ -311,16 +324,6 @@ def _elf_map(
         # The first mapping reserved room for every segment; what is not this one's is given back.
         mm.munmap(VirtAddr(start + size), whole - size)
     return start
-
-
-def _padzero(mm: AddressSpace, start: VirtAddr, *, must_succeed: bool) -> None:
-    if start % PAGE_SIZE == 0:
-        return
-    try:
-        mm.write(start, page_up(start) - start)
-    except AccessFault as fault:
-        if must_succeed:
-            raise KernelError(Errno.EFAULT, fault.rule or "elf.padzero") from None
 
 
 def _check_size(segment: ProgramHeader, address: int, task_size: VirtAddr) -> None:

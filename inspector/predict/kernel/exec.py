@@ -112,7 +112,7 @@ def _execve(
             "set-user-ID or set-group-ID program",
             help="run a copy of it: the bits are not copied to the staged program",
         )
-    elf_program = binfmt_elf.check(file, program)
+    elf_program = binfmt_elf.check(file, program, profile.exec_rules)
     if elf_program.interpreter is not None:
         opened.append(elf_program.interpreter.file)
     identities = tuple(each.identity for each in opened)
@@ -143,11 +143,13 @@ def _start(
         mmap_floor=profile.mmap_floor,
         read_implies_exec=elf_program.read_implies_exec,
         geometry=profile.page_tables,
+        heap_label_touches=profile.exec_rules.heap_label_touches,
     )
     _setup_arg_pages(mm, elf_program, program, layout, strings)
     loaded = binfmt_elf.load(
         mm,
         elf_program,
+        profile.exec_rules,
         et_dyn_base=layout.et_dyn_base,
         load_bias=bases.load_bias if bases is not None else None,
     )

@@ -60,12 +60,13 @@ class AddressSpace:
         mmap_floor: int,
         read_implies_exec: bool,
         geometry: PageTableGeometry,
+        heap_label_touches: bool = False,
     ) -> None:
         """Create an empty address space; sizes and addresses are in bytes.
 
         `lowest_fixed` bounds what the program may ask for, `mmap_floor` what the kernel chooses itself.
         The search for free space starts below `mmap_base`, and where nothing is free there, or always if
-        `bottom_up`, above `legacy_base` (None: random and not known).
+        `bottom_up`, above `legacy_base` (None: random and not known). `heap_label_touches`: see ExecRules.
         """
         self.task_size = task_size
         self.mmap_base = mmap_base
@@ -79,6 +80,7 @@ class AddressSpace:
         self.page_tables = PageTables(geometry)
         self.minor_faults = 0
         self.brk = VirtAddr(0)
+        self.heap_label_touches = heap_label_touches
 
     # --- areas ----------------------------------------------------------------------------------
 
@@ -316,6 +318,7 @@ class AddressSpace:
     def _backing(self, vma: Vma, stack_pointer: VirtAddr) -> Backing:
         if not isinstance(vma.backing, Anonymous):
             return vma.backing
-        if vma.start < self.brk < vma.end:
+        touches = self.heap_label_touches and self.brk in (vma.start, vma.end)
+        if vma.start < self.brk < vma.end or touches:
             return Anonymous("[heap]")
         return Anonymous("[stack]") if vma.start <= stack_pointer <= vma.end else vma.backing

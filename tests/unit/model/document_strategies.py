@@ -26,11 +26,13 @@ from inspector.model.prediction import (
 )
 from inspector.model.profile import (
     AuxConstant,
+    ExecRules,
     LayoutProfile,
     MachineProfile,
     PageTableGeometry,
     RandomBases,
     SpecialArea,
+    UnclearableTail,
 )
 from inspector.model.program import UNLIMITED, Credentials, Layout, Limits, Program
 from inspector.model.registers import REGISTER_NAMES, Registers
@@ -211,6 +213,20 @@ def profiles(draw: st.DrawFn) -> MachineProfile:
             mmap_floor=st.integers(0, 0xFFFFF).map(lambda pages: pages << 12),
             ram_bytes=counts,
             static_pie_moves_brk=st.booleans(),
+            exec_rules=every(
+                ExecRules,
+                **dict.fromkeys(
+                    (
+                        "program_bss_by_segment",
+                        "interpreter_bss_by_segment",
+                        "heap_label_touches",
+                        "static_pie_aligned",
+                    ),
+                    st.booleans(),
+                ),
+                unclearable_tail=st.sampled_from(UnclearableTail),
+                program_headers_limit=counts,
+            ),
         )
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import zlib
@@ -190,16 +189,6 @@ def test_a_boot_without_a_name_is_not_cached(
     current_profile()
     assert probes.count == 2
     assert not cache.exists()
-
-
-def test_a_higher_stack_limit_is_probed_again(
-    cache: Path, probes: Probes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for hard in (64 << 20, 64 << 20, resource.RLIM_INFINITY, 256 << 20):
-        monkeypatch.setattr(resource, "getrlimit", lambda _, hard=hard: (0, hard))
-        current_profile()
-    assert probes.count == 2
-    assert len(cached(cache)) == 2
 
 
 def test_memory_is_counted_at_every_start(cache: Path, probes: Probes) -> None:

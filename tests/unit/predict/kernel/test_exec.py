@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from inspector.errors import NotModelled
 from inspector.model.prediction import Outcome
+from inspector.model.profile import UnclearableTail
 from inspector.model.program import Layout, Limits
 from inspector.model.vma import Anonymous
 from inspector.predict import predict
@@ -19,6 +21,7 @@ from tests.machines import PROFILE, write_program
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from inspector.model.profile import MachineProfile
     from inspector.model.snapshot import Snapshot
 
 TEXT = Phdr(offset=0, vaddr=0x08048000, filesz=0x1000, flags=R | X)
@@ -35,6 +38,20 @@ def at_exec(directory: Path, elf: Elf, **launch: object) -> Snapshot:
 def verdict(directory: Path, elf: Elf) -> tuple[str, str | None]:
     answer = execve(write_program(directory, elf.build()), PROFILE).verdict
     return str(answer), answer.rule
+
+
+def with_rules(**rules: object) -> MachineProfile:
+    return replace(PROFILE, exec_rules=replace(PROFILE.exec_rules, **rules))  # type: ignore[arg-type]
+
+
+def exec_on(profile: MachineProfile, directory: Path, elf: Elf) -> tuple[str, str | None, list[str]]:
+    result = execve(write_program(directory, elf.build()), profile)
+    answer = result.verdict
+    return (
+        str(answer),
+        answer.rule,
+        lines(result.process.snapshot("exec")) if result.process is not None else [],
+    )
 
 
 def lines(snapshot: Snapshot) -> list[str]:
@@ -186,3 +203,91 @@ def test_the_prediction_with_aslr_needs_the_bases(tmp_path: Path) -> None:
     prediction = predict(program, PROFILE)
     assert prediction.not_modelled is not None
     assert "ASLR" in prediction.not_modelled.what
+
+
+READ_ONLY_TAIL = Phdr(offset=0x1000, vaddr=0x08049000, filesz=0x10, memsz=0x20, flags=R)
+EARLY_BSS = Phdr(offset=0x1000, vaddr=0x08049000, filesz=0x10, memsz=0x3000, flags=R | W)
+LATER = Phdr(offset=0x2000, vaddr=0x08060000, filesz=0x1000, flags=R)
+
+
+def test_a_tail_that_cannot_be_cleared_kills_where_bss_is_the_files(tmp_path: Path) -> None:
+    elf = Elf([TEXT, READ_ONLY_TAIL, gnu_stack()])
+    assert exec_on(PROFILE, tmp_path, elf)[0] == "runs"
+    answer = exec_on(with_rules(program_bss_by_segment=False), tmp_path, elf)
+    assert answer == ("killed: SIGSEGV", "elf.padzero", [])
+
+
+@pytest.mark.parametrize(
+    ("tail", "read_only", "beyond_the_file"),
+    [
+        (UnclearableTail.KILLS, "killed: SIGSEGV", "killed: SIGSEGV"),
+        (UnclearableTail.KILLS_IF_WRITABLE, "runs", "killed: SIGSEGV"),
+        (UnclearableTail.IGNORED, "runs", "runs"),
+    ],
+)
+def test_a_tail_that_cannot_be_cleared(
+    tmp_path: Path, tail: UnclearableTail, read_only: str, beyond_the_file: str
+) -> None:
+    machine = with_rules(unclearable_tail=tail)
+    beyond = replace(READ_ONLY_TAIL, offset=0x8000, flags=R | W)
+    assert exec_on(machine, tmp_path, Elf([TEXT, READ_ONLY_TAIL, gnu_stack()]))[0] == read_only
+    assert exec_on(machine, tmp_path, Elf([TEXT, beyond, gnu_stack()]))[0] == beyond_the_file
+
+
+def test_zeros_of_an_earlier_segment_are_made_before_the_next(tmp_path: Path) -> None:
+    elf = Elf([TEXT, EARLY_BSS, LATER, gnu_stack()])
+    expected = [
+        "0x8048000-0x8049000 r-xp 0x0",
+        "0x8049000-0x804a000 rw-p 0x1000",
+        "0x804a000-0x804c000 rw-p 0x0",
+        "0x8060000-0x8061000 r--p 0x2000",
+    ]
+    for by_segment in (True, False):
+        answer = exec_on(with_rules(program_bss_by_segment=by_segment), tmp_path, elf)
+        assert answer[2][:4] == expected
+
+
+def test_zeros_below_the_farthest_file_part_are_not_made_for_the_whole_file(tmp_path: Path) -> None:
+    elf = Elf([TEXT, LATER, EARLY_BSS, gnu_stack()])
+    assert "0x804a000-0x804c000 rw-p 0x0" in exec_on(PROFILE, tmp_path, elf)[2]
+    assert (
+        "0x804a000-0x804c000 rw-p 0x0"
+        not in exec_on(with_rules(program_bss_by_segment=False), tmp_path, elf)[2]
+    )
+
+
+@pytest.mark.parametrize("filesz", [0x1000, 0x800])
+def test_an_interpreters_last_page_is_cleared_even_without_bss(tmp_path: Path, filesz: int) -> None:
+    text = Phdr(vaddr=0, filesz=filesz)
+    (tmp_path / "ld.so").write_bytes(Elf([text, gnu_stack()], type=3, entry=0x100).build())
+    (tmp_path / "ld.so").chmod(0o755)
+    name = f"{tmp_path}/ld.so\0".encode()
+    interp = Phdr(type=PT_INTERP, offset=0x800, filesz=len(name))
+    elf = Elf([interp, TEXT, gnu_stack()], contents={0x800: name})
+    assert exec_on(PROFILE, tmp_path, elf)[0] == "runs"
+    old = exec_on(with_rules(interpreter_bss_by_segment=False), tmp_path, elf)[0]
+    assert old == ("runs" if filesz == 0x1000 else "killed: SIGSEGV")
+
+
+@pytest.mark.parametrize(("limit", "outcome"), [(65536, "runs"), (4096, "refused: ENOEXEC")])
+def test_the_limit_of_program_headers_is_the_machines(tmp_path: Path, limit: int, outcome: str) -> None:
+    unused = [Phdr(type=0)] * 127
+    elf = Elf([TEXT, gnu_stack(), *unused], phoff=0x1000, size=0x4000)
+    elf.contents = {0x1000: b"".join(phdr.pack() for phdr in elf.phdrs)}
+    assert exec_on(with_rules(program_headers_limit=limit), tmp_path, elf)[0] == outcome
+
+
+@pytest.mark.parametrize("touches", [True, False])
+def test_bss_that_ends_where_the_heap_starts_may_be_called_heap(tmp_path: Path, touches: bool) -> None:
+    program = write_program(tmp_path, Elf([TEXT, DATA, gnu_stack()]).build())
+    process = execve(program, with_rules(heap_label_touches=touches)).process
+    assert process is not None
+    bss = next(vma for vma in process.snapshot("exec").vmas or () if vma.end == process.mm.brk)
+    assert bss.name == ("[heap]" if touches else "")
+
+
+@pytest.mark.parametrize("heeded", [True, False])
+def test_a_static_pies_alignment_may_be_ignored(tmp_path: Path, heeded: bool) -> None:
+    elf = Elf([Phdr(vaddr=0, align=0x400000), gnu_stack()], type=3, entry=0x100)
+    (first, *_) = exec_on(with_rules(static_pie_aligned=heeded), tmp_path, elf)[2]
+    assert (int(first.split("-")[0], 16) % 0x400000 == 0) is heeded
