@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from inspector.model.address import VirtAddr
 from inspector.model.auxv import AuxType
+from inspector.model.processor import CpuidAnswer, OutOfRange, Processor
 from inspector.model.profile import (
     AuxConstant,
     ExecRules,
@@ -41,6 +42,23 @@ ENTRY_REGISTERS = Registers(
     eax=0, ebx=0, ecx=0, edx=0, esi=0, edi=0, ebp=0, esp=0, eip=0,
     eflags=0x202, cs=0x23, ss=0x2B, ds=0x2B, es=0x2B, fs=0, gs=0,
 )  # fmt: skip
+
+PROCESSOR = Processor(
+    cpu=0,
+    cpuid=(
+        CpuidAnswer(0, None, 0xD, 0x68747541, 0x444D4163, 0x69746E65),
+        CpuidAnswer(1, None, 0xB00F21, 0x20800, 0xFFFA3203, 0x178BFBFF),
+        CpuidAnswer(7, 0, 1, 0xF1BF07AB, 0x405FC6, 0x110),
+        CpuidAnswer(7, 1, 0x30, 0, 0, 0),
+        CpuidAnswer(0xD, 0, 0xE7, 0x980, 0x980, 0),
+        CpuidAnswer(0xD, 1, 0xF, 0x9A8, 0x1800, 0),
+        CpuidAnswer(0xD, 2, 0x100, 0x240, 0, 0),
+        CpuidAnswer(0x80000000, None, 0x80000001, 0, 0, 0),
+        CpuidAnswer(0x80000001, None, 0xB00F21, 0, 0x4003F3, 0x2FD3FBFF),
+    ),
+    out_of_range=OutOfRange.ZEROS,
+    xcr0=0xE7,
+)
 
 PROFILE = MachineProfile(
     kernel="6.18.0-test",
@@ -96,6 +114,12 @@ PROFILE = MachineProfile(
         heap_label_touches=False,
         static_pie_aligned=True,
     ),
+    processor=PROCESSOR,
+    fault_around_bytes=65536,
+    zap_frees_page_tables=True,
+    vvar=bytes(6 * 4096),
+    vvar_pages=(0, 2),
+    tsc=0x123456789A,
 )
 
 

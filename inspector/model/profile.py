@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass
 
 from inspector.model.address import VirtAddr
+from inspector.model.processor import Processor
 from inspector.model.registers import Registers
 
 
@@ -109,6 +110,18 @@ class MachineProfile:
     static_pie_moves_brk: bool
     """Whether a loader run directly has its heap moved to ELF_ET_DYN_BASE."""
     exec_rules: ExecRules
+    processor: Processor
+    fault_around_bytes: int
+    """How much of a file a read fault maps at once, around the page it is for (mm/memory.c)."""
+    zap_frees_page_tables: bool
+    """Whether MADV_DONTNEED over all that a page table maps frees the table (CONFIG_PT_RECLAIM)."""
+    vvar: bytes
+    """What the vdso tells the time by: the special areas but [vdso], one behind the other, at the time
+    of the probe. Empty: it could not be read."""
+    vvar_pages: tuple[int, ...]
+    """Which pages of `vvar` have contents; the kernel answers SIGBUS to whoever touches another."""
+    tsc: int
+    """The time-stamp counter a moment after `vvar`: a simulated clock that starts here goes forward."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,8 +28,11 @@ from inspector.model.profile import (
 from inspector.model.program import BASE_ENVIRONMENT, Layout, Program
 from inspector.model.vma import Anonymous, Special
 from inspector.observe import probe_programs
+from inspector.observe.clock import probe_clock
 from inspector.observe.credentials import current_credentials
 from inspector.observe.launch import anonymous_executable, launch
+from inspector.observe.paging import probe_paging
+from inspector.observe.processor import probe_processor
 from inspector.observe.procfs.files import ProcessFiles
 from inspector.observe.snapshot import take_snapshot
 
@@ -98,16 +101,17 @@ def probe_profile() -> MachineProfile:
         floor = _probe_mmap_floor(images, loader, bottom_up=layouts[Layout.DEFAULT.value].bottom_up)
         guard_gap = _probe_guard_gap(images, loader, here, floor)
         rules = _probe_exec_rules(images, here)
+    areas = tuple(SpecialArea(v.name, v.range.size_bytes // PAGE_SIZE, v.perms) for v in _specials(here))
     base = layouts[Layout.DEFAULT.value].et_dyn_base
+    paging = probe_paging()
+    clock = probe_clock(areas)
     return MachineProfile(
         kernel=os.uname().release,
         machine=os.uname().machine,
         boot_id=boot_id(),
         page_size=PAGE_SIZE,
         layouts=layouts,
-        special_areas=tuple(
-            SpecialArea(v.name, v.range.size_bytes // PAGE_SIZE, v.perms) for v in _specials(here)
-        ),
+        special_areas=areas,
         vdso=here.vdso,
         vdso_sysenter_offset=_aux(here, AuxType.AT_SYSINFO) - _aux(here, AuxType.AT_SYSINFO_EHDR),
         auxv=_auxv_template(looks[Layout.DEFAULT], looks[Layout.THREE_GB]),
@@ -121,6 +125,12 @@ def probe_profile() -> MachineProfile:
         ram_bytes=os.sysconf("SC_PHYS_PAGES") * PAGE_SIZE,
         static_pie_moves_brk=runs_itself.snapshot.brk == base,
         exec_rules=rules,
+        processor=probe_processor(),
+        fault_around_bytes=paging.fault_around_bytes,
+        zap_frees_page_tables=paging.zap_frees_page_tables,
+        vvar=clock.vvar,
+        vvar_pages=clock.vvar_pages,
+        tsc=clock.tsc,
     )
 
 

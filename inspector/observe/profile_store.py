@@ -2,7 +2,7 @@
 
 A cached profile is a profile document with two members more, so that `--profile` takes it too:
 
-    {"crc32":"0a1b2c3d","probed_for":[...],"schema":"inspector.profile/1",...}
+    {"crc32":"0a1b2c3d","probed_for":[...],"schema":"inspector.profile/2",...}
                       |<------------ what the checksum is made over ------------>|
 
 `probed_for` are the facts the probe's answers hang on. A file whose facts are not those of this moment,
@@ -39,7 +39,10 @@ _SYSCTLS = (
     "vm/vdso_enabled",  # the same, on a 32-bit one
 )
 """Settings under /proc/sys that can change while the machine runs."""
-_PROBING_MODULES = ("probe.py", "probe_programs.py", "launch.py", "snapshot.py", "tiny_elf.py")
+_PROBING_MODULES = (
+    *("probe.py", "probe_programs.py", "launch.py", "snapshot.py", "tiny_elf.py"),
+    *("processor.py", "paging.py", "clock.py", "tiny_process.py"),
+)
 """What a profile of this boot was taken by: a mended probe must not be answered from before."""
 
 

@@ -17,13 +17,13 @@ from signal import SIGKILL, SIGTRAP, Signals
 from typing import TYPE_CHECKING
 
 from inspector.errors import CannotObserve, NotModelled, ProcessVanished
-from inspector.model.registers import Registers
+from inspector.model.registers import REGISTER_NAMES, Registers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _PTRACE_CONT, _PTRACE_DETACH, _PTRACE_SYSCALL = 7, 17, 24
-_PTRACE_SETOPTIONS, _PTRACE_GETREGSET = 0x4200, 0x4204
+_PTRACE_SETOPTIONS, _PTRACE_GETREGSET, _PTRACE_SETREGSET = 0x4200, 0x4204, 0x4205
 _O_TRACESYSGOOD, _O_TRACEEXEC, _O_EXITKILL = 1, 0x10, 0x100000
 _PTRACE_GET_SYSCALL_INFO = 0x420E
 _PTRACE_SEIZE, _PTRACE_INTERRUPT = 0x4206, 0x4207
@@ -169,11 +169,23 @@ def registers(pid: int) -> Registers:
 
     Raises NotModelled for a 64-bit one. Source: arch/x86/kernel/ptrace.c:x86_32_regsets.
     """
+    values = _read_registers(pid)
+    del values["orig_eax"]
+    return Registers(**values)
+
+
+def set_registers(pid: int, registers: Registers) -> None:
+    """Set the user registers of a stopped i386 tracee; the number of its system call, if any, stays."""
+    values = _read_registers(pid) | {name: getattr(registers, name) for name in REGISTER_NAMES}
+    buffer = ctypes.create_string_buffer(_I386_REGS.pack(*(values[name] for name in _I386_ORDER)))
+    vector = _IoVec(ctypes.addressof(buffer), _I386_REGS.size)
+    _request(_PTRACE_SETREGSET, pid, _NT_PRSTATUS, ctypes.addressof(vector))
+
+
+def _read_registers(pid: int) -> dict[str, int]:
     buffer = ctypes.create_string_buffer(512)
     vector = _IoVec(ctypes.addressof(buffer), len(buffer))
     _request(_PTRACE_GETREGSET, pid, _NT_PRSTATUS, ctypes.addressof(vector))
     if vector.length != _I386_REGS.size:
         raise NotModelled("64-bit program")
-    values = dict(zip(_I386_ORDER, _I386_REGS.unpack_from(buffer.raw), strict=True))
-    del values["orig_eax"]
-    return Registers(**values)
+    return dict(zip(_I386_ORDER, _I386_REGS.unpack_from(buffer.raw), strict=True))

@@ -11,6 +11,7 @@ from inspector.report.document import Column, Document, Fact, Facts, Row, Sectio
 from inspector.report.text import size
 
 if TYPE_CHECKING:
+    from inspector.model.processor import Processor
     from inspector.model.profile import MachineProfile
 
 
@@ -30,6 +31,10 @@ def profile_document(profile: MachineProfile) -> Document:
         Fact(
             "heap of a static PIE", "at ELF_ET_DYN_BASE" if profile.static_pie_moves_brk else "behind its bss"
         ),
+        Fact("fault-around", size(profile.fault_around_bytes)),
+        Fact("emptied page tables", "freed by MADV_DONTNEED" if profile.zap_frees_page_tables else "kept"),
+        Fact("processor", _processor(profile.processor)),
+        Fact("clock", _clock(profile)),
     )
     rules = profile.exec_rules
     execve = (
@@ -83,3 +88,13 @@ def _bss(*, by_segment: bool) -> str:
 
 def _bits(profile: MachineProfile) -> str:
     return "+".join(map(str, profile.page_tables.index_bits))
+
+
+def _processor(processor: Processor) -> str:
+    return f"{len(processor.cpuid)} answers of CPUID on CPU {processor.cpu}, XCR0 {processor.xcr0:#x}"
+
+
+def _clock(profile: MachineProfile) -> str:
+    if not profile.vvar:
+        return "could not be read"
+    return f"pages {', '.join(map(str, profile.vvar_pages))} of vvar, TSC {profile.tsc:#x}"

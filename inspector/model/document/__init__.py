@@ -2,10 +2,10 @@ r"""Predictions, recordings, profiles and checks as JSON: the contract other pro
 
 A document is one JSON object in UTF-8 without line breaks, whose `schema` names its kind and version:
 
-    inspector.prediction/1   what Linux will do       embeds its profile, so that it can be judged elsewhere
+    inspector.prediction/2   what Linux will do       embeds its profile, so that it can be judged elsewhere
     inspector.observation/1  what Linux did           a recording: the same snapshots, and the raw bytes
-    inspector.profile/1      the machine              what a prediction may know of it
-    inspector.check/1        the two, and the findings of holding them against each other
+    inspector.profile/2      the machine              what a prediction may know of it
+    inspector.check/2        the two, and the findings of holding them against each other
 
     addresses, offsets     "0x8048000": lower case, no leading zeros
     counts, sizes, inodes  numbers

@@ -1,4 +1,4 @@
-"""`inspector.check/1`: a prediction, an observation, and what holding them against each other found."""
+"""`inspector.check/2`: a prediction, an observation, and what holding them against each other found."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -41,20 +41,20 @@ class FindingJson(Struct, frozen=True):
 class CheckJson(Struct, frozen=True):
     """Both wings and the findings; `exit_code` is that of the command for this program alone."""
 
-    schema: Literal["inspector.check/1"]
+    schema: Literal["inspector.check/2"]
     prediction: PredictionJson
     observation: ObservationJson | None
     findings: tuple[FindingJson, ...]
     exit_code: Annotated[int, Meta(ge=0, le=255)]
 
 
-KIND = DocumentKind("check", 1, CheckJson, "`inspector check --json FILE`")
+KIND = DocumentKind("check", 2, CheckJson, "`inspector check --json FILE`")
 
 
 def check_json(check: Check) -> CheckJson:
     """Return the JSON type of `check`."""
     return CheckJson(
-        schema="inspector.check/1",
+        schema="inspector.check/2",
         prediction=prediction_json(check.prediction),
         observation=None if check.observation is None else observation_json(check.observation),
         findings=tuple(map(_finding_json, check.findings)),

@@ -130,10 +130,10 @@ def _another_kind(found: str, kind: DocumentKind[Any], wanted: str) -> tuple[str
         return f"not a {kind.name}", wanted
     if name != kind.name:
         return f"not a {kind.name} but a document of kind {_printable(name)!r}", wanted
-    return (
-        f"made by another version of inspector ({_printable(found)})",
-        f"make it again: this version reads {kind.schema}",
-    )
+    version = rest.partition("/")[2]
+    older = version.isdecimal() and int(version[:9]) < kind.version
+    whom = "an older inspector" if older else "another version of inspector"
+    return f"made by {whom} ({_printable(found)})", f"make it again: {kind.made_by}"
 
 
 def _printable(words: object) -> str:

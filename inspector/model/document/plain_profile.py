@@ -9,6 +9,7 @@ from binascii import a2b_base64
 from typing import Any
 
 from inspector.model.address import VirtAddr
+from inspector.model.processor import CpuidAnswer, OutOfRange, Processor
 from inspector.model.profile import (
     AuxConstant,
     ExecRules,
@@ -45,6 +46,12 @@ def profile_from_plain(plain: dict[str, Any]) -> MachineProfile:
         ram_bytes=plain["ram_bytes"],
         static_pie_moves_brk=plain["static_pie_moves_brk"],
         exec_rules=_exec_rules(plain["exec_rules"]),
+        processor=_processor(plain["processor"]),
+        fault_around_bytes=plain["fault_around_bytes"],
+        zap_frees_page_tables=plain["zap_frees_page_tables"],
+        vvar=a2b_base64(plain["vvar"], strict_mode=True),
+        vvar_pages=tuple(plain["vvar_pages"]),
+        tsc=int(plain["tsc"], 16),
     )
 
 
@@ -67,3 +74,25 @@ def _aux_constant(plain: dict[str, Any]) -> AuxConstant:
 
 def _geometry(plain: dict[str, Any]) -> PageTableGeometry:
     return PageTableGeometry(plain["name"], tuple(plain["index_bits"]), plain["entry_bytes"])
+
+
+def _processor(plain: dict[str, Any]) -> Processor:
+    out_of_range = plain["out_of_range"]
+    return Processor(
+        cpu=plain["cpu"],
+        cpuid=tuple(_cpuid_answer(answer) for answer in plain["cpuid"]),
+        out_of_range=None if out_of_range is None else OutOfRange(out_of_range),
+        xcr0=int(plain["xcr0"], 16),
+    )
+
+
+def _cpuid_answer(plain: dict[str, Any]) -> CpuidAnswer:
+    subleaf = plain["subleaf"]
+    return CpuidAnswer(
+        leaf=int(plain["leaf"], 16),
+        subleaf=None if subleaf is None else int(subleaf, 16),
+        eax=int(plain["eax"], 16),
+        ebx=int(plain["ebx"], 16),
+        ecx=int(plain["ecx"], 16),
+        edx=int(plain["edx"], 16),
+    )

@@ -1,4 +1,4 @@
-"""`inspector.prediction/1`: what Linux will do, with the machine it is predicted for."""
+"""`inspector.prediction/2`: what Linux will do, with the machine it is predicted for."""
 
 from typing import Annotated, Literal
 
@@ -57,7 +57,7 @@ class AssumptionJson(Struct, frozen=True):
 class PredictionJson(Struct, frozen=True):
     """What Linux will do with `program` on the machine of `profile`."""
 
-    schema: Literal["inspector.prediction/1"]
+    schema: Literal["inspector.prediction/2"]
     program: ProgramJson
     verdict: Annotated[VerdictJson | None, Meta(description="null: not modelled, see `ending`")]
     snapshots: tuple[SnapshotJson, ...]
@@ -72,13 +72,13 @@ class PredictionJson(Struct, frozen=True):
     profile: ProfileJson
 
 
-KIND = DocumentKind("prediction", 1, PredictionJson, "`inspector predict --json FILE`")
+KIND = DocumentKind("prediction", 2, PredictionJson, "`inspector predict --json FILE`")
 
 
 def prediction_json(prediction: Prediction) -> PredictionJson:
     """Return the JSON type of `prediction`."""
     return PredictionJson(
-        schema="inspector.prediction/1",
+        schema="inspector.prediction/2",
         program=program_json(prediction.program),
         verdict=verdict_json(prediction.verdict),
         snapshots=tuple(map(snapshot_json, prediction.snapshots)),

@@ -1,4 +1,4 @@
-"""`inspector.profile/1`: one machine, usable on another."""
+"""`inspector.profile/2`: one machine, usable on another."""
 
 from typing import Annotated, Literal
 
@@ -9,9 +9,11 @@ from inspector.model.address import PAGE_SIZE
 from inspector.model.auxv import AuxEntry
 from inspector.model.document.codec import DocumentKind
 from inspector.model.document.plain_profile import profile_from_plain
+from inspector.model.document.processor import ProcessorJson, processor_json
 from inspector.model.document.scalars import (
     MAX_NUMBER,
     Count,
+    Hex,
     Hex32,
     PageHex,
     from_hex,
@@ -25,10 +27,13 @@ from inspector.model.program import Layout
 _SMALLEST_TASK = 256 << 20
 """mmap_base() keeps 128 MiB below the top free; half of that again is no machine."""
 _MAX_AREA_PAGES = 1 << 12
+_LARGEST_FAULT_AROUND = 4 << 20
+"""What one page table maps, without PAE."""
 
 AreaPages = Annotated[int, Meta(ge=1, le=_MAX_AREA_PAGES)]
 IndexBits = Annotated[int, Meta(ge=1, le=16)]
 WholePages = Annotated[int, Meta(ge=0, le=MAX_NUMBER, multiple_of=PAGE_SIZE)]
+FaultAround = Annotated[int, Meta(ge=PAGE_SIZE, le=_LARGEST_FAULT_AROUND, multiple_of=PAGE_SIZE)]
 WordBytes = Annotated[int, Meta(ge=4, le=8, multiple_of=4)]
 
 
@@ -78,10 +83,11 @@ class ExecRulesJson(Struct, frozen=True):
 class ProfileJson(Struct, frozen=True):
     """What a prediction may know of the machine it predicts for.
 
-    `vdso` is the image; `kernel` is for the reader, no rule is keyed on it.
+    `vdso` is the image; `kernel` is for the reader, no rule is keyed on it. `vvar` are the pages before
+    it at the time of the probe, those that `vvar_pages` numbers have contents; `tsc` was read behind them.
     """
 
-    schema: Literal["inspector.profile/1"]
+    schema: Literal["inspector.profile/2"]
     kernel: str
     machine: str
     boot_id: str
@@ -101,16 +107,22 @@ class ProfileJson(Struct, frozen=True):
     ram_bytes: Count
     static_pie_moves_brk: bool
     exec_rules: ExecRulesJson
+    processor: ProcessorJson
+    fault_around_bytes: FaultAround
+    zap_frees_page_tables: bool
+    vvar: bytes
+    vvar_pages: Annotated[tuple[Count, ...], Meta(max_length=16 * _MAX_AREA_PAGES)]
+    tsc: Hex
 
 
-KIND = DocumentKind("profile", 1, ProfileJson, "`inspector profile -o FILE`")
+KIND = DocumentKind("profile", 2, ProfileJson, "`inspector profile -o FILE`")
 
 
 def profile_json(profile: MachineProfile) -> ProfileJson:
     """Return the JSON type of `profile`."""
     geometry, rules = profile.page_tables, profile.exec_rules
     return ProfileJson(
-        schema="inspector.profile/1",
+        schema="inspector.profile/2",
         kernel=profile.kernel,
         machine=profile.machine,
         boot_id=profile.boot_id,
@@ -142,6 +154,12 @@ def profile_json(profile: MachineProfile) -> ProfileJson:
             heap_label_touches=rules.heap_label_touches,
             static_pie_aligned=rules.static_pie_aligned,
         ),
+        processor=processor_json(profile.processor),
+        fault_around_bytes=profile.fault_around_bytes,
+        zap_frees_page_tables=profile.zap_frees_page_tables,
+        vvar=profile.vvar,
+        vvar_pages=profile.vvar_pages,
+        tsc=to_hex(profile.tsc),
     )
 
 
@@ -159,6 +177,11 @@ def profile_of(json: ProfileJson) -> MachineProfile:
         raise ValueError(f"[vdso] has {vdso_pages} pages, but its image {len(json.vdso)} bytes")
     if json.vdso_sysenter_offset > len(json.vdso):
         raise ValueError("the vdso's entry lies outside its image")
+    other_pages = sum(area.pages for area in json.special_areas) - vdso_pages
+    if len(json.vvar) not in {0, other_pages * PAGE_SIZE}:
+        raise ValueError(f"the areas before [vdso] have {other_pages} pages, but vvar {len(json.vvar)} bytes")
+    if any(page >= len(json.vvar) // PAGE_SIZE for page in json.vvar_pages):
+        raise ValueError("vvar_pages names a page that vvar does not have")
     return profile_from_plain(msgspec.to_builtins(json))
 
 

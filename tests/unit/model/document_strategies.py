@@ -24,6 +24,7 @@ from inspector.model.prediction import (
     Outcome,
     Prediction,
 )
+from inspector.model.processor import CpuidAnswer, OutOfRange, Processor
 from inspector.model.profile import (
     AuxConstant,
     ExecRules,
@@ -177,12 +178,28 @@ _layout_profiles = every(
 )
 
 
+_processors = every(
+    Processor,
+    cpu=counts,
+    cpuid=few(
+        every(
+            CpuidAnswer,
+            **dict.fromkeys(("leaf", "eax", "ebx", "ecx", "edx"), half_words),
+            subleaf=maybe(half_words),
+        )
+    ),
+    out_of_range=maybe(st.sampled_from(OutOfRange)),
+    xcr0=words,
+)
+
+
 @st.composite
 def profiles(draw: st.DrawFn) -> MachineProfile:
     other = every(
         SpecialArea, name=st.sampled_from(["[vvar]", "é"]), pages=st.integers(1, 4096), perms=st.just("r--p")
     )
     areas = draw(few(other, 2))
+    vvar = b"\7" * 4096 * sum(area.pages for area in areas) if draw(st.booleans()) else b""
     vdso = b""
     if draw(st.booleans()):
         areas += (SpecialArea("[vdso]", 1, "r-xp"),)
@@ -227,6 +244,12 @@ def profiles(draw: st.DrawFn) -> MachineProfile:
                 unclearable_tail=st.sampled_from(UnclearableTail),
                 program_headers_limit=counts,
             ),
+            processor=_processors,
+            fault_around_bytes=st.integers(1, 1024).map(lambda pages: pages << 12),
+            zap_frees_page_tables=st.booleans(),
+            vvar=st.just(vvar),
+            vvar_pages=few(st.integers(0, len(vvar) // 4096 - 1)) if vvar else st.just(()),
+            tsc=words,
         )
     )
 

@@ -30,8 +30,12 @@ def changed(document: bytes, **members: object) -> bytes:
         (b'{"schema":"inspector.\\nx/1"}', "not a prediction"),
         (b'{"schema":"inspector.profile/1"}', "not a prediction but a document of kind 'profile'"),
         (
-            b'{"schema":"inspector.prediction/2"}',
-            "made by another version of inspector (inspector.prediction/2)",
+            b'{"schema":"inspector.prediction/1"}',
+            "made by an older inspector (inspector.prediction/1)",
+        ),
+        (
+            b'{"schema":"inspector.prediction/3"}',
+            "made by another version of inspector (inspector.prediction/3)",
         ),
         (
             b'{"schema":"inspector.prediction/\\n"}',
@@ -209,6 +213,13 @@ def test_evidence_that_cannot_be(members: dict[str, object], message: str) -> No
     assert message in str(caught.value)
 
 
+def test_a_profile_of_an_older_inspector() -> None:
+    with pytest.raises(BadDocument) as caught:
+        parse_profile(changed(PROFILE, schema="inspector.profile/1"), "a.json")
+    assert str(caught.value) == "a.json: made by an older inspector (inspector.profile/1)"
+    assert caught.value.help == "make it again: `inspector profile -o FILE`"
+
+
 LAYOUTS = json.loads(PROFILE)["layouts"]
 
 
@@ -228,6 +239,9 @@ def layouts(**members: object) -> dict[str, object]:
         ({"page_size": 16384}, "`int` <= 4096"),
         ({"stack_guard_gap": 1}, "multiple of"),
         ({"platform": "�ff"}, "matching regex"),
+        ({"fault_around_bytes": 0}, "`int` >= 4096"),
+        ({"vvar": "AAAA"}, "vvar 3 bytes"),
+        ({"vvar": ""}, "a page that vvar does not have"),
     ],
 )
 def test_machines_that_cannot_be(members: dict[str, object], message: str) -> None:

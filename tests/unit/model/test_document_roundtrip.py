@@ -43,7 +43,7 @@ def strict_json(data: bytes) -> Any:  # noqa: ANN401 - it is JSON
 @given(any_.predictions)
 def test_a_prediction_survives(prediction: Prediction) -> None:
     data = prediction_document(prediction)
-    assert strict_json(data)["schema"] == "inspector.prediction/1"
+    assert strict_json(data)["schema"] == "inspector.prediction/2"
     assert parse_prediction(data) == prediction
 
 
@@ -59,7 +59,7 @@ def test_an_observation_survives(observation: Observation) -> None:
 @given(any_.profiles())
 def test_a_profile_survives(profile: MachineProfile) -> None:
     data = profile_document(profile)
-    assert strict_json(data)["schema"] == "inspector.profile/1"
+    assert strict_json(data)["schema"] == "inspector.profile/2"
     assert parse_profile(data) == profile
 
 

@@ -77,7 +77,7 @@ def test_a_cached_profile_is_a_profile_document(cache: Path, probes: Probes) -> 
     current_profile()
     (file,) = cached(cache)
     assert load_profile(str(file)) == PROFILE
-    assert json.loads(file.read_bytes())["schema"] == "inspector.profile/1"
+    assert json.loads(file.read_bytes())["schema"] == "inspector.profile/2"
     assert probes.count == 1
 
 
