@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "hung up"}
 _CLEANING_SECONDS = 5.0
+_SHORTLY_SECONDS = 0.01
 
 
 class Interrupted(BaseException):
@@ -28,23 +29,32 @@ class _Handler:
 
     Python loses an exception that is raised where it has no caller, such as in a weak reference's callback.
     So the alarm is set, which raises it again should the process still be at work by then.
+
+    logging is called by fork itself, before and after, to hold its lock meanwhile (os.register_at_fork()).
+    What is raised there is not only lost but shown with a traceback, and can leave the lock held; it waits.
     """
 
     def __init__(self) -> None:
         self._last = float("-inf")
         self._number = 0
 
-    def __call__(self, number: int, _: FrameType | None) -> None:
+    def __call__(self, number: int, frame: FrameType | None) -> None:
         now = time.monotonic()
         if now - self._last > _CLEANING_SECONDS:
             self._last = now
             self._number = number
             signal.setitimer(signal.ITIMER_REAL, _CLEANING_SECONDS, _CLEANING_SECONDS)
-            raise Interrupted(number)
+            self._raise(frame)
 
-    def again(self, _: int, __: FrameType | None) -> None:
+    def again(self, _: int, frame: FrameType | None) -> None:
         """Raise once more what was lost."""
-        raise Interrupted(self._number)
+        self._raise(frame)
+
+    def _raise(self, frame: FrameType | None) -> None:
+        if frame is not None and frame.f_globals.get("__name__") == "logging":
+            signal.setitimer(signal.ITIMER_REAL, _SHORTLY_SECONDS, _CLEANING_SECONDS)
+        else:
+            raise Interrupted(self._number)
 
 
 def raise_interrupts(*, ignore: tuple[signal.Signals, ...] = ()) -> None:

@@ -25,3 +25,25 @@ except interrupt.Interrupted as again:
 def test_a_lost_interrupt_is_raised_again_until_it_is_heard() -> None:
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=False)
     assert done.stdout == "terminated 143\n", done.stderr
+
+
+AT_FORK = """
+import os, signal, time
+from inspector.cli import interrupt
+logging = {"__name__": "logging", "os": os, "signal": signal}
+exec("def hook():\\n  os.kill(os.getpid(), signal.SIGTERM)\\n  return 0", logging)
+os.register_at_fork(after_in_parent=logging["hook"])
+interrupt.raise_interrupts()
+try:
+    if os.fork() == 0:
+        os._exit(0)
+    time.sleep(2)
+except interrupt.Interrupted as heard:
+    interrupt.no_more_interrupts()
+    print(heard)
+"""
+
+
+def test_an_interrupt_during_a_fork_waits_for_its_end() -> None:
+    done = subprocess.run([sys.executable, "-c", AT_FORK], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("terminated\n", "")
