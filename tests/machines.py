@@ -27,6 +27,7 @@ from inspector.model.program import (
     Program,
 )
 from inspector.model.registers import Registers
+from inspector.model.signal_frame import FrameImage, SignalFrame
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,6 +121,14 @@ PROFILE = MachineProfile(
     vvar=bytes(6 * 4096),
     vvar_pages=(0, 2),
     tsc=0x123456789A,
+    signal_frame=SignalFrame(
+        plain=FrameImage(bytes(740), ((96, 624), (732, 8))),
+        rt=FrameImage(bytes(276), ((268, 8),)),
+        fpstate=FrameImage(bytes(2548), ((528, 48),)),
+        fxsave_offset=112,
+        sigreturn_offset=0x600,
+        rt_sigreturn_offset=0x610,
+    ),
 )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from inspector.model.address import VirtAddr
 from inspector.model.processor import Processor
 from inspector.model.registers import Registers
+from inspector.model.signal_frame import SignalFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,8 @@ class MachineProfile:
     """Which pages of `vvar` have contents; the kernel answers SIGBUS to whoever touches another."""
     tsc: int
     """The time-stamp counter a moment after `vvar`: a simulated clock that starts here goes forward."""
+    signal_frame: SignalFrame | None
+    """None: laid out in a way not known, so that no signal handler can be simulated."""
 
 
 @dataclass(frozen=True, slots=True)

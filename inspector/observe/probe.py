@@ -34,6 +34,7 @@ from inspector.observe.launch import anonymous_executable, launch
 from inspector.observe.paging import probe_paging
 from inspector.observe.processor import probe_processor
 from inspector.observe.procfs.files import ProcessFiles
+from inspector.observe.signal_frame import probe_signal_frame
 from inspector.observe.snapshot import take_snapshot
 
 if TYPE_CHECKING:
@@ -131,6 +132,7 @@ def probe_profile() -> MachineProfile:
         vvar=clock.vvar,
         vvar_pages=clock.vvar_pages,
         tsc=clock.tsc,
+        signal_frame=probe_signal_frame(),
     )
 
 

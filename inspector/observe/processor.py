@@ -44,7 +44,7 @@ def probe_processor() -> Processor:
         answers = tuple(_all_answers(ask))
         xcr0 = 0
         if ask(1)[2] & _OSXSAVE:
-            found = process.call(xgetbv)
+            found = process.call(xgetbv, ecx=0)
             xcr0 = found.edx << 32 | found.eax
         return Processor(cpu, answers, _out_of_range(ask), xcr0)
 

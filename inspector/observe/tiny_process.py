@@ -34,15 +34,29 @@ class TinyProcess:
     def run(self) -> Registers:
         """Run to the next breakpoint. Raises CannotObserve if the program stops for anything else."""
         ptrace.resume(self.pid)
+        return self._stopped_by(SIGTRAP)
+
+    def call(self, address: int, **registers: int) -> Registers:
+        """Run from `address`, with these registers, to the next breakpoint."""
+        self._jump(address, registers)
+        return self.run()
+
+    def call_into_handler(self, address: int, signal: int, **registers: int) -> Registers:
+        """Run from `address` into `signal`, and then to the breakpoint in its handler."""
+        self._jump(address, registers)
+        ptrace.resume(self.pid)
+        self._stopped_by(signal)
+        ptrace.resume(self.pid, signal)
+        return self._stopped_by(SIGTRAP)
+
+    def _jump(self, address: int, registers: dict[str, int]) -> None:
+        ptrace.set_registers(self.pid, replace(self._launched.registers(), eip=address, **registers))
+
+    def _stopped_by(self, signal: int) -> Registers:
         stop = self._launched.wait(_SECONDS)
-        if not isinstance(stop, ptrace.Stopped) or stop.signal != SIGTRAP:
+        if not isinstance(stop, ptrace.Stopped) or stop.signal != signal:
             raise CannotObserve(f"the probe program failed ({stop})", help="see `inspector doctor`")
         return self._launched.registers()
-
-    def call(self, address: int, *, eax: int = 0, ecx: int = 0) -> Registers:
-        """Run from `address`, with these registers, to the next breakpoint."""
-        ptrace.set_registers(self.pid, replace(self._launched.registers(), eip=address, eax=eax, ecx=ecx))
-        return self.run()
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from inspector.report.text import size
 if TYPE_CHECKING:
     from inspector.model.processor import Processor
     from inspector.model.profile import MachineProfile
+    from inspector.model.signal_frame import SignalFrame
 
 
 def profile_document(profile: MachineProfile) -> Document:
@@ -35,6 +36,7 @@ def profile_document(profile: MachineProfile) -> Document:
         Fact("emptied page tables", "freed by MADV_DONTNEED" if profile.zap_frees_page_tables else "kept"),
         Fact("processor", _processor(profile.processor)),
         Fact("clock", _clock(profile)),
+        Fact("signal frame", _signal_frame(profile.signal_frame)),
     )
     rules = profile.exec_rules
     execve = (
@@ -98,3 +100,13 @@ def _clock(profile: MachineProfile) -> str:
     if not profile.vvar:
         return "could not be read"
     return f"pages {', '.join(map(str, profile.vvar_pages))} of vvar, TSC {profile.tsc:#x}"
+
+
+def _signal_frame(frame: SignalFrame | None) -> str:
+    if frame is None:
+        return "of a layout not known"
+    state = len(frame.fpstate.contents)
+    return (
+        f"{len(frame.plain.contents) + state} bytes, {len(frame.rt.contents) + state} with SA_SIGINFO, "
+        f"of which {state} are the state of the FPU"
+    )

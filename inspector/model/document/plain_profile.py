@@ -20,6 +20,7 @@ from inspector.model.profile import (
     UnclearableTail,
 )
 from inspector.model.registers import Registers
+from inspector.model.signal_frame import FrameImage, SignalFrame
 
 
 def profile_from_plain(plain: dict[str, Any]) -> MachineProfile:
@@ -52,6 +53,7 @@ def profile_from_plain(plain: dict[str, Any]) -> MachineProfile:
         vvar=a2b_base64(plain["vvar"], strict_mode=True),
         vvar_pages=tuple(plain["vvar_pages"]),
         tsc=int(plain["tsc"], 16),
+        signal_frame=_signal_frame(plain["signal_frame"]),
     )
 
 
@@ -95,4 +97,18 @@ def _cpuid_answer(plain: dict[str, Any]) -> CpuidAnswer:
         ebx=int(plain["ebx"], 16),
         ecx=int(plain["ecx"], 16),
         edx=int(plain["edx"], 16),
+    )
+
+
+def _signal_frame(plain: dict[str, Any] | None) -> SignalFrame | None:
+    if plain is None:
+        return None
+    images = {name: _frame_image(plain[name]) for name in ("plain", "rt", "fpstate")}
+    return SignalFrame(**plain | images)
+
+
+def _frame_image(plain: dict[str, Any]) -> FrameImage:
+    return FrameImage(
+        a2b_base64(plain["contents"], strict_mode=True),
+        tuple((span["offset"], span["length"]) for span in plain["untouched"]),
     )

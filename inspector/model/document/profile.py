@@ -20,6 +20,11 @@ from inspector.model.document.scalars import (
     to_hex,
     to_hex_or_none,
 )
+from inspector.model.document.signal_frame import (
+    SignalFrameJson,
+    check_signal_frame,
+    signal_frame_json,
+)
 from inspector.model.document.snapshot import RegistersJson, registers_json
 from inspector.model.profile import AuxConstant, MachineProfile, UnclearableTail
 from inspector.model.program import Layout
@@ -113,6 +118,7 @@ class ProfileJson(Struct, frozen=True):
     vvar: bytes
     vvar_pages: Annotated[tuple[Count, ...], Meta(max_length=16 * _MAX_AREA_PAGES)]
     tsc: Hex
+    signal_frame: SignalFrameJson | None
 
 
 KIND = DocumentKind("profile", 2, ProfileJson, "`inspector profile -o FILE`")
@@ -160,6 +166,7 @@ def profile_json(profile: MachineProfile) -> ProfileJson:
         vvar=profile.vvar,
         vvar_pages=profile.vvar_pages,
         tsc=to_hex(profile.tsc),
+        signal_frame=None if profile.signal_frame is None else signal_frame_json(profile.signal_frame),
     )
 
 
@@ -182,6 +189,8 @@ def profile_of(json: ProfileJson) -> MachineProfile:
         raise ValueError(f"the areas before [vdso] have {other_pages} pages, but vvar {len(json.vvar)} bytes")
     if any(page >= len(json.vvar) // PAGE_SIZE for page in json.vvar_pages):
         raise ValueError("vvar_pages names a page that vvar does not have")
+    if json.signal_frame is not None:
+        check_signal_frame(json.signal_frame)
     return profile_from_plain(msgspec.to_builtins(json))
 
 

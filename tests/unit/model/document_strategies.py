@@ -37,6 +37,7 @@ from inspector.model.profile import (
 )
 from inspector.model.program import UNLIMITED, Credentials, Layout, Limits, Program
 from inspector.model.registers import REGISTER_NAMES, Registers
+from inspector.model.signal_frame import FrameImage, SignalFrame
 from inspector.model.snapshot import FaultCounts, Snapshot, StackImage, Unpredictable
 from inspector.model.vma import Access, Anonymous, FileBacking, Sharing, Special, Vma, VmFlag
 from inspector.rules import RULES
@@ -193,6 +194,19 @@ _processors = every(
 )
 
 
+_frame_images = st.binary(min_size=20, max_size=40).flatmap(
+    lambda contents: every(
+        FrameImage, contents=st.just(contents), untouched=st.sampled_from([(), ((0, 3), (4, 16))])
+    )
+)
+_signal_frames = every(
+    SignalFrame,
+    **dict.fromkeys(("plain", "rt", "fpstate"), _frame_images),
+    fxsave_offset=st.integers(0, 20),
+    **dict.fromkeys(("sigreturn_offset", "rt_sigreturn_offset"), maybe(counts)),
+)
+
+
 @st.composite
 def profiles(draw: st.DrawFn) -> MachineProfile:
     other = every(
@@ -250,6 +264,7 @@ def profiles(draw: st.DrawFn) -> MachineProfile:
             vvar=st.just(vvar),
             vvar_pages=few(st.integers(0, len(vvar) // 4096 - 1)) if vvar else st.just(()),
             tsc=words,
+            signal_frame=maybe(_signal_frames),
         )
     )
 

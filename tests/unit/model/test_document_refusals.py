@@ -227,6 +227,10 @@ def layouts(**members: object) -> dict[str, object]:
     return {"layouts": LAYOUTS | {"default": LAYOUTS["default"] | members}}
 
 
+def frame(**members: object) -> dict[str, object]:
+    return {"signal_frame": json.loads(PROFILE)["signal_frame"] | members}
+
+
 @pytest.mark.parametrize(
     ("members", "message"),
     [
@@ -242,6 +246,12 @@ def layouts(**members: object) -> dict[str, object]:
         ({"fault_around_bytes": 0}, "`int` >= 4096"),
         ({"vvar": "AAAA"}, "vvar 3 bytes"),
         ({"vvar": ""}, "a page that vvar does not have"),
+        (frame(fxsave_offset=1 << 20), "outside fpstate"),
+        (frame(rt={"contents": "AAAA", "untouched": [{"offset": 1, "length": 3}]}), "of rt are out of order"),
+        (
+            frame(plain={"contents": "AAAA", "untouched": [{"offset": 1, "length": 1}] * 2}),
+            "plain are out of",
+        ),
     ],
 )
 def test_machines_that_cannot_be(members: dict[str, object], message: str) -> None:
