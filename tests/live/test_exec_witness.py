@@ -73,6 +73,20 @@ def test_stack_limit(
     assert not wrong
 
 
+def test_pointers_count_against_the_room_for_strings(witness: Path, profile: MachineProfile) -> None:
+    """Each of the strings takes two bytes and a pointer; the room is 128 KiB at the least."""
+    fixture = BUILT / "hello"
+    _skip_unless_built(fixture)
+    verdicts = set()
+    for count in range(13_085, 13_115):
+        program = launch(fixture, ("x",) * (count // 2), ("y",) * (count - count // 2), stack_limit=400_000)
+        prediction = predict(program, profile)
+        verdicts.add(str(prediction.verdict))
+        wrong = mismatches(prediction, witness_exec(witness, program))
+        assert not wrong, count
+    assert verdicts == {"runs", "refused: E2BIG"}
+
+
 @pytest.mark.parametrize("seed", range(200))
 def test_random_strings_and_limits(seed: int, witness: Path, profile: MachineProfile) -> None:
     source = random.Random(seed)  # noqa: S311

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,7 @@ from inspector.model.program import Layout
 from inspector.predict import predict
 from tests.live.against_witness import mismatches
 from tests.live.launches import executable, launch
-from tests.live.odd_programs import CHOSEN, OVER_THE_STRINGS
+from tests.live.odd_programs import CHOSEN, FIXED, OVER_THE_STRINGS, TEXT, R, W, X
 from tests.live.random_programs import random_file
 from tests.live.stop_at_exec import witness_exec
 
@@ -33,6 +34,28 @@ def judge(
     program = launch(executable(directory / "program", contents), layout=layout, cwd=directory)
     prediction = predict(program, profile)
     return prediction, mismatches(prediction, witness_exec(witness, program))
+
+
+@pytest.mark.parametrize(
+    ("flags", "vaddr", "verdict"),
+    [
+        *((flags, 0xFFE80000, "runs") for flags in (0, R, W, X, R | W)),
+        *((flags, 0xFFF40000, "killed: SIGSEGV") for flags in (R, W, X, R | W)),
+        (0, 0xFFF40000, "runs"),
+    ],
+)
+def test_a_segment_near_a_stack_that_has_to_grow(
+    flags: int, vaddr: int, verdict: str, beside: Path, witness: Path, profile: MachineProfile
+) -> None:
+    """Only one without any permission may lie within the guard gap."""
+    near_the_stack = replace(TEXT, vaddr=vaddr, flags=flags)
+    elf = replace(FIXED, segments=(*FIXED.segments, near_the_stack))
+    path = executable(beside / "program", elf.contents())
+    program = launch(path, (str(path), *["a"] * 60_000), cwd=beside)
+    prediction = predict(program, profile)
+    assert str(prediction.verdict) == verdict
+    wrong = mismatches(prediction, witness_exec(witness, program))
+    assert not wrong
 
 
 @pytest.mark.parametrize("layout", Layout, ids=lambda layout: layout.value)

@@ -68,6 +68,8 @@ def apply(mm: AddressSpace, model: dict[int, PageBacking], action: tuple[object,
             model.update(dict.fromkeys(pages, ("", Access.READ | Access.WRITE, 0)))
         elif kind == "write":
             mm.write(at, size)
+            assert all(page in model and Access.WRITE in model[page][1] for page in pages)
+            assert {page for page, _ in mm.page_tables.entries()} >= set(pages)
         else:
             mm.munmap(at, size)
             for page in pages:
@@ -101,9 +103,9 @@ def test_same_as_a_map_of_pages(steps: list[tuple[object, ...]]) -> None:
 def test_file_areas_that_continue_each_other_are_one_but_for_their_private_pages(
     steps: list[tuple[object, ...]],
 ) -> None:
-    mm = address_space()
+    mm, model = address_space(), dict[int, PageBacking]()
     for step in steps:
-        apply(mm, {}, step)
+        apply(mm, model, step)
     for low, high in zip(mm.areas, mm.areas[1:], strict=False):
         pages = (high.start - low.start) // PAGE_SIZE
         if (
