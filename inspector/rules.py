@@ -324,6 +324,32 @@ _CATALOGUE = (
         "Attaching reads the program headers and the vdso; every read of absent memory is a fault.",
         "mm/gup.c:get_user_pages_remote()",
     ),
+    # --- page faults ------------------------------------------------------------------------------
+    Rule(
+        "fault.around",
+        "A read of a file's page maps the pages around it too: those of its window that are in memory.",
+        "One fault is dearer than sixteen entries; window, area, page table and file bound what is mapped.",
+        "mm/memory.c:do_fault_around()",
+    ),
+    Rule(
+        "fault.execute-twice",
+        "Executing an absent page of memory that may not be executed faults twice.",
+        "The first fault is taken for a read and maps the page; the second finds it there, and forbidden.",
+        "arch/x86/mm/fault.c:access_error()",
+    ),
+    Rule(
+        "fault.fork",
+        "A child finds its parent's private pages, and takes faults of its own for the rest.",
+        "Pages that a fault finds again, such as a program's code, are not worth copying.",
+        "mm/memory.c:vma_needs_copy()",
+    ),
+    Rule(
+        "register.random",
+        "What the register holds was made from random bytes that no one can know.",
+        "glibc mixes AT_RANDOM into stored pointers and stack canaries; two predictions that "
+        "differ in nothing but those bytes differ here.",
+        "fs/binfmt_elf.c:create_elf_tables()",
+    ),
     Rule(
         "observe.staged-copy",
         "The prediction was made from another copy of the same file.",

@@ -80,7 +80,7 @@ def rows() -> list[Row]:
         ),
         Row(
             "predict hello to exec, warm",
-            lambda: predict(program, profile),
+            lambda: predict(program, profile, until="exec"),
             "hash its file",
             lambda: ExecutableFile(path).identity,
             10.0,
@@ -93,7 +93,7 @@ def rows() -> list[Row]:
             0,
             Row(
                 "predict hello to exec, warm",
-                lambda: predict(program, profile),
+                lambda: predict(program, profile, until="exec"),
                 "cle.Loader of the same file",
                 lambda: cle.Loader(path, auto_load_libs=False),
                 0.1,

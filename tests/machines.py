@@ -132,6 +132,13 @@ PROFILE = MachineProfile(
 )
 
 
+class Zeros:
+    """A file's contents, all of them zero."""
+
+    def read(self, _offset: int, size: int) -> bytes:
+        return bytes(size)
+
+
 def write_program(
     directory: Path,
     image: bytes,

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from inspector.cli.output import Output
     from inspector.model.observation import Observation
     from inspector.model.prediction import Prediction
-    from inspector.model.profile import MachineProfile
+    from inspector.model.profile import MachineProfile, RandomBases
     from inspector.model.program import Program
     from inspector.observe.gdb.session import GdbSession
     from inspector.reconcile import Reconciliation
@@ -155,7 +155,7 @@ def check_program(request: Request, requested: str) -> Checked:
         if program.randomize:
             return _check_randomized(request, program)
         with _debugger_warming_up(request, program) as session:
-            prediction = foretell(program, request.profile)
+            prediction = _foretell(request, program)
             preload()
             try:
                 observation = _observe(request, program, session)
@@ -183,12 +183,19 @@ def _check_randomized(request: Request, program: Program) -> Checked:
     try:
         observation = _observe(request, program)
     except InspectorError as error:
-        return Checked(foretell(program, request.profile), None, error)
+        return Checked(_foretell(request, program), None, error)
     if observation.bases is None:
         # Nothing was loaded, so nothing was left to chance: what refuses a program does not depend on ASLR.
         program = replace(program, randomize=False)
-    prediction = foretell(program, request.profile, observation.bases)
+    prediction = _foretell(request, program, observation.bases)
     return Checked(prediction, reconcile(prediction, observation))
+
+
+def _foretell(request: Request, program: Program, bases: RandomBases | None = None) -> Prediction:
+    stops = request.stops if is_elf(program.path) else ()
+    return foretell(
+        program, request.profile, bases, stops=stops, until=request.until, seconds=request.seconds
+    )
 
 
 def _observe(request: Request, program: Program, session: GdbSession | None = None) -> Observation:

@@ -7,18 +7,28 @@ from typing import TYPE_CHECKING
 from inspector.errors import InspectorError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from inspector.model.prediction import Prediction
     from inspector.model.profile import MachineProfile, RandomBases
     from inspector.model.program import Program
 
 
-def foretell(program: Program, profile: MachineProfile, bases: RandomBases | None = None) -> Prediction:
+def foretell(
+    program: Program,
+    profile: MachineProfile,
+    bases: RandomBases | None = None,
+    *,
+    stops: Sequence[str] = (),
+    until: str | None = None,
+    seconds: float = 60.0,
+) -> Prediction:
     """Predict `program`; what the prediction could not read ends it as something not modelled."""
     from inspector.model.prediction import NotModelledAt, Prediction
     from inspector.predict import predict
 
     try:
-        return predict(program, profile, bases=bases)
+        return predict(program, profile, bases=bases, stops=stops, until=until, seconds=seconds)
     except UsageError:
         raise
     except InspectorError as error:

@@ -31,7 +31,7 @@ _NOT_MODELLED = 3
 @click.command(cls=ProgramCommand, short_help="What Linux will do with a program, without running it.")
 @programs_argument
 @launching_options
-@click.option("--until", metavar="CHECKPOINT", help="How far to predict; exec is as far as it goes.")
+@click.option("--until", metavar="CHECKPOINT", help="How far to predict. [exit]")
 @profile_option
 @output_options
 def command(
@@ -62,17 +62,8 @@ def command(
 
 
 def _predict(how: Launching, profile: MachineProfile, until: str | None, requested: str) -> Prediction:
-    from dataclasses import replace
-
-    from inspector.model.prediction import NotModelledAt, Outcome
-
     with how.prepare(requested) as program:
-        prediction = foretell(program, profile)
-    runs = prediction.verdict is not None and prediction.verdict.outcome is Outcome.RUNS
-    reached = {snapshot.checkpoint for snapshot in prediction.snapshots}
-    if until is not None and runs and until not in reached and prediction.not_modelled is None:
-        return replace(prediction, not_modelled=NotModelledAt(f"the run from exec to {until}"))
-    return prediction
+        return foretell(program, profile, until=until)
 
 
 def _exit_code(prediction: Prediction) -> int:

@@ -40,6 +40,10 @@ class ExecutableFile:
         """Return the file as a seekable stream, which the caller closes."""
         return os.fdopen(os.dup(self._fd), "rb")
 
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        return self._fd
+
     def close(self) -> None:
         """Close the file; may be called twice."""
         if self._fd >= 0:

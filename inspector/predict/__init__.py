@@ -8,24 +8,38 @@ from typing import TYPE_CHECKING
 from inspector.errors import NotModelled
 from inspector.model.prediction import Assumption, NotModelledAt, Prediction
 from inspector.predict.kernel.exec import execve
+from inspector.predict.kernel.kernel import Kernel
 from inspector.verb import Verb
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from inspector.model.profile import MachineProfile, RandomBases
     from inspector.model.program import Program
 
-__all__ = ["predict"]
+__all__ = ["predict", "second_opinion"]
 
 sys.modules[__name__].__class__ = Verb
 
 
-def predict(program: Program, profile: MachineProfile, *, bases: RandomBases | None = None) -> Prediction:
-    """Predict what the machine of `profile` does when it executes `program`, up to its first instruction.
+def predict(
+    program: Program,
+    profile: MachineProfile,
+    *,
+    bases: RandomBases | None = None,
+    stops: Sequence[str] = (),
+    until: str | None = None,
+    seconds: float = 60.0,
+    chance: int = 0,
+) -> Prediction:
+    """Predict what the machine of `profile` does when it executes `program`, to its end.
 
-    `bases` are ASLR's choices, needed when `program.randomize` is set. What is not modelled ends the
-    prediction there, named in `Prediction.not_modelled`; nothing is guessed.
+    `bases` are ASLR's choices, needed when `program.randomize` is set. Snapshots are taken at exec, main,
+    each of `stops` and exit; `until` names the last one wanted. What is not modelled ends the prediction
+    there, named in `Prediction.not_modelled`; nothing is guessed. Raises UsageError where a
+    stop does not exist. A simulation that takes more than `seconds` ends there as not
+    modelled. `chance` chooses among assumptions about what is random.
     """
-    assumptions: tuple[Assumption, ...] = ()
     if program.randomize and bases is None:
         return Prediction(
             program=program,
@@ -33,28 +47,61 @@ def predict(program: Program, profile: MachineProfile, *, bases: RandomBases | N
             verdict=None,
             not_modelled=NotModelledAt("the random bases of ASLR"),
         )
+    assumptions: tuple[Assumption, ...] = ()
     if bases is not None:
         assumptions = tuple(Assumption(name, f"{value:#x}") for name, value in vars_of(bases))
-    try:
-        result = execve(program, profile, bases)
-    except NotModelled as limit:
-        return Prediction(
-            program=program,
-            profile=profile,
-            verdict=None,
-            not_modelled=NotModelledAt(limit.what, limit.ip),
-            bases=bases,
-            assumptions=assumptions,
-        )
-    snapshots = (result.process.snapshot("exec"),) if result.process is not None else ()
+    with Kernel(profile, chance=chance) as kernel:
+        try:
+            result = execve(program, kernel, bases)
+        except NotModelled as limit:
+            return Prediction(
+                program=program,
+                profile=profile,
+                verdict=None,
+                not_modelled=NotModelledAt(limit.what, limit.ip),
+                bases=bases,
+                assumptions=assumptions,
+            )
+        snapshots = [result.process.snapshot()] if result.process is not None else []
+        not_modelled = ending = faults = None
+        if result.process is not None and until != "exec":
+            from inspector.elf.stops import plan_stops
+            from inspector.predict.simulation import Simulation
+
+            simulation = Simulation(
+                result.process, kernel, plan_stops(program.path, stops, until), seconds=seconds
+            )
+            simulation.run()
+            snapshots += simulation.snapshots
+            not_modelled, ending, faults = simulation.not_modelled, simulation.ending, tuple(kernel.faults)
+            assumptions += tuple(Assumption(name, text) for name, text in kernel.assumptions.items())
     return Prediction(
         program=program,
         profile=profile,
         verdict=result.verdict,
         files=result.files,
-        snapshots=snapshots,
+        snapshots=tuple(snapshots),
+        not_modelled=not_modelled,
         bases=bases,
         assumptions=assumptions,
+        faults=faults,
+        ending=ending,
+    )
+
+
+def second_opinion(prediction: Prediction, until: str) -> Prediction:
+    """Return the prediction once more, up to the checkpoint `until`, with everything random otherwise.
+
+    What differs between the two depends on chance, and cannot be known (rule `register.random`).
+    """
+    names = (snapshot.checkpoint.partition("#")[0] for snapshot in prediction.snapshots)
+    return predict(
+        prediction.program,
+        prediction.profile,
+        bases=prediction.bases,
+        stops=[name for name in names if name not in ("exec", "main", "exit")],
+        until=until.partition("#")[0],
+        chance=0xFF,
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from inspector.model.finding import Finding, Verdict
 from inspector.model.prediction import Outcome
+from inspector.reconcile.chance import explain_by_chance
 from inspector.reconcile.checkpoints import distinct
 from inspector.reconcile.compare import compare
 from inspector.reconcile.subject import SUBJECT
@@ -73,4 +74,5 @@ def reconcile(prediction: Prediction, observation: Observation) -> Reconciliatio
     """
     prediction = replace(prediction, snapshots=distinct(prediction.snapshots))
     observation = replace(observation, snapshots=distinct(observation.snapshots))
-    return Reconciliation(prediction, observation, tuple(compare(prediction, observation)))
+    findings = explain_by_chance(prediction, tuple(compare(prediction, observation)))
+    return Reconciliation(prediction, observation, findings)

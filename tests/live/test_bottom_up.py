@@ -33,7 +33,7 @@ def bottom_up(profile: MachineProfile) -> MachineProfile:
 @pytest.mark.parametrize("fixture", FIXTURES, ids=lambda path: path and path.name)
 def test_fixture(fixture: Path, layout: Layout, witness: Path, bottom_up: MachineProfile) -> None:
     program = launch(fixture, layout=layout)
-    prediction = predict(program, bottom_up)
+    prediction = predict(program, bottom_up, until="exec")
     wrong = mismatches(prediction, witness_from_below(witness, program))
     assert not wrong
     (snapshot,) = prediction.snapshots
@@ -49,7 +49,7 @@ def test_the_stack_limit_moves_nothing(
     if not fixture.exists():
         pytest.skip(f"{fixture.name} is not built here")
     program = launch(fixture, stack_limit=stack_limit)
-    wrong = mismatches(predict(program, bottom_up), witness_from_below(witness, program))
+    wrong = mismatches(predict(program, bottom_up, until="exec"), witness_from_below(witness, program))
     assert not wrong
 
 
@@ -59,7 +59,7 @@ def test_odd_program(
     name: str, layout: Layout, beside: Path, witness: Path, bottom_up: MachineProfile
 ) -> None:
     program = launch(executable(beside / "program", CHOSEN[name].contents()), layout=layout, cwd=beside)
-    wrong = mismatches(predict(program, bottom_up), witness_from_below(witness, program))
+    wrong = mismatches(predict(program, bottom_up, until="exec"), witness_from_below(witness, program))
     assert not wrong
 
 
@@ -70,7 +70,7 @@ def test_random_programs(batch: int, beside: Path, witness: Path, bottom_up: Mac
         source = random.Random(seed)  # noqa: S311
         path = executable(beside / "program", random_file(source))
         program = launch(path, layout=source.choice(list(Layout)), cwd=beside)
-        prediction = predict(program, bottom_up)
+        prediction = predict(program, bottom_up, until="exec")
         if not prediction.not_modelled:
             wrong = mismatches(prediction, witness_from_below(witness, program))
             found += [f"seed {seed}: {each}" for each in wrong]

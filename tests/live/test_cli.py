@@ -198,11 +198,11 @@ def test_a_stop_is_no_obstacle_to_a_verdict(tmp_path: Path) -> None:
     assert inspector("check", "--stop", "main", tmp_path / "text", tmp_path / "missing").returncode == 0
 
 
-def test_stops_are_shown_as_not_predicted(program: Path) -> None:
+def test_stops_are_predicted_too(program: Path) -> None:
     done = inspector("check", "--stop", f"{Assembler(BASE).start:#x}", program)
     assert done.returncode == 0
-    assert f"· Registers at {Assembler(BASE).start:#x}" in done.stdout
-    assert "· not predicted" in done.stdout
+    assert f"✓ Compared at {Assembler(BASE).start:#x}" in done.stdout
+    assert "· not predicted" not in done.stdout
 
 
 def test_a_program_that_does_not_end_could_not_be_observed(program: Path, endless: Path) -> None:
@@ -236,11 +236,12 @@ def test_what_was_saved_can_be_compared_later(tmp_path: Path, program: Path) -> 
     assert len(broken.stderr.splitlines()) == 2
 
 
-def test_predict_runs_nothing_and_says_how_far_it_got(program: Path) -> None:
+def test_predict_goes_as_far_as_it_is_asked_to(program: Path) -> None:
     assert inspector("predict", "--until", "exec", program).returncode == 0
-    done = inspector("predict", "--until", "main", program)
-    assert done.returncode == 3
-    assert "not modelled: the run from exec to main" in done.stdout
+    assert "exit 7" in inspector("predict", program).stdout
+    nowhere = inspector("predict", "--until", "main", program)
+    assert nowhere.returncode == 2
+    assert "has no symbol 'main'" in nowhere.stderr
 
 
 def test_a_live_process_is_looked_at_and_goes_on() -> None:

@@ -44,7 +44,7 @@ def test_fixture_at_exec(fixture: Path, layout: Layout, witness: Path, profile: 
     for shape, (arguments, envp) in ORDINARY.items():
         program = launch(fixture, (str(fixture), *arguments), envp, layout=layout)
         seen = witness_exec(witness, program)
-        found += [f"{shape}: {each}" for each in mismatches(predict(program, profile), seen)]
+        found += [f"{shape}: {each}" for each in mismatches(predict(program, profile, until="exec"), seen)]
     assert not found, "\n".join(found)
 
 
@@ -57,7 +57,7 @@ def test_extreme_strings(
     _skip_unless_built(fixture)
     arguments, envp = EXTREME[shape]
     program = launch(fixture, (str(fixture), *arguments), envp, layout=layout)
-    wrong = mismatches(predict(program, profile), witness_exec(witness, program))
+    wrong = mismatches(predict(program, profile, until="exec"), witness_exec(witness, program))
     assert not wrong
 
 
@@ -69,7 +69,7 @@ def test_stack_limit(
 ) -> None:
     _skip_unless_built(fixture)
     program = launch(fixture, layout=layout, stack_limit=stack_limit)
-    wrong = mismatches(predict(program, profile), witness_exec(witness, program))
+    wrong = mismatches(predict(program, profile, until="exec"), witness_exec(witness, program))
     assert not wrong
 
 
@@ -99,7 +99,7 @@ def test_random_strings_and_limits(seed: int, witness: Path, profile: MachinePro
         layout=source.choice(list(Layout)),
         stack_limit=random_stack_limit(source),
     )
-    wrong = mismatches(predict(program, profile), witness_exec(witness, program))
+    wrong = mismatches(predict(program, profile, until="exec"), witness_exec(witness, program))
     assert not wrong
 
 
@@ -108,7 +108,7 @@ def test_argv0_unlike_the_path(argv: tuple[str, ...], witness: Path, profile: Ma
     fixture = BUILT / "hello"
     _skip_unless_built(fixture)
     program = launch(fixture, argv)
-    wrong = mismatches(predict(program, profile), witness_exec(witness, program))
+    wrong = mismatches(predict(program, profile, until="exec"), witness_exec(witness, program))
     assert not wrong
 
 
@@ -121,7 +121,7 @@ def test_path_length_shifts_the_stack(
     path = stage / ("é \n" + "x" * length)
     path.symlink_to(fixture)
     program = launch(path)
-    wrong = mismatches(predict(program, profile), witness_exec(witness, program))
+    wrong = mismatches(predict(program, profile, until="exec"), witness_exec(witness, program))
     assert not wrong
 
 
@@ -130,7 +130,7 @@ def test_any_difference_is_told(witness: Path, profile: MachineProfile) -> None:
     fixture = BUILT / "hello_dynamic"
     _skip_unless_built(fixture)
     program = launch(fixture)
-    prediction, seen = predict(program, profile), witness_exec(witness, program)
+    prediction, seen = predict(program, profile, until="exec"), witness_exec(witness, program)
     area, (address, kind) = seen.areas[1], seen.pages[0]
     changed_areas = [
         replace(area, start=area.start - 4096),

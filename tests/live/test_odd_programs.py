@@ -32,7 +32,7 @@ def judge(
 ) -> tuple[Prediction, list[str]]:
     """Return the prediction for `contents` as a program, and where the kernel differs."""
     program = launch(executable(directory / "program", contents), layout=layout, cwd=directory)
-    prediction = predict(program, profile)
+    prediction = predict(program, profile, until="exec")
     return prediction, mismatches(prediction, witness_exec(witness, program))
 
 

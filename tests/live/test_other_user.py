@@ -67,7 +67,7 @@ def judge(
     seen = witness_exec(witness, program, "--user", str(NOBODY))
     try:
         with as_nobody():
-            prediction = predict(program, profile)
+            prediction = predict(program, profile, until="exec")
     except CannotObserve as error:
         expected = seen.verdict == "runs" and "may be executed but not read" in str(error)
         return None, [] if expected else [f"{error}, but the kernel's verdict is {seen.verdict}"]

@@ -37,7 +37,7 @@ def test_areas_of_shuffled_segments(batch: int, stage: Path, witness: Path, prof
         source = random.Random(seed)  # noqa: S311
         path = executable(stage / "segments", random_layout(source).contents())
         program = launch(path, layout=source.choice(list(Layout)))
-        wrong = mismatches(predict(program, profile), witness_exec(witness, program))
+        wrong = mismatches(predict(program, profile, until="exec"), witness_exec(witness, program))
         found += [f"seed {seed}: {each}" for each in wrong]
     assert not found, "\n".join(found)
 
@@ -53,9 +53,9 @@ def test_room_in_a_crowded_address_space(
         path = executable(beside / "crowded", crowded(source, layout).contents())
         program = launch(path, layout=layout, cwd=beside)
         if from_below:
-            prediction = predict(program, searching_from_below(profile))
+            prediction = predict(program, searching_from_below(profile), until="exec")
             wrong = mismatches(prediction, witness_from_below(witness, program))
         else:
-            wrong = mismatches(predict(program, profile), witness_exec(witness, program))
+            wrong = mismatches(predict(program, profile, until="exec"), witness_exec(witness, program))
         found += [f"seed {seed}: {each}" for each in wrong]
     assert not found, "\n".join(found)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inspector.model.address import AddressRange, VirtAddr, Vpn
+from inspector.model.address import AddressRange, Pfn, VirtAddr, Vpn
 from inspector.model.page import PageKind
+from inspector.model.vma import Access
 from inspector.predict.machine.pagetable import PageTableEntry, PageTables
 from tests.machines import I386, PAE, X86_64
 
@@ -26,7 +27,7 @@ def test_same_as_a_dictionary(geometry: PageTableGeometry, actions: list[tuple[s
     tables, model = PageTables(geometry), dict[int, PageTableEntry]()
     for action, first, count in actions:
         if action == "map":
-            entry = PageTableEntry(PageKind.FILE, writable=bool(count & 1))
+            entry = PageTableEntry(Pfn(count), Access.READ, PageKind.FILE)
             tables.map(Vpn(first), entry)
             model[first] = entry
         else:
@@ -42,7 +43,7 @@ def test_same_as_a_dictionary(geometry: PageTableGeometry, actions: list[tuple[s
 def test_tables_are_the_distinct_prefixes(geometry: PageTableGeometry, mapped: set[int]) -> None:
     tables = PageTables(geometry)
     for vpn in mapped:
-        tables.map(Vpn(vpn), PageTableEntry(PageKind.ANONYMOUS, writable=True))
+        tables.map(Vpn(vpn), PageTableEntry(Pfn(1), Access.READ | Access.WRITE, PageKind.ANONYMOUS))
     shifts = [sum(geometry.index_bits[level:]) for level in range(1, len(geometry.index_bits))]
     assert tables.table_count == sum(len({vpn >> shift for vpn in mapped}) for shift in shifts)
     everything = AddressRange(VirtAddr(0), VirtAddr(1 << 47))

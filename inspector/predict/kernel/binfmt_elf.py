@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from inspector.model.program import Program
     from inspector.predict.kernel.elf_bss import Bss
     from inspector.predict.kernel.mm import AddressSpace
+    from inspector.predict.kernel.task import Task
 
 _PATH_MAX = 4096
 _SHORTEST_PATH = 2
@@ -150,7 +151,7 @@ def _open_interpreter(main: ElfFile, program: Program) -> ExecutableFile | None:
 
 
 def load(
-    mm: AddressSpace,
+    task: Task,
     program: ElfProgram,
     rules: ExecRules,
     *,
@@ -171,13 +172,13 @@ def load(
     for number, segment in enumerate(main.loads):
         first_dyn = number == 0 and main.header.type == elf.ET_DYN
         noreplace, total_size = number == 0, 0
-        bss.map_before_next(mm, bias)
+        bss.map_before_next(task, bias)
         if first_dyn:
             total_size = total_mapping_size(main.loads)
-            bias, noreplace = _choose_bias(mm, program, mapped, rules, et_dyn_base, load_bias, total_size)
+            bias, noreplace = _choose_bias(task, program, mapped, rules, et_dyn_base, load_bias, total_size)
         address = _wrapped(bias + segment.vaddr)
         at = elf_load(
-            mm,
+            task,
             mapped,
             segment,
             address,
@@ -190,16 +191,16 @@ def load(
             bias = _wrapped(bias + at - page_down(address))
         if segment.offset <= main.header.phoff < segment.offset + segment.filesz:
             phdr = main.header.phoff - segment.offset + segment.vaddr
-        _check_size(segment, segment.vaddr, mm.task_size)
+        _check_size(segment, segment.vaddr, task.mm.task_size)
         highest = max(highest, segment.vaddr + segment.memsz)
 
-    bss.map_behind_program(mm, bias)
+    bss.map_behind_program(task, bias)
     program_entry = _wrapped(main.header.entry + bias)
     entry, base = program_entry, VirtAddr(0)
     if program.interpreter is not None:
-        base = load_elf_interp(mm, program.interpreter, rules, no_base=bias != 0)
+        base = load_elf_interp(task, program.interpreter, rules, no_base=bias != 0)
         entry = _wrapped(base + program.interpreter.header.entry)
-    if entry >= mm.task_size:
+    if entry >= task.mm.task_size:
         raise KernelError(Errno.EINVAL, "elf.entry")
     return LoadedElf(
         entry=entry,
@@ -212,7 +213,7 @@ def load(
 
 
 def _choose_bias(
-    mm: AddressSpace,
+    task: Task,
     program: ElfProgram,
     mapped: MappedFile,
     rules: ExecRules,
@@ -233,15 +234,15 @@ def _choose_bias(
     elif alignment > PAGE_SIZE and rules.static_pie_aligned:
         # Mapped once where there is room, only to learn the address; then aligned within it.
         unused = _bss(rules, by_segment=rules.program_bss_by_segment)
-        trial = elf_load(mm, mapped, first, VirtAddr(0), unused, total_size=total_size)
-        mm.munmap(trial, total_size)
+        trial = elf_load(task, mapped, first, VirtAddr(0), unused, total_size=total_size)
+        task.mm.munmap(trial, total_size)
         bias, binding = trial & -alignment, True
     else:
         bias, binding = 0, False
     return page_down(_wrapped(bias - first.vaddr)), binding
 
 
-def load_elf_interp(mm: AddressSpace, interpreter: ElfFile, rules: ExecRules, *, no_base: bool) -> VirtAddr:
+def load_elf_interp(task: Task, interpreter: ElfFile, rules: ExecRules, *, no_base: bool) -> VirtAddr:
     """Map the interpreter and return what was added to its addresses.
 
     Source: fs/binfmt_elf.c:load_elf_interp().
@@ -257,7 +258,7 @@ def load_elf_interp(mm: AddressSpace, interpreter: ElfFile, rules: ExecRules, *,
         if not fixed and no_base:
             bias = -segment.vaddr
         at = elf_load(
-            mm,
+            task,
             mapped,
             segment,
             _wrapped(bias + segment.vaddr),
@@ -267,13 +268,13 @@ def load_elf_interp(mm: AddressSpace, interpreter: ElfFile, rules: ExecRules, *,
         )
         if number == 0 and interpreter.header.type == elf.ET_DYN:
             bias = _wrapped(at - page_down(segment.vaddr))
-        _check_size(segment, _wrapped(bias + segment.vaddr), mm.task_size)
-    bss.map_behind_interpreter(mm, bias)
+        _check_size(segment, _wrapped(bias + segment.vaddr), task.mm.task_size)
+    bss.map_behind_interpreter(task, bias)
     return VirtAddr(bias)
 
 
 def elf_load(
-    mm: AddressSpace,
+    task: Task,
     file: MappedFile,
     segment: ProgramHeader,
     address: VirtAddr,
@@ -291,12 +292,12 @@ def elf_load(
         start = page_down(address)
         if bss.maps_file(segment):
             start = _elf_map(
-                mm, file, segment, address, total_size=total_size, fixed=fixed, noreplace=noreplace
+                task.mm, file, segment, address, total_size=total_size, fixed=fixed, noreplace=noreplace
             )
-        bss.add(mm, segment, start)
+        bss.add(task, segment, start)
     except KernelError as error:
         raise KernelError(error.errno, error.rule or "elf.segment-unmappable") from error
-    if start >= mm.task_size:
+    if start >= task.mm.task_size:
         raise KernelError(Errno.EINVAL, "elf.segment-unmappable")
     return start
 
@@ -364,4 +365,4 @@ def _wrapped(value: int) -> VirtAddr:
 
 def _mapped(elf_file: ElfFile) -> MappedFile:
     file = elf_file.file
-    return MappedFile(file.resolved_path, file.device, file.stat.st_ino, file.size)
+    return MappedFile(file.resolved_path, file.device, file.stat.st_ino, file.size, file)

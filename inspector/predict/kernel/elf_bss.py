@@ -16,11 +16,11 @@ from inspector.model.address import PAGE_SIZE, VirtAddr, page_up
 from inspector.model.profile import UnclearableTail
 from inspector.model.vma import Access
 from inspector.predict.kernel.errno import Errno, KernelError
-from inspector.predict.kernel.mm import AccessFault
+from inspector.predict.kernel.uaccess import clear_user
 
 if TYPE_CHECKING:
     from inspector.elf.header import ProgramHeader
-    from inspector.predict.kernel.mm import AddressSpace
+    from inspector.predict.kernel.task import Task
 
 
 class Bss(Protocol):
@@ -29,16 +29,16 @@ class Bss(Protocol):
     def maps_file(self, segment: ProgramHeader) -> bool:
         """Whether any page of the file is mapped for `segment`."""
 
-    def add(self, mm: AddressSpace, segment: ProgramHeader, start: VirtAddr) -> None:
+    def add(self, task: Task, segment: ProgramHeader, start: VirtAddr) -> None:
         """Take note of `segment`, the first page of which has been mapped at `start`."""
 
-    def map_before_next(self, mm: AddressSpace, bias: int) -> None:
+    def map_before_next(self, task: Task, bias: int) -> None:
         """Make what is due before another segment of a program."""
 
-    def map_behind_program(self, mm: AddressSpace, bias: int) -> None:
+    def map_behind_program(self, task: Task, bias: int) -> None:
         """Make what is due behind the last segment of a program."""
 
-    def map_behind_interpreter(self, mm: AddressSpace, bias: int) -> None:
+    def map_behind_interpreter(self, task: Task, bias: int) -> None:
         """Make what is due behind the last segment of an interpreter."""
 
 
@@ -52,7 +52,7 @@ class BssBySegment:
         """See Bss: an empty file part maps nothing."""
         return segment.filesz > 0
 
-    def add(self, mm: AddressSpace, segment: ProgramHeader, start: VirtAddr) -> None:
+    def add(self, task: Task, segment: ProgramHeader, start: VirtAddr) -> None:
         """See Bss."""
         if segment.memsz <= segment.filesz:
             return
@@ -60,23 +60,23 @@ class BssBySegment:
         zero_start = start
         if segment.filesz:
             zero_start = VirtAddr(start + in_page + segment.filesz)
-            padzero(mm, zero_start, must_succeed=self._kills(segment))
+            padzero(task, zero_start, must_succeed=self._kills(segment))
         rest = page_up(zero_start)
         length = page_up(start + in_page + segment.memsz) - rest
-        mm.brk_flags(rest, length, execute=Access.EXECUTE in segment.access)
+        task.mm.brk_flags(rest, length, execute=Access.EXECUTE in segment.access)
 
     def _kills(self, segment: ProgramHeader) -> bool:
         if self.tail is UnclearableTail.KILLS_IF_WRITABLE:
             return Access.WRITE in segment.access
         return self.tail is UnclearableTail.KILLS
 
-    def map_before_next(self, mm: AddressSpace, bias: int) -> None:
+    def map_before_next(self, task: Task, bias: int) -> None:
         """See Bss."""
 
-    def map_behind_program(self, mm: AddressSpace, bias: int) -> None:
+    def map_behind_program(self, task: Task, bias: int) -> None:
         """See Bss."""
 
-    def map_behind_interpreter(self, mm: AddressSpace, bias: int) -> None:
+    def map_behind_interpreter(self, task: Task, bias: int) -> None:
         """See Bss."""
 
 
@@ -92,40 +92,40 @@ class WholeFileBss:
         """See Bss: the page in which an empty file part would have begun is mapped."""
         return segment.filesz + segment.vaddr % PAGE_SIZE > 0
 
-    def add(self, mm: AddressSpace, segment: ProgramHeader, start: VirtAddr) -> None:  # noqa: ARG002
+    def add(self, task: Task, segment: ProgramHeader, start: VirtAddr) -> None:  # noqa: ARG002
         """See Bss."""
         self.file_end = max(self.file_end, segment.vaddr + segment.filesz)
         if segment.vaddr + segment.memsz > self.memory_end:
             self.memory_end = segment.vaddr + segment.memsz
             self.execute = Access.EXECUTE in segment.access
 
-    def map_before_next(self, mm: AddressSpace, bias: int) -> None:
+    def map_before_next(self, task: Task, bias: int) -> None:
         """See Bss. Here the kernel does not mind if the tail cannot be cleared."""
         if self.memory_end <= self.file_end:
             return
-        self._set_brk(mm, bias)
+        self._set_brk(task, bias)
         start = _at(self.file_end, bias)
         if start % PAGE_SIZE:
             try:
-                mm.write(start, min(PAGE_SIZE - start % PAGE_SIZE, self.memory_end - self.file_end))
-            except AccessFault:
+                clear_user(task, start, min(PAGE_SIZE - start % PAGE_SIZE, self.memory_end - self.file_end))
+            except KernelError:
                 return
 
-    def map_behind_program(self, mm: AddressSpace, bias: int) -> None:
+    def map_behind_program(self, task: Task, bias: int) -> None:
         """See Bss. Source: load_elf_binary() of Linux 6.1."""
-        self._set_brk(mm, bias)
+        self._set_brk(task, bias)
         if self.file_end != self.memory_end:
-            padzero(mm, _at(self.file_end, bias), must_succeed=True)
+            padzero(task, _at(self.file_end, bias), must_succeed=True)
 
-    def map_behind_interpreter(self, mm: AddressSpace, bias: int) -> None:
+    def map_behind_interpreter(self, task: Task, bias: int) -> None:
         """See Bss; the last page is cleared in any case. Source: load_elf_interp() of Linux 6.1."""
-        padzero(mm, _at(self.file_end, bias), must_succeed=True)
-        self._set_brk(mm, bias)
+        padzero(task, _at(self.file_end, bias), must_succeed=True)
+        self._set_brk(task, bias)
 
-    def _set_brk(self, mm: AddressSpace, bias: int) -> None:
+    def _set_brk(self, task: Task, bias: int) -> None:
         start, end = page_up(_at(self.file_end, bias)), page_up(_at(self.memory_end, bias))
         if end > start:
-            mm.brk_flags(start, end - start, execute=self.execute)
+            task.mm.brk_flags(start, end - start, execute=self.execute)
 
 
 def _at(address: int, bias: int) -> VirtAddr:
@@ -133,7 +133,7 @@ def _at(address: int, bias: int) -> VirtAddr:
     return VirtAddr((address + bias) % (1 << 64))
 
 
-def padzero(mm: AddressSpace, start: VirtAddr, *, must_succeed: bool) -> None:
+def padzero(task: Task, start: VirtAddr, *, must_succeed: bool) -> None:
     """Clear from `start` to the end of its page (rule `elf.padzero`).
 
     Raises KernelError(EFAULT) where that fails and the kernel minds.
@@ -141,7 +141,7 @@ def padzero(mm: AddressSpace, start: VirtAddr, *, must_succeed: bool) -> None:
     if start % PAGE_SIZE == 0:
         return
     try:
-        mm.write(start, page_up(start) - start)
-    except AccessFault as fault:
+        clear_user(task, start, page_up(start) - start)
+    except KernelError as error:
         if must_succeed:
-            raise KernelError(Errno.EFAULT, fault.rule or "elf.padzero") from None
+            raise KernelError(Errno.EFAULT, error.rule or "elf.padzero") from None

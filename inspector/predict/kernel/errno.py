@@ -3,32 +3,54 @@
 from __future__ import annotations
 
 import enum
+import errno
 
 
 class Errno(enum.Enum):
-    """The error names execve and mmap give; the value is what the JSON contract prints."""
+    """The error names system calls give; the value is what the JSON contract prints."""
 
     E2BIG = "E2BIG"
     EACCES = "EACCES"
+    EAGAIN = "EAGAIN"
+    EBADF = "EBADF"
+    ECHILD = "ECHILD"
     EEXIST = "EEXIST"
     EFAULT = "EFAULT"
+    EFBIG = "EFBIG"
+    EINTR = "EINTR"
     EINVAL = "EINVAL"
     EIO = "EIO"
+    EISDIR = "EISDIR"
     ELIBBAD = "ELIBBAD"
     ELOOP = "ELOOP"
+    EMFILE = "EMFILE"
     ENAMETOOLONG = "ENAMETOOLONG"
+    ENODEV = "ENODEV"
     ENOENT = "ENOENT"
     ENOEXEC = "ENOEXEC"
     ENOMEM = "ENOMEM"
+    ENOSYS = "ENOSYS"
     ENOTDIR = "ENOTDIR"
+    ENOTTY = "ENOTTY"
+    ENXIO = "ENXIO"
     EPERM = "EPERM"
+    EPIPE = "EPIPE"
+    ERANGE = "ERANGE"
+    ESPIPE = "ESPIPE"
+    ESRCH = "ESRCH"
+    ETXTBSY = "ETXTBSY"
+
+    @property
+    def number(self) -> int:
+        """What a system call returns, negated."""
+        return int(getattr(errno, self.value))
 
 
 class KernelError(Exception):
     """A simulated kernel function returned `-errno`; `rule` says what decided, where one does."""
 
-    def __init__(self, errno: Errno, rule: str | None = None) -> None:
+    def __init__(self, error: Errno, rule: str | None = None) -> None:
         """`rule` is an id of the catalogue."""
-        super().__init__(errno.value)
-        self.errno = errno
+        super().__init__(error.value)
+        self.errno = error
         self.rule = rule

@@ -12,58 +12,51 @@ from typing import TYPE_CHECKING
 
 from inspector.elf.header import ELF_MAGIC
 from inspector.errors import NotModelled
-from inspector.model.address import AddressRange, VirtAddr, page_down
+from inspector.model.address import AddressRange, VirtAddr
 from inspector.model.auxv import AuxType
-from inspector.model.page import PageState
 from inspector.model.prediction import ExecVerdict, Outcome
 from inspector.model.program import CAP_SYS_RAWIO
-from inspector.model.snapshot import Snapshot
 from inspector.model.vma import Access, Anonymous, Sharing, Special, Vma, VmFlag
 from inspector.predict.kernel import binfmt_elf
 from inspector.predict.kernel.errno import Errno, KernelError
+from inspector.predict.kernel.fault import fault_in_pages
+from inspector.predict.kernel.files import standard_files
 from inspector.predict.kernel.layout import address_layout, initial_stack_start
 from inspector.predict.kernel.mm import AddressSpace
 from inspector.predict.kernel.namei import open_exec
-from inspector.predict.kernel.stack import copy_strings, create_elf_tables
+from inspector.predict.kernel.stack import RANDOM_BYTES, copy_strings, create_elf_tables
+from inspector.predict.kernel.task import Task
+from inspector.predict.kernel.uaccess import copy_to_user
+from inspector.predict.machine.pagetable import PageTables
 
 if TYPE_CHECKING:
     from inspector.elf.file import ExecutableFile
-    from inspector.model.auxv import AuxEntry
     from inspector.model.prediction import FileIdentity
     from inspector.model.profile import MachineProfile, RandomBases
     from inspector.model.program import Program
     from inspector.model.registers import Registers
-    from inspector.model.snapshot import StackImage
+    from inspector.model.snapshot import Snapshot, StackImage
     from inspector.predict.kernel.binfmt_elf import ElfProgram, LoadedElf
+    from inspector.predict.kernel.kernel import Kernel
     from inspector.predict.kernel.layout import AddressLayout
     from inspector.predict.kernel.stack import StackTables, Strings
 
 _SETID_BITS = 0o6000
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Process:
-    """A process that execve has just started."""
+    """A process that execve has just started: its task, and what its first instruction finds."""
 
-    mm: AddressSpace
+    task: Task
     registers: Registers
-    auxv: tuple[AuxEntry, ...]
     stack: StackImage
+    bias: int
+    """What was added to the addresses of the program's file."""
 
-    def snapshot(self, checkpoint: str) -> Snapshot:
-        """Return the process as it stands."""
-        return Snapshot(
-            checkpoint=checkpoint,
-            registers=self.registers,
-            vmas=tuple(self.mm.labelled(self.stack.sp)),
-            pages=tuple(PageState(vpn, entry.kind) for vpn, entry in self.mm.page_tables.entries()),
-            minor_faults=self.mm.minor_faults,
-            major_faults=0,
-            page_table_bytes=self.mm.page_tables.size_bytes,
-            auxv=self.auxv,
-            stack=self.stack,
-            brk=self.mm.brk,
-        )
+    def snapshot(self) -> Snapshot:
+        """Return the process as it stands, before its first instruction."""
+        return self.task.snapshot("exec", self.registers, self.stack)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,25 +68,23 @@ class ExecResult:
     process: Process | None = None
 
 
-def execve(program: Program, profile: MachineProfile, bases: RandomBases | None = None) -> ExecResult:
-    """Run execve for `program` on the machine of `profile`.
+def execve(program: Program, kernel: Kernel, bases: RandomBases | None = None) -> ExecResult:
+    """Run execve for `program` in a process of its own.
 
     Raises NotModelled where the kernel's answer depends on something the simulator does not know.
     """
-    opened: list[ExecutableFile] = []
+    opened = kernel.host_files
     try:
-        return _execve(program, profile, bases, opened)
+        return _execve(program, kernel, bases, opened)
     except KernelError as refusal:
         verdict = ExecVerdict(Outcome.REFUSED, errno=refusal.errno.value, rule=refusal.rule)
         return ExecResult(verdict, tuple(file.identity for file in opened))
-    finally:
-        for file in opened:
-            file.close()
 
 
 def _execve(
-    program: Program, profile: MachineProfile, bases: RandomBases | None, opened: list[ExecutableFile]
+    program: Program, kernel: Kernel, bases: RandomBases | None, opened: list[ExecutableFile]
 ) -> ExecResult:
+    profile = kernel.profile
     file = open_exec(program.path, program.cwd, program.credentials)
     opened.append(file)
     layout = address_layout(program, profile, bases)
@@ -119,7 +110,7 @@ def _execve(
 
     # fs/exec.c:begin_new_exec(): from here on there is no program to return an errno to.
     try:
-        process = _start(elf_program, program, profile, layout, bases, strings)
+        process = _start(elf_program, program, kernel, layout, bases, strings)
     except KernelError as failure:
         return ExecResult(ExecVerdict(Outcome.KILLED, signal="SIGSEGV", rule=failure.rule), identities)
     return ExecResult(ExecVerdict(Outcome.RUNS, rule="exec.runs"), identities, process)
@@ -128,11 +119,12 @@ def _execve(
 def _start(
     elf_program: ElfProgram,
     program: Program,
-    profile: MachineProfile,
+    kernel: Kernel,
     layout: AddressLayout,
     bases: RandomBases | None,
     strings: Strings,
 ) -> Process:
+    profile = kernel.profile
     mm = AddressSpace(
         task_size=layout.task_size,
         mmap_base=layout.mmap_base,
@@ -142,40 +134,59 @@ def _start(
         lowest_fixed=0 if program.credentials.capabilities & CAP_SYS_RAWIO else profile.mmap_min_addr,
         mmap_floor=profile.mmap_floor,
         read_implies_exec=elf_program.read_implies_exec,
-        geometry=profile.page_tables,
+        page_tables=PageTables(profile.page_tables),
+        memory=kernel.memory,
+        page_cache=kernel.page_cache,
+        fault_around_bytes=profile.fault_around_bytes,
+        special_pages=kernel.special_pages,
         heap_label_touches=profile.exec_rules.heap_label_touches,
     )
-    _setup_arg_pages(mm, elf_program, program, layout, strings)
+    task = Task(
+        kernel,
+        number=0,
+        mm=mm,
+        limits=program.limits,
+        credentials=program.credentials,
+        cwd=program.cwd,
+        executable=elf_program.main.file.resolved_path,
+        files=standard_files(program, kernel),
+    )
+    kernel.tasks.append(task)
+    _setup_arg_pages(task, elf_program, layout, strings)
     loaded = binfmt_elf.load(
-        mm,
+        task,
         elf_program,
         profile.exec_rules,
         et_dyn_base=layout.et_dyn_base,
         load_bias=bases.load_bias if bases is not None else None,
     )
-    vdso = _map_vdso(mm, profile)
+    vdso = mm.vdso = _map_vdso(mm, profile)
     tables = _create_elf_tables(strings, layout, program, profile, loaded, vdso)
-    _write_tables(mm, tables, program.limits.stack)
-    mm.brk = _start_brk(elf_program, loaded, layout, profile, bases)
+    _write_tables(task, tables)
+    mm.start_brk = _start_brk(elf_program, loaded, layout, profile, bases)
+    mm.set_brk(mm.start_brk)
+    task.auxv = tables.auxv
     registers = replace(profile.entry_registers, eip=loaded.entry, esp=tables.image.sp)
-    return Process(mm, registers, tables.auxv, tables.image)
+    bias = loaded.program_entry - elf_program.main.header.entry
+    return Process(task, registers, tables.image, bias)
 
 
-def _setup_arg_pages(
-    mm: AddressSpace, elf_program: ElfProgram, program: Program, layout: AddressLayout, strings: Strings
-) -> None:
-    """Give the new address space its stack. Source: fs/exec.c:setup_arg_pages().
+def _setup_arg_pages(task: Task, elf_program: ElfProgram, layout: AddressLayout, strings: Strings) -> None:
+    """Give the new address space its stack, the strings on it. Source: fs/exec.c:setup_arg_pages().
 
     Rules `vma.stack` and `fault.argument-pages`.
     """
+    mm = task.mm
     access = Access.READ | Access.WRITE
     if elf_program.executable_stack or mm.read_implies_exec:
         access |= Access.EXECUTE
-    start = initial_stack_start(layout.stack_top, strings.lowest, program.limits.stack)
+    start = initial_stack_start(layout.stack_top, strings.lowest, task.limits.stack)
     area = AddressRange(start, layout.stack_top)
     mm.insert(Vma(area, access, Sharing.PRIVATE, Anonymous(), VmFlag.GROWSDOWN | VmFlag.ACCOUNT))
-    lowest = page_down(strings.lowest)
-    mm.write(lowest, strings.execfn - lowest + len(strings.contents[strings.execfn]))
+    mm.start_stack = strings.lowest
+    fault_in_pages(task, strings.lowest, layout.stack_top - strings.lowest, Access.WRITE)
+    for address, contents in strings.contents.items():
+        copy_to_user(task, address, contents)
 
 
 def _map_vdso(mm: AddressSpace, profile: MachineProfile) -> VirtAddr:
@@ -227,14 +238,17 @@ def _create_elf_tables(
     )
 
 
-def _write_tables(mm: AddressSpace, tables: StackTables, stack_limit: int) -> None:
+def _write_tables(task: Task, tables: StackTables) -> None:
     """Write the tables to the stack, which may have to grow for them."""
-    sp = tables.image.sp
+    mm, sp = task.mm, tables.image.sp
     # The kernel would read the strings' lengths from whatever has been mapped over them by now.
-    if any(vma.end > sp and VmFlag.GROWSDOWN not in (vma.flags or VmFlag.NONE) for vma in mm.vmas):
+    if any(area.end > sp and not area.grows_down for area in mm.areas):
         raise NotModelled("segment mapped over the initial stack")
-    mm.grow_stack(sp, stack_limit)
-    mm.write(sp, tables.tables_end - sp)
+    if mm.expand_stack(sp, task.limits.stack) is None:
+        raise KernelError(Errno.EFAULT)
+    for start, contents in tables.written(task.kernel.random_bytes(RANDOM_BYTES)):
+        copy_to_user(task, start, contents)
+    mm.start_stack = sp
 
 
 def _start_brk(

@@ -1,8 +1,8 @@
-"""An address space: its areas, its page tables and its fault counters (struct mm_struct).
+"""An address space: its areas and its page tables (struct mm_struct).
 
     mmap, munmap         mm/mmap.c, mm/vma.c; what merges: vma.py
     get_unmapped_area    arch/x86/kernel/sys_x86_64.c
-    faults               mm/memory.c, as far as execve itself needs them
+    faults               fault.py, memory.py
 
 Areas are kept in ascending order and never overlap. Two neighbours stay apart only where Linux keeps
 them apart, so the list is at all times what /proc/PID/maps would print.
@@ -15,34 +15,19 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from inspector.errors import NotModelled
-from inspector.model.address import (
-    PAGE_SIZE,
-    AddressRange,
-    VirtAddr,
-    address_of,
-    page_down,
-    page_up,
-)
+from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, AddressRange, VirtAddr, page_down, page_up
 from inspector.model.page import PageKind
-from inspector.model.vma import Access, Anonymous, FileBacking, Vma, VmFlag
+from inspector.model.vma import Access, Anonymous, FileBacking, Special, Vma, VmFlag
 from inspector.predict.kernel.errno import Errno, KernelError
-from inspector.predict.kernel.vma import MappedFile, VmArea, merge_new_range, prepare_anon_vma
-from inspector.predict.machine.pagetable import PageTableEntry, PageTables
+from inspector.predict.kernel.vma import MappedFile, VmArea, merge_range, prepare_anon_vma
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from inspector.model.profile import PageTableGeometry
-    from inspector.model.vma import Backing
-
-
-class AccessFault(Exception):
-    """A kernel access to user memory failed: no area, no permission, or no page behind it (-EFAULT)."""
-
-    def __init__(self, rule: str | None = None) -> None:
-        """`rule` says why, where one does."""
-        super().__init__(rule)
-        self.rule = rule
+    from inspector.model.address import Pfn
+    from inspector.predict.kernel.pagecache import PageCache
+    from inspector.predict.machine.memory import PhysicalMemory
+    from inspector.predict.machine.pagetable import PageTables
 
 
 class AddressSpace:
@@ -59,14 +44,19 @@ class AddressSpace:
         lowest_fixed: int,
         mmap_floor: int,
         read_implies_exec: bool,
-        geometry: PageTableGeometry,
+        page_tables: PageTables,
+        memory: PhysicalMemory,
+        page_cache: PageCache,
+        fault_around_bytes: int,
+        special_pages: Mapping[str, Sequence[Pfn | None]],
         heap_label_touches: bool = False,
     ) -> None:
         """Create an empty address space; sizes and addresses are in bytes.
 
         `lowest_fixed` bounds what the program may ask for, `mmap_floor` what the kernel chooses itself.
         The search for free space starts below `mmap_base`, and where nothing is free there, or always if
-        `bottom_up`, above `legacy_base` (None: random and not known). `heap_label_touches`: see ExecRules.
+        `bottom_up`, above `legacy_base` (None: random and not known). `special_pages` are the frames of the
+        kernel's own areas, by name. `heap_label_touches`: see ExecRules.
         """
         self.task_size = task_size
         self.mmap_base = mmap_base
@@ -76,11 +66,21 @@ class AddressSpace:
         self.lowest_fixed = lowest_fixed
         self.mmap_floor = mmap_floor
         self.read_implies_exec = read_implies_exec
+        self.page_tables = page_tables
+        self.memory = memory
+        self.page_cache = page_cache
+        self.fault_around_pages = max(1, fault_around_bytes >> PAGE_SHIFT)
+        self.special_pages = special_pages
         self.areas: list[VmArea] = []
-        self.page_tables = PageTables(geometry)
-        self.minor_faults = 0
+        self.start_brk = VirtAddr(0)
         self.brk = VirtAddr(0)
         self.heap_label_touches = heap_label_touches
+        self.start_stack = VirtAddr(0)
+        self.vdso = VirtAddr(0)
+        """Where the vdso's image starts; 0: there is none."""
+        self.tlb_is_stale = False
+        """Whether an entry has become stricter, or gone, since the processor last forgot what it knew."""
+        self._labels: dict[int, tuple[VmArea, Vma]] = {}
 
     # --- areas ----------------------------------------------------------------------------------
 
@@ -88,6 +88,10 @@ class AddressSpace:
     def vmas(self) -> list[Vma]:
         """The areas in the form maps and smaps print them, not yet labelled."""
         return [area.vma() for area in self.areas]
+
+    def find_above(self, address: int) -> VmArea | None:
+        """Return the lowest area that ends above `address`, if any. Source: mm/mmap.c:find_vma()."""
+        return self._at(self._first_above(address))
 
     def find(self, address: int) -> VmArea | None:
         """Return the area that holds `address`, if any."""
@@ -110,7 +114,7 @@ class AddressSpace:
     def _add(self, area: VmArea, *, just_expand: bool = False) -> None:
         """Add an area to free space and merge it with its neighbours (rule `vma.merge`)."""
         index = self._first_above(area.start)
-        merged, below, above = merge_new_range(
+        merged, below, above = merge_range(
             self._at(index - 1), area, self._at(index), just_expand=just_expand
         )
         self.areas[index - below : index + above] = [merged]
@@ -121,6 +125,23 @@ class AddressSpace:
         area = self._at(index)
         if area is not None and area.start < address:
             self.areas[index : index + 1] = area.split(address)
+
+    def modify(self, area: VmArea, pages: AddressRange, access: Access, flags: VmFlag) -> None:
+        """Give `pages`, which lie in `area`, other permissions: split and merge as needed.
+
+        Source: mm/vma.c:vma_modify_flags(), vma_merge_existing_range().
+        """
+        first = index = self._first_above(pages.start)
+        parts = [area]
+        if area.start < pages.start:
+            lower, rest = area.split(pages.start)
+            parts, index = [lower, rest], index + 1
+        if pages.end < area.end:
+            parts[-1:] = parts[-1].split(pages.end)
+        self.areas[first : first + 1] = parts
+        changed = dataclasses.replace(self.areas[index], access=access, flags=flags)
+        merged, below, above = merge_range(self._at(index - 1), changed, self._at(index + 1))
+        self.areas[index - below : index + 1 + above] = [merged]
 
     def munmap(self, start: VirtAddr, length: int) -> None:
         """Remove whatever is mapped in `length` bytes from `start`. Source: mm/vma.c:do_vmi_munmap()."""
@@ -133,7 +154,7 @@ class AddressSpace:
         if first == last:
             return
         del self.areas[first:last]
-        self.page_tables.unmap(gone)
+        self.zap(gone)
         below, above = self._at(first - 1), self._at(first)
         room = AddressRange(
             below.end if below is not None else VirtAddr(0),
@@ -143,7 +164,7 @@ class AddressSpace:
 
     def mmap(
         self,
-        file: MappedFile,
+        file: MappedFile | None,
         hint: VirtAddr,
         length: int,
         access: Access,
@@ -151,17 +172,19 @@ class AddressSpace:
         *,
         fixed: bool = False,
         noreplace: bool = False,
+        account: bool = True,
     ) -> VirtAddr:
-        """Map `length` bytes of a file privately and return where.
+        """Map `length` bytes of a file, or of zeros, privately and return where.
 
-        `fixed` replaces what is there (MAP_FIXED); `noreplace` fails with EEXIST instead. Raises
-        KernelError. Source: mm/mmap.c:do_mmap(), mm/util.c:vm_mmap().
+        `fixed` replaces what is there (MAP_FIXED); `noreplace` fails with EEXIST instead; `account` charges
+        writable memory against the commit limit. Raises KernelError.
+        Source: mm/mmap.c:do_mmap(), mm/util.c:vm_mmap().
         """
         size = page_up(length)
         # `offset` is computed in a 64-bit word from 32-bit fields, so it may have wrapped below zero.
         if offset < 0 or offset % PAGE_SIZE:
             raise KernelError(Errno.EINVAL)
-        if Access.READ in access and self.read_implies_exec and not file.noexec:
+        if Access.READ in access and self.read_implies_exec and not (file is not None and file.noexec):
             access |= Access.EXECUTE
         if not size:
             raise KernelError(Errno.ENOMEM)
@@ -170,18 +193,22 @@ class AddressSpace:
         above = self._at(self._first_above(address))
         if noreplace and above is not None and above.range.overlaps(target):
             raise KernelError(Errno.EEXIST)
-        if file.noexec and Access.EXECUTE in access:
+        if file is not None and file.noexec and Access.EXECUTE in access:
             raise KernelError(Errno.EPERM)
         self.munmap(address, size)
         # Private writable memory is charged against the commit limit (rule `vma.account`).
-        flags = VmFlag.ACCOUNT if Access.WRITE in access else VmFlag.NONE
-        self._add(VmArea(target, access, flags, file, offset // PAGE_SIZE))
+        flags = VmFlag.ACCOUNT if account and Access.WRITE in access else VmFlag.NONE
+        if file is None:
+            self._add(VmArea(target, access, flags, Anonymous(), address // PAGE_SIZE))
+        else:
+            self._add(VmArea(target, access, flags, file, offset // PAGE_SIZE))
         return address
 
-    def brk_flags(self, start: VirtAddr, length: int, *, execute: bool) -> None:
+    def brk_flags(self, start: VirtAddr, length: int, *, execute: bool, merge_above: int = 0) -> None:
         """Add anonymous memory at a fixed place, as .bss and the heap are (rule `vma.segment-bss`).
 
-        Raises KernelError. Source: mm/vma.c:do_brk_flags(), which merges with the area below only.
+        It merges with the area below only, and only with one that reaches above `merge_above`. Raises
+        KernelError. Source: mm/vma.c:do_brk_flags().
         """
         size = page_up(length)
         if not size:
@@ -191,8 +218,14 @@ class AddressSpace:
         access = Access.READ | Access.WRITE
         if execute or self.read_implies_exec:
             access |= Access.EXECUTE
-        area = AddressRange(start, VirtAddr(start + size))
-        self._add(VmArea(area, access, VmFlag.ACCOUNT, Anonymous(), start // PAGE_SIZE), just_expand=True)
+        span = AddressRange(start, VirtAddr(start + size))
+        area = VmArea(span, access, VmFlag.ACCOUNT, Anonymous(), start // PAGE_SIZE)
+        index = self._first_above(start)
+        below = self._at(index - 1)
+        if below is not None and below.end <= merge_above:
+            self.areas.insert(index, area)
+        else:
+            self._add(area, just_expand=True)
 
     def get_unmapped_area(self, hint: VirtAddr, size: int, *, fixed: bool = False) -> VirtAddr:
         """Choose where `size` bytes go: at a fixed address, at a free hint, or the first fit.
@@ -262,63 +295,79 @@ class AddressSpace:
                 return VirtAddr(start)
         raise KernelError(Errno.ENOMEM)
 
+    def zap(self, pages: AddressRange) -> None:
+        """Unmap what is resident of `pages`; the areas stay. Source: mm/memory.c:zap_page_range_single()."""
+        for _, entry in self.page_tables.unmap(pages):
+            if entry.kind is PageKind.ANONYMOUS:
+                self.memory.release(entry.frame)
+            self.tlb_is_stale = True
+
     # --- faults ---------------------------------------------------------------------------------
 
-    def write(self, address: VirtAddr, size: int) -> None:
-        """Let the kernel write `size` bytes of user memory, faulting in each page it needs.
+    def prepare_anon_vma(self, area: VmArea) -> None:
+        """Make `area`, one of the list, ready for a private page. Source: mm/rmap.c:__anon_vma_prepare()."""
+        if area.anon_vma is None:
+            index = self._first_above(area.start)
+            self.areas[index] = prepare_anon_vma(self._at(index - 1), self.areas[index], self._at(index + 1))
 
-        Raises AccessFault at the first page that cannot be written; pages before it stay.
-        Source: arch/x86/mm/fault.c:do_user_addr_fault(), mm/memory.c:do_cow_fault(), do_anonymous_page().
-        """
-        for vpn in AddressRange(address, VirtAddr(address + size)).vpns():
-            entry = self.page_tables.lookup(vpn)
-            if entry is not None and entry.writable:
-                continue
-            at = address_of(vpn)
-            index = self._first_above(at)
-            area = self._at(index)
-            if area is None or at < area.start or Access.WRITE not in area.access:
-                raise AccessFault
-            area = prepare_anon_vma(self._at(index - 1), area, self._at(index + 1))
-            self.areas[index] = area
-            if isinstance(area.origin, MappedFile):
-                file_page = area.page_offset * PAGE_SIZE + at - area.start
-                if file_page >= page_up(area.origin.size):
-                    raise AccessFault("elf.file-too-short")
-            self.page_tables.map(vpn, PageTableEntry(PageKind.ANONYMOUS, writable=True))
-            self.minor_faults += 1
+    def special_frame(self, area: VmArea, page: int) -> Pfn | None:
+        """Return the frame of page number `page` of one of the kernel's own areas, if it has one."""
+        return self.special_pages[area.vma().name][page]
 
-    def grow_stack(self, address: VirtAddr, limit: int) -> None:
-        """Extend the stack down to `address`, at most to `limit` bytes; KernelError(EFAULT) if it cannot.
+    def expand_stack(self, address: int, limit: int) -> VmArea | None:
+        """Extend a stack down to `address`, at most to `limit` bytes, and return it; None if it cannot be.
 
         Source: mm/vma.c:expand_downwards(), acct_stack_growth().
         """
         index = self._first_above(address)
         stack = self._at(index)
-        if stack is not None and address in stack.range:
-            return
         if stack is None or not stack.grows_down:
-            raise KernelError(Errno.EFAULT)
+            return None
+        if address in stack.range:
+            return stack
         start = page_down(address)
         below = self._at(index - 1)
         near = below is not None and start - below.end < self.stack_guard_gap
         guarded = below is not None and below.access and not below.grows_down
         if (near and guarded) or stack.end - start > limit:
-            raise KernelError(Errno.EFAULT)
+            return None
         self.areas[index] = dataclasses.replace(
             stack,
             range=AddressRange(start, stack.end),
             page_offset=stack.page_offset - (stack.start - start) // PAGE_SIZE,
         )
+        return self.areas[index]
 
-    def labelled(self, stack_pointer: VirtAddr) -> list[Vma]:
-        """Return the areas with the labels maps gives them. Source: fs/proc/task_mmu.c:get_vma_name()."""
-        return [dataclasses.replace(vma, backing=self._backing(vma, stack_pointer)) for vma in self.vmas]
+    def is_pfnmap(self, area: VmArea) -> bool:
+        """Whether its pages are frames the kernel does not count as memory (VM_PFNMAP): those of vvar."""
+        return isinstance(area.origin, Special) and Access.EXECUTE not in area.access
 
-    def _backing(self, vma: Vma, stack_pointer: VirtAddr) -> Backing:
-        if not isinstance(vma.backing, Anonymous):
-            return vma.backing
-        touches = self.heap_label_touches and self.brk in (vma.start, vma.end)
-        if vma.start < self.brk < vma.end or touches:
-            return Anonymous("[heap]")
-        return Anonymous("[stack]") if vma.start <= stack_pointer <= vma.end else vma.backing
+    # --- what /proc tells -----------------------------------------------------------------------
+
+    def labelled(self) -> list[Vma]:
+        """Return the areas with the labels maps gives them."""
+        return [self.labelled_area(area) for area in self.areas]
+
+    def labelled_area(self, area: VmArea) -> Vma:
+        """Return what maps prints of one area. Source: fs/proc/task_mmu.c:get_vma_name()."""
+        known = self._labels.get(id(area))
+        if known is not None and known[0] is area:
+            return known[1]
+        vma = area.vma()
+        if isinstance(vma.backing, Anonymous):
+            touches = self.heap_label_touches and (vma.start == self.brk or vma.end == self.start_brk)
+            if touches or (vma.start < self.brk and vma.end > self.start_brk):
+                vma = dataclasses.replace(vma, backing=Anonymous("[heap]"))
+            elif vma.start <= self.start_stack <= vma.end:
+                vma = dataclasses.replace(vma, backing=Anonymous("[stack]"))
+        self._labels[id(area)] = area, vma
+        return vma
+
+    def forget_labels(self) -> None:
+        """Label every area anew when it is next asked for."""
+        self._labels = {}
+
+    def set_brk(self, brk: VirtAddr) -> None:
+        """Move the end of the heap, by which it is labelled."""
+        self.brk = brk
+        self.forget_labels()

@@ -30,14 +30,14 @@ from inspector.model.snapshot import StackImage, Unpredictable
 from inspector.predict.kernel.errno import Errno, KernelError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from inspector.model.profile import MachineProfile
     from inspector.model.program import Program
 
 _WORD = 4
 _WORD_MASK = 0xFFFF_FFFF
-_RANDOM_BYTES = 16
+RANDOM_BYTES = 16
 _MAX_ARG_STRLEN = 32 * 4096
 _ARG_MAX = 128 << 10
 _STACK_LIMIT_SHARE = 6 << 20
@@ -103,6 +103,20 @@ class StackTables:
     tables_end: VirtAddr
     """First address above what was written; platform string and random bytes included."""
 
+    def written(self, random_bytes: bytes) -> Iterator[tuple[VirtAddr, bytes]]:
+        """Yield what is stored, in the kernel's order: platform string and random bytes, then the tables."""
+        sp = self.image.sp
+        random = self.image.unpredictable[0]
+        yield (
+            VirtAddr(random.start + random.length),
+            self._bytes(random.start + random.length, self.tables_end),
+        )
+        yield random.start, random_bytes
+        yield sp, self._bytes(sp, random.start)
+
+    def _bytes(self, start: int, end: int) -> bytes:
+        return self.image.contents[start - self.image.sp : end - self.image.sp]
+
 
 def create_elf_tables(
     strings: Strings,
@@ -121,7 +135,7 @@ def create_elf_tables(
     platform = profile.platform.encode() + b"\0"
     position -= len(platform)
     platform_at = VirtAddr(position)
-    position -= _RANDOM_BYTES
+    position -= RANDOM_BYTES
     random_at = VirtAddr(position)
 
     known = dict(values)
@@ -144,7 +158,7 @@ def create_elf_tables(
     for address, data in strings.contents.items():
         _place(image, sp, address, data)
     return StackTables(
-        image=StackImage(sp, bytes(image), (Unpredictable(random_at, _RANDOM_BYTES, "stack.at-random"),)),
+        image=StackImage(sp, bytes(image), (Unpredictable(random_at, RANDOM_BYTES, "stack.at-random"),)),
         auxv=auxv,
         tables_end=tables_end,
     )

@@ -15,7 +15,7 @@ So where a program's segments become one area depends on the order in which thei
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from inspector.model.address import PAGE_SIZE, AddressRange, FileOffset
 from inspector.model.vma import FileBacking, Sharing, Special, Vma, VmFlag
@@ -23,6 +23,14 @@ from inspector.model.vma import FileBacking, Sharing, Special, Vma, VmFlag
 if TYPE_CHECKING:
     from inspector.model.address import VirtAddr
     from inspector.model.vma import Access, Anonymous, Backing
+
+
+class Contents(Protocol):
+    """The bytes of a file."""
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Return up to `size` bytes at `offset`; fewer at the end of the file."""
+        ...
 
 
 @dataclass(eq=False, slots=True)
@@ -33,6 +41,8 @@ class MappedFile:
     device: tuple[int, int]
     inode: int
     size: int
+    contents: Contents
+    """Where its bytes are read from."""
     noexec: bool = False
     """Whether it lies on a noexec mount."""
 
@@ -93,6 +103,11 @@ class VmArea:
         """Return what maps and smaps print of it."""
         return Vma(self.range, self.access, self.sharing, self.backing, self.flags)
 
+    @property
+    def is_noexec(self) -> bool:
+        """Whether it maps a file of a noexec mount."""
+        return isinstance(self.origin, MappedFile) and self.origin.noexec
+
     def split(self, address: VirtAddr) -> tuple[VmArea, VmArea]:
         """Return the parts below and above `address`, which lies inside. Source: mm/vma.c:__split_vma()."""
         return (
@@ -105,12 +120,14 @@ class VmArea:
         )
 
 
-def merge_new_range(
+def merge_range(
     below: VmArea | None, new: VmArea, above: VmArea | None, *, just_expand: bool = False
 ) -> tuple[VmArea, bool, bool]:
     """Return the area `new` becomes part of, and whether its neighbours below and above become part of it.
 
-    `just_expand`: only the neighbour below may. Rule `vma.merge`. Source: mm/vma.c:vma_merge_new_range().
+    `new` may also be an area, or an end of one, whose permissions have just changed. `just_expand`: only the
+    neighbour below may. Rule `vma.merge`.
+    Source: mm/vma.c:vma_merge_new_range(), vma_merge_existing_range().
     """
     with_below = below is not None and _can_merge(below, new)
     with_above = above is not None and not just_expand and _can_merge(new, above)
@@ -125,12 +142,14 @@ def merge_new_range(
 
 
 def _can_merge(low: VmArea, high: VmArea) -> bool:
-    """Whether a new area may join an existing one; either may be the new one, which has no anon_vma.
+    """Whether two areas may become one: their anon_vma is the same, or only one of them has any.
 
-    An area with pages inherited by fork is left alone.
+    An area with pages inherited by fork gives its anon_vma to no other.
     Source: mm/vma.c:can_vma_merge_before(), can_vma_merge_after(), is_mergeable_anon_vma().
     """
-    return low.access == high.access and _continues(low, high) and len(low.anon_vmas + high.anon_vmas) <= 1
+    if low.access != high.access or not _continues(low, high):
+        return False
+    return low.anon_vma is high.anon_vma or len(low.anon_vmas + high.anon_vmas) == 1
 
 
 def _continues(low: VmArea, high: VmArea) -> bool:

@@ -17,9 +17,13 @@ Habits of the translator inside Unicorn that are undone here, so that they are n
 
 from __future__ import annotations
 
+import enum
+import re
 import struct
+import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import unicorn
 from unicorn import unicorn_const as uc_const
@@ -29,10 +33,10 @@ from inspector.errors import NotModelled
 from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, VirtAddr, page_down, vpn_of
 from inspector.model.registers import REGISTER_NAMES, Registers
 from inspector.model.vma import Access
-from inspector.predict.machine.instruction import LONGEST_INSTRUCTION, Decoder
+from inspector.predict.machine.instruction import LONGEST_INSTRUCTION, Decoder, Instruction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from inspector.model.address import Pfn, Vpn
     from inspector.predict.machine.memory import PhysicalMemory
@@ -41,12 +45,18 @@ if TYPE_CHECKING:
     """(leaf, subleaf) -> eax, ebx, ecx, edx."""
 
 
-@dataclass(frozen=True, slots=True)
-class Translation:
+class Translation(Protocol):
     """What the page tables say of one page: its frame, and what ring 3 may do there now."""
 
-    frame: Pfn
-    access: Access
+    @property
+    def frame(self) -> Pfn:
+        """Where it lies in physical memory."""
+        ...
+
+    @property
+    def access(self) -> Access:
+        """Access.NONE: not present."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +68,19 @@ class PageFault:
     ip: VirtAddr
 
 
+class CallGate(enum.Enum):
+    """An instruction that asks the operating system for something."""
+
+    INTERRUPT = "int 0x80"
+    SYSENTER = "sysenter"
+    SYSCALL = "syscall"
+
+
 @dataclass(frozen=True, slots=True)
 class SystemCall:
-    """int 0x80 or sysenter. The registers are those of the caller; `eip` already stands behind it."""
+    """The registers are those of the caller, but `eip`, which already stands behind the instruction."""
 
-    by_sysenter: bool
+    gate: CallGate
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +98,12 @@ class HardwareException:
     ip: VirtAddr
 
 
-Event = PageFault | SystemCall | Breakpoint | HardwareException
+@dataclass(frozen=True, slots=True)
+class TimerInterrupt:
+    """Time has passed; the program notices nothing."""
+
+
+Event = PageFault | SystemCall | Breakpoint | HardwareException | TimerInterrupt
 
 _UNICORN_REGISTERS = tuple(getattr(x86, f"UC_X86_REG_{name.upper()}") for name in REGISTER_NAMES)
 _GENERAL = tuple(name for name in REGISTER_NAMES if name not in {"cs", "ss"})
@@ -91,13 +114,25 @@ _IRET_AT, _IRET_FRAME = 0x800, 0x900
 _NEVER = _OWN_PAGE + 0xFFF
 """An address no program executes; Unicorn wants one to stop at."""
 
+_DESCRIPTOR_BYTES = 8
 _KERNEL_CODE, _KERNEL_DATA, _USER_CODE, _USER_DATA = 1, 2, 4, 5
 _CR0_EM, _CR0_TS, _CR0_MP = 4, 8, 2
-_CR4_OSFXSR, _CR4_OSXMMEXCPT = 1 << 9, 1 << 10
+_CR4_TSD, _CR4_OSFXSR, _CR4_OSXMMEXCPT, _CR4_OSXSAVE = 1 << 2, 1 << 9, 1 << 10, 1 << 18
 _X87_CONTROL, _SSE_CONTROL = 0x37F, 0x1F80
 """What Linux gives a new program: arch/x86/kernel/fpu/core.c:fpstate_init_user()."""
 
-_VECTOR_UNDEFINED, _VECTOR_SYSCALL = 6, 0x80
+_VECTOR_DIVIDE, _VECTOR_UNDEFINED, _VECTOR_DOUBLE, _VECTOR_PROTECTION, _VECTOR_SYSCALL = 0, 6, 8, 13, 0x80
+_XGETBV, _RDTSC, _RDTSCP = b"\x0f\x01\xd0", b"\x0f\x31", b"\x0f\x01\xf9"
+_INEXACT = re.compile(
+    rb"(?=([\x26\x2e\x36\x3e\x64-\x67\xf2\xf3]{0,3}"
+    rb"(?:\xd9[\xf0-\xf3\xf9\xfb\xfe\xff]"  # f2xm1 fyl2x fptan fpatan fyl2xp1 fsincos fsin fcos
+    rb"|\x0f[\x52\x53]"  # rsqrt rcp
+    rb"|\xc4[\xc1-\xc3\xe1-\xe3]|\xc5[\xc0-\xff]"  # VEX, which are lds and les with a register
+    rb"|\x62[\xd1-\xd3\xe1-\xe3\xf1-\xf3])))",  # EVEX, likewise bound
+    re.DOTALL,
+)
+"""First bytes of what Unicorn does not compute as the hardware does, any prefix included: x87's
+transcendental functions, rsqrt and rcp; AVX, which it takes for something else."""
 _ACCESS = {
     uc_const.UC_MEM_READ: Access.READ,
     uc_const.UC_MEM_WRITE: Access.WRITE,
@@ -128,16 +163,28 @@ class Cpu:
     """One i386 processor, running one program at a time."""
 
     def __init__(
-        self, memory: PhysicalMemory, translate: Callable[[Vpn], Translation | None], cpuid: Cpuid
+        self,
+        memory: PhysicalMemory,
+        translate: Callable[[Vpn], Translation | None],
+        cpuid: Cpuid,
+        xcr0: int | None = None,
+        read_tsc: Callable[[], int] | None = None,
     ) -> None:
         """Create a processor in ring 3 with every register 0.
 
         `translate` says what ring 3 may do with a page right now; after it has become stricter about a
-        page it once allowed, `flush_tlb` must be called. `cpuid` answers the instruction of that name.
+        page it once allowed, `flush_tlb` must be called. `cpuid` answers the instruction of
+        that name, `xcr0` is what xgetbv finds (None: it raises #UD), `read_tsc` the time-stamp counter
+        (None: rdtsc is not modelled).
         """
         self._memory = memory
         self._translate = translate
         self._cpuid = cpuid
+        self._xcr0 = xcr0
+        self._read_tsc = read_tsc
+        self._watched: set[tuple[Vpn, Pfn]] = set()
+        self._inexact: int | None = None
+        self._timer_has_rung = False
         self._decoder = Decoder()
         self._own_frame = memory.allocate()
         self._missing: tuple[int, Access] | None = None
@@ -202,37 +249,87 @@ class Cpu:
         """Stop there no longer."""
         self._uc.hook_del(self._breakpoints.pop(address))
 
+    @contextmanager
+    def timer(self, seconds: float) -> Iterator[None]:
+        """Interrupt the program every `seconds`, so that whoever runs it can look up."""
+        over = threading.Event()
+
+        def ring() -> None:
+            while not over.wait(seconds):
+                self._timer_has_rung = True
+                self._uc.emu_stop()
+
+        thread = threading.Thread(target=ring, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
     # --- running --------------------------------------------------------------------------------
 
     def run(self) -> Event:
         """Run from eip until something happens. Afterwards eip stands where the program goes on."""
         until = _NEVER
         while True:
-            self._missing = self._interrupt = self._hit = None
-            error = None
-            try:
-                self._uc.emu_start(self.read("eip"), until)
-            except unicorn.UcError as caught:
-                error = caught
-            ip = VirtAddr(self.read("eip"))
-            if self._hit is not None:
-                return Breakpoint(ip)
-            if self._interrupt is not None:
-                return self._interrupted(self._interrupt, ip)
-            if self._missing is not None:
-                address, access = self._missing
-                ahead = self._translated_ahead(ip, address, access)
-                if ahead is not None:
-                    until = ahead
-                    self._uc.ctl_flush_tb()
-                    continue
-                return self._page_fault(ip, address, access)
-            if error is None and ip == until:
-                # What the translator was not to look beyond; from here it may.
-                until = _NEVER
-                self._uc.ctl_flush_tb()
-                continue
-            return self._cannot_go_on(ip)
+            event = self._run_to(until)
+            if not isinstance(event, int):
+                return event
+            until = event
+
+    def _run_to(self, until: int) -> Event | int:
+        """Run until something happens, and return it; or where to run to next, if it is no event."""
+        self._missing = self._interrupt = self._hit = self._inexact = None
+        finished = True
+        try:
+            self._uc.emu_start(self.read("eip"), until)
+        except unicorn.UcError:
+            finished = False
+        ip = VirtAddr(self.read("eip"))
+        if self._hit is not None:
+            return Breakpoint(ip)
+        if self._inexact is not None:
+            raise NotModelled(f"instruction {self._text(ip)}", ip=ip)
+        if self._interrupt is not None:
+            return self._interrupted(self._interrupt, ip) or until
+        if self._missing is not None:
+            return self._missed(ip, *self._missing)
+        if self._timer_has_rung:
+            self._timer_has_rung = False
+            return TimerInterrupt()
+        if finished and ip == until:
+            # What the translator was not to look beyond; from here it may.
+            self._uc.ctl_flush_tb()
+            return _NEVER
+        return until if self._does_here(ip) else self._cannot_go_on(ip)
+
+    def _missed(self, ip: VirtAddr, address: int, access: Access) -> Event | int:
+        """Tell a fault of the program's from one of the translator's."""
+        ahead = self._translated_ahead(ip, address, access)
+        if ahead is None:
+            return self._page_fault(ip, address, access)
+        self._uc.ctl_flush_tb()
+        return ahead
+
+    def _does_here(self, ip: VirtAddr) -> bool:
+        """Carry out an instruction that Unicorn is made to leave to us; whether it was one."""
+        code = self.peek(ip, len(_XGETBV))
+        if code == _RDTSCP or code[: len(_RDTSC)] == _RDTSC:
+            if self._read_tsc is None:
+                raise NotModelled(f"instruction {self._text(ip)}", ip=ip)
+            value, size = self._read_tsc(), len(_RDTSC)
+            if code == _RDTSCP:
+                size = len(_RDTSCP)
+                self.write("ecx", 0)  # which processor ran it, if anyone asks
+        elif code == _XGETBV and self._xcr0 is not None and not self.read("ecx"):
+            value, size = self._xcr0, len(_XGETBV)
+        else:
+            return False
+        self.write("eax", value)
+        self.write("edx", value >> 32)
+        self.write("eip", ip + size)
+        return True
 
     def _cannot_go_on(self, ip: VirtAddr) -> Event:
         """Tell an instruction that is meant to raise #UD from one that Unicorn does not know."""
@@ -242,22 +339,53 @@ class Cpu:
             return HardwareException(_VECTOR_UNDEFINED, ip)
         raise NotModelled(f"instruction {found.text if found is not None else code.hex(' ')}", ip=ip)
 
-    def _interrupted(self, vector: int, ip: VirtAddr) -> Event:
-        if vector == _VECTOR_SYSCALL:
-            return SystemCall(by_sysenter=False)
-        if vector == _SYSENTER:
-            return SystemCall(by_sysenter=True)
+    def _interrupted(self, vector: int, ip: VirtAddr) -> Event | None:
+        """Return what an interrupt means; None: nothing, go on."""
+        gate = _GATES.get(vector)
+        if gate is not None:
+            return SystemCall(gate)
+        if vector in (_VECTOR_UNDEFINED, _VECTOR_PROTECTION, _VECTOR_DOUBLE) and self._does_here(ip):
+            return None
+        if vector == _VECTOR_DOUBLE:
+            # Unicorn delivers no exception, so it takes the next one for a fault within the last.
+            found = self._decoder.decode(self.peek(ip, LONGEST_INSTRUCTION), ip)
+            divides = found is not None and found.divides
+            vector = _VECTOR_DIVIDE if divides else _VECTOR_PROTECTION
         return HardwareException(vector, ip)
 
     def _page_fault(self, ip: VirtAddr, address: int, access: Access) -> PageFault | Breakpoint:
         if access is Access.EXECUTE and ip in self._breakpoints and self._passed != ip:
             self._passed = ip
             return Breakpoint(ip)
-        if access is Access.READ:
-            found = self._decoder.decode(self.peek(ip, LONGEST_INSTRUCTION), ip)
-            if found is not None and found.modifies_memory:
+        if access is Access.EXECUTE:
+            # The translator asks for the page; the hardware names the first byte it could not fetch.
+            same = page_down(ip) == page_down(address)
+            return PageFault(VirtAddr(ip if same else page_down(address)), access, ip)
+        found = self._decoder.decode(self.peek(ip, LONGEST_INSTRUCTION), ip)
+        if found is not None:
+            if found.modifies_memory:
                 access = Access.WRITE
+            address = self._first_byte(found, page_down(address))
         return PageFault(VirtAddr(address), access, ip)
+
+    def _first_byte(self, instruction: Instruction, page: int) -> int:
+        """Return the first byte that `instruction` touches of a page (CR2); Unicorn names the page alone."""
+        for operand in instruction.memory:
+            start = operand.displacement + (self.read(operand.base) if operand.base else 0)
+            if operand.index:
+                start += self.read(operand.index) * operand.scale
+            if operand.segment:
+                start += self._segment_base(operand.segment)
+            start &= 0xFFFF_FFFF
+            if start < page + PAGE_SIZE and start + operand.size > page:
+                return max(start, page)
+        return page
+
+    def _segment_base(self, segment: str) -> int:
+        """Return what a segment register adds to an address, by the GDT entry it selects."""
+        contents = self._memory.read(self._own_frame, self.read(segment) >> 3 << 3, _DESCRIPTOR_BYTES)
+        low, middle, high = struct.unpack("<2xHB2xB", contents)
+        return int(low | middle << 16 | high << 24)
 
     def _translated_ahead(self, ip: VirtAddr, address: int, access: Access) -> int | None:
         """Return where to stop first, if the fetch that failed is not yet the program's own."""
@@ -286,6 +414,7 @@ class Cpu:
         self._uc.hook_add(unicorn.UC_HOOK_INTR, self._on_interrupt)
         self._uc.hook_add(unicorn.UC_HOOK_INSN, self._on_cpuid, aux1=x86.UC_X86_INS_CPUID)
         self._uc.hook_add(unicorn.UC_HOOK_INSN, self._on_sysenter, aux1=x86.UC_X86_INS_SYSENTER)
+        self._uc.hook_add(unicorn.UC_HOOK_INSN, self._on_syscall, aux1=x86.UC_X86_INS_SYSCALL)
 
     def _on_tlb_miss(self, _uc: object, address: int, kind: int, entry: Any, _data: object) -> bool:  # noqa: ANN401
         address &= 0xFFFF_FFFF
@@ -298,9 +427,36 @@ class Cpu:
         if found is None or access not in found.access:
             self._missing = address, access
             return False
+        if access is Access.EXECUTE:
+            self._watch(vpn_of(address), found.frame)
         entry.paddr = found.frame << PAGE_SHIFT
         entry.perms = _PERMISSIONS[found.access]
         return True
+
+    def _watch(self, vpn: Vpn, frame: Pfn) -> None:
+        """Stop before each instruction on a page of code whose result would not be the hardware's.
+
+        A place that only looks like one, inside another instruction, is never come by. The last byte of the
+        page before is looked at too.
+        """
+        if (vpn, frame) in self._watched:
+            return
+        self._watched.add((vpn, frame))
+        start = vpn << PAGE_SHIFT
+        before = self.peek(start - 1, 1) if start else b""
+        contents = before + self._memory.read(frame)
+        for match in _INEXACT.finditer(contents):
+            place = start - len(before) + match.start()
+            self._uc.hook_add(unicorn.UC_HOOK_CODE, self._on_inexact, begin=place, end=place)
+
+    def _on_inexact(self, uc: unicorn.Uc, address: int, _size: int, _data: object) -> None:
+        if _INEXACT.match(self.peek(address, LONGEST_INSTRUCTION)):
+            self._inexact = address
+            uc.emu_stop()
+
+    def _text(self, address: int) -> str:
+        found = self._decoder.decode(self.peek(address, LONGEST_INSTRUCTION), address)
+        return found.text if found is not None else self.peek(address, LONGEST_INSTRUCTION).hex(" ")
 
     def _on_interrupt(self, uc: unicorn.Uc, vector: int, _data: object) -> None:
         self._interrupt = vector
@@ -308,6 +464,10 @@ class Cpu:
 
     def _on_sysenter(self, uc: unicorn.Uc, _data: object) -> None:
         self._interrupt = _SYSENTER
+        uc.emu_stop()
+
+    def _on_syscall(self, uc: unicorn.Uc, _data: object) -> None:
+        self._interrupt = _SYSCALL
         uc.emu_stop()
 
     def _on_cpuid(self, uc: unicorn.Uc, _data: object) -> int:
@@ -334,7 +494,9 @@ class Cpu:
         write = self._uc.reg_write
         write(x86.UC_X86_REG_GDTR, (0, _OWN_PAGE, 0xFF, 0))
         write(x86.UC_X86_REG_CR0, self._uc.reg_read(x86.UC_X86_REG_CR0) & ~(_CR0_EM | _CR0_TS) | _CR0_MP)
-        write(x86.UC_X86_REG_CR4, self._uc.reg_read(x86.UC_X86_REG_CR4) | _CR4_OSFXSR | _CR4_OSXMMEXCPT)
+        # Without OSXSAVE xgetbv raises #UD, with TSD rdtsc raises #GP: both are answered here.
+        cr4 = self._uc.reg_read(x86.UC_X86_REG_CR4) & ~_CR4_OSXSAVE
+        write(x86.UC_X86_REG_CR4, cr4 | _CR4_OSFXSR | _CR4_OSXMMEXCPT | _CR4_TSD)
         write(x86.UC_X86_REG_FPCW, _X87_CONTROL)
         write(x86.UC_X86_REG_MXCSR, _SSE_CONTROL)
         user_code, user_data = _USER_CODE << 3 | 3, _USER_DATA << 3 | 3
@@ -352,8 +514,13 @@ class Cpu:
         self.flush_tlb()
 
 
-_SYSENTER = 0x100
-"""Stands for sysenter where an interrupt's vector is expected."""
+_SYSENTER, _SYSCALL = 0x100, 0x101
+"""Stand for these instructions where an interrupt's vector is expected."""
+_GATES = {
+    _VECTOR_SYSCALL: CallGate.INTERRUPT,
+    _SYSENTER: CallGate.SYSENTER,
+    _SYSCALL: CallGate.SYSCALL,
+}
 _CPUID_REGISTERS = (x86.UC_X86_REG_EAX, x86.UC_X86_REG_EBX, x86.UC_X86_REG_ECX, x86.UC_X86_REG_EDX)
 _PERMISSIONS = {
     access: (unicorn.UC_PROT_READ if Access.READ in access else 0)

@@ -15,7 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from inspector.model.address import PAGE_SIZE, AddressRange, Vpn, address_of
+from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, AddressRange, Pfn, Vpn, address_of
+from inspector.model.vma import Access
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,10 +27,24 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class PageTableEntry:
-    """One present PTE."""
+    """One PTE in use, and what an operating system remembers of its frame.
 
-    kind: PageKind
-    writable: bool
+    The hardware reads `frame` and `access` alone. Access.NONE: in use, but not present to the hardware, as
+    after mprotect(PROT_NONE).
+    """
+
+    frame: Pfn
+    access: Access
+    """What ring 3 may do: always read, write by the R/W bit, execute where there is no NX bit."""
+    kind: PageKind | None
+    """None: a frame the operating system does not count as memory (VM_PFNMAP)."""
+    exclusive: bool = False
+    """The frame belongs to this entry alone and may be written in place (PageAnonExclusive)."""
+
+    @property
+    def writable(self) -> bool:
+        """Whether ring 3 may write."""
+        return Access.WRITE in self.access
 
 
 @dataclass(slots=True)
@@ -51,36 +66,67 @@ class PageTables:
         for bits in geometry.index_bits:
             shift -= bits
             self._levels.append((shift, (1 << bits) - 1))
+        self._leaf_bits = geometry.index_bits[-1]
+        self._leaf_mask = (1 << self._leaf_bits) - 1
+        self._leaves: dict[int, _Table] = {}
+        """The lowest tables by the upper part of a page number, as a processor's paging-structure cache."""
+
+    @property
+    def leaf_pages(self) -> int:
+        """Pages that one table of the lowest level serves (PTRS_PER_PTE)."""
+        return 1 << self._leaf_bits
 
     def lookup(self, vpn: Vpn) -> PageTableEntry | None:
         """Walk to the entry of page `vpn`; None if it, or a table on the way, is absent."""
-        node: _Table | PageTableEntry | None = self._root
-        for shift, mask in self._levels:
-            if not isinstance(node, _Table):
-                return None
-            node = node.entries.get(vpn >> shift & mask)
-        return node if isinstance(node, PageTableEntry) else None
+        leaf = self._leaves.get(vpn >> self._leaf_bits)
+        if leaf is None:
+            return None
+        return leaf.entries.get(vpn & self._leaf_mask)  # type: ignore[return-value] # a lowest table's
 
     def map(self, vpn: Vpn, entry: PageTableEntry) -> None:
         """Set the entry of page `vpn`, allocating the tables it needs."""
-        shift, mask = self._levels[-1]
-        self._leaf_table(vpn).entries[vpn >> shift & mask] = entry
+        self._leaf_table(vpn).entries[vpn & self._leaf_mask] = entry
+
+    def has_leaf(self, vpn: Vpn) -> bool:
+        """Whether the lowest table that serves page `vpn` is allocated."""
+        return vpn >> self._leaf_bits in self._leaves
+
+    def allocate(self, vpn: Vpn) -> None:
+        """Allocate the tables that an entry for page `vpn` needs, and no entry."""
+        self._leaf_table(vpn)
 
     def _leaf_table(self, vpn: Vpn) -> _Table:
+        leaf = self._leaves.get(vpn >> self._leaf_bits)
+        if leaf is not None:
+            return leaf
         node = self._root
         for shift, mask in self._levels[:-1]:
             child = node.entries.setdefault(vpn >> shift & mask, _Table())
             if not isinstance(child, _Table):
                 raise TypeError(f"page {vpn:#x} lies under a leaf entry")
             node = child
+        self._leaves[vpn >> self._leaf_bits] = node
         return node
 
-    def unmap(self, pages: AddressRange) -> None:
-        """Clear every entry of `pages`; no table is freed."""
-        for vpn, _ in list(self.entries(pages)):
-            table = self._leaf_table(vpn)
-            shift, mask = self._levels[-1]
-            del table.entries[vpn >> shift & mask]
+    def unmap(self, pages: AddressRange) -> list[tuple[Vpn, PageTableEntry]]:
+        """Clear every entry of `pages` and return them, ascending; no table is freed."""
+        gone = list(self.entries(pages))
+        for vpn, _ in gone:
+            del self._leaves[vpn >> self._leaf_bits].entries[vpn & self._leaf_mask]
+        return gone
+
+    def free_leaf(self, address: int) -> None:
+        """Free the lowest table that serves `address`, if there is one; it is empty."""
+        upper = address >> PAGE_SHIFT >> self._leaf_bits
+        if self._leaves.pop(upper, None) is None:
+            return
+        node = self._root
+        for shift, mask in self._levels[:-2]:
+            child = node.entries[address >> PAGE_SHIFT >> shift & mask]
+            if isinstance(child, _Table):
+                node = child
+        shift, mask = self._levels[-2]
+        del node.entries[address >> PAGE_SHIFT >> shift & mask]
 
     def free_tables(self, pages: AddressRange, within: AddressRange) -> None:
         """Free each table that serves an address of `pages` and whose whole span lies inside `within`.
@@ -102,21 +148,21 @@ class PageTables:
             self._free(child, level + 1, start, pages, within)
             if within.start <= span.start and span.end <= within.end:
                 del table.entries[index]
+                self._leaves.pop(start >> self._leaf_bits, None)
 
     def entries(self, pages: AddressRange | None = None) -> Iterator[tuple[Vpn, PageTableEntry]]:
-        """Yield the present entries, of `pages` or of all, in ascending order."""
-        for vpn, entry in self._walk(self._root, 0, 0):
-            if pages is None or address_of(vpn) in pages:
-                yield vpn, entry
+        """Yield the entries in use, of `pages` or of all, in ascending order.
 
-    def _walk(self, table: _Table, level: int, base: int) -> Iterator[tuple[Vpn, PageTableEntry]]:
-        shift, _ = self._levels[level]
-        for index, child in sorted(table.entries.items()):
-            number = base + (index << shift)
-            if isinstance(child, _Table):
-                yield from self._walk(child, level + 1, number)
-            else:
-                yield Vpn(number), child
+        The table may change while they are yielded.
+        """
+        first, end = (pages.start >> PAGE_SHIFT, pages.end >> PAGE_SHIFT) if pages else (0, 1 << 52)
+        for upper in sorted(self._leaves):
+            base = upper << self._leaf_bits
+            if base >= end or base + self.leaf_pages <= first:
+                continue
+            for index, entry in sorted(self._leaves[upper].entries.items()):
+                if first <= base + index < end and isinstance(entry, PageTableEntry):
+                    yield Vpn(base + index), entry
 
     @property
     def table_count(self) -> int:

@@ -16,4 +16,4 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def prediction(tmp_path: Path) -> Prediction:
-    return predict(write_program(tmp_path, Elf().build()), PROFILE)
+    return predict(write_program(tmp_path, Elf().build()), PROFILE, until="exec")

@@ -15,6 +15,7 @@ from inspector.model.program import Layout, Limits
 from inspector.model.vma import Anonymous
 from inspector.predict import predict
 from inspector.predict.kernel.exec import execve
+from inspector.predict.kernel.kernel import Kernel
 from tests.elfwriter import PT_INTERP, Elf, Phdr, R, W, X, gnu_stack
 from tests.machines import PROFILE, write_program
 
@@ -29,14 +30,15 @@ DATA = Phdr(offset=0x1000, vaddr=0x08049000, filesz=0x10, memsz=0x2000, flags=R 
 
 
 def at_exec(directory: Path, elf: Elf, **launch: object) -> Snapshot:
-    result = execve(write_program(directory, elf.build(), **launch), PROFILE)  # type: ignore[arg-type]
+    program = write_program(directory, elf.build(), **launch)  # type: ignore[arg-type]
+    result = execve(program, Kernel(PROFILE))
     assert result.verdict.outcome is Outcome.RUNS, result.verdict
     assert result.process is not None
-    return result.process.snapshot("exec")
+    return result.process.snapshot()
 
 
 def verdict(directory: Path, elf: Elf) -> tuple[str, str | None]:
-    answer = execve(write_program(directory, elf.build()), PROFILE).verdict
+    answer = execve(write_program(directory, elf.build()), Kernel(PROFILE)).verdict
     return str(answer), answer.rule
 
 
@@ -45,12 +47,12 @@ def with_rules(**rules: object) -> MachineProfile:
 
 
 def exec_on(profile: MachineProfile, directory: Path, elf: Elf) -> tuple[str, str | None, list[str]]:
-    result = execve(write_program(directory, elf.build()), profile)
+    result = execve(write_program(directory, elf.build()), Kernel(profile))
     answer = result.verdict
     return (
         str(answer),
         answer.rule,
-        lines(result.process.snapshot("exec")) if result.process is not None else [],
+        lines(result.process.snapshot()) if result.process is not None else [],
     )
 
 
@@ -179,7 +181,7 @@ def test_refusals_name_their_rule(tmp_path: Path, case: str) -> None:
 
 def test_a_64_bit_program_is_named_not_guessed(tmp_path: Path) -> None:
     with pytest.raises(NotModelled, match="64-bit program"):
-        execve(write_program(tmp_path, Elf(machine=62).build()), PROFILE)
+        execve(write_program(tmp_path, Elf(machine=62).build()), Kernel(PROFILE))
     prediction = predict(write_program(tmp_path, Elf(machine=62).build()), PROFILE)
     assert prediction.verdict is None
     assert prediction.not_modelled is not None
@@ -193,7 +195,7 @@ def test_an_auxv_entry_without_a_source_is_not_guessed(tmp_path: Path) -> None:
 
     odd = replace(PROFILE, auxv=(*PROFILE.auxv, AuxConstant(77)))
     with pytest.raises(NotModelled, match="AT_77"):
-        execve(write_program(tmp_path, Elf().build()), odd)
+        execve(write_program(tmp_path, Elf().build()), Kernel(odd))
 
 
 def test_the_prediction_with_aslr_needs_the_bases(tmp_path: Path) -> None:
@@ -280,9 +282,9 @@ def test_the_limit_of_program_headers_is_the_machines(tmp_path: Path, limit: int
 @pytest.mark.parametrize("touches", [True, False])
 def test_bss_that_ends_where_the_heap_starts_may_be_called_heap(tmp_path: Path, touches: bool) -> None:
     program = write_program(tmp_path, Elf([TEXT, DATA, gnu_stack()]).build())
-    process = execve(program, with_rules(heap_label_touches=touches)).process
+    process = execve(program, Kernel(with_rules(heap_label_touches=touches))).process
     assert process is not None
-    bss = next(vma for vma in process.snapshot("exec").vmas or () if vma.end == process.mm.brk)
+    bss = next(vma for vma in process.snapshot().vmas or () if vma.end == process.task.mm.brk)
     assert bss.name == ("[heap]" if touches else "")
 
 

@@ -8,10 +8,11 @@ import pytest
 
 from inspector.model.address import PAGE_SIZE, AddressRange, VirtAddr
 from inspector.model.vma import Access, Anonymous, Sharing, Special, VmFlag
-from inspector.predict.kernel.vma import AnonVma, MappedFile, VmArea, merge_new_range, prepare_anon_vma
+from inspector.predict.kernel.vma import AnonVma, MappedFile, VmArea, merge_range, prepare_anon_vma
+from tests.machines import Zeros
 
 RW = Access.READ | Access.WRITE
-FILE = MappedFile("/file", (8, 1), 7, 1 << 20)
+FILE = MappedFile("/file", (8, 1), 7, 1 << 20, Zeros())
 
 
 def area(
@@ -47,7 +48,7 @@ def test_a_new_area_joins_what_its_neighbours_anon_vmas_allow(
     below: tuple[AnonVma, ...], above: tuple[AnonVma, ...], merged: tuple[int, int]
 ) -> None:
     low, high = area(1, 1, *below), area(3, 3, *above)
-    new, with_below, with_above = merge_new_range(low, area(2, 2), high, just_expand=False)
+    new, with_below, with_above = merge_range(low, area(2, 2), high, just_expand=False)
     assert pages(new) == merged
     assert (with_below, with_above) == (merged[0] == 1, merged[1] == 3)
     kept = {
@@ -63,25 +64,25 @@ def test_a_new_area_joins_what_its_neighbours_anon_vmas_allow(
         {"flags": VmFlag.NONE},
         {"sharing": Sharing.SHARED},
         {"page_offset": 3},
-        {"origin": MappedFile(FILE.path, FILE.device, FILE.inode, FILE.size)},
+        {"origin": MappedFile(FILE.path, FILE.device, FILE.inode, FILE.size, Zeros())},
         {"origin": Anonymous()},
     ],
     ids=lambda change: next(iter(change)),
 )
 def test_areas_that_differ_stay_apart(change: dict[str, object]) -> None:
     new = replace(area(2, 2), **change)  # type: ignore[arg-type]
-    assert merge_new_range(area(1, 1), new, area(3, 3), just_expand=False) == (new, False, False)
+    assert merge_range(area(1, 1), new, area(3, 3), just_expand=False) == (new, False, False)
 
 
 def test_special_areas_stay_apart_even_if_they_are_alike() -> None:
     special = Special("[vvar]")
     new = area(2, 2, origin=special)
     neighbours = area(1, 1, origin=special), area(3, 3, origin=special)
-    assert merge_new_range(neighbours[0], new, neighbours[1], just_expand=False) == (new, False, False)
+    assert merge_range(neighbours[0], new, neighbours[1], just_expand=False) == (new, False, False)
 
 
 def test_memory_added_by_brk_leaves_the_area_above_alone() -> None:
-    new, with_below, with_above = merge_new_range(area(1, 1), area(2, 2), area(3, 3), just_expand=True)
+    new, with_below, with_above = merge_range(area(1, 1), area(2, 2), area(3, 3), just_expand=True)
     assert (pages(new), with_below, with_above) == ((1, 2), True, False)
 
 
@@ -115,5 +116,5 @@ def test_split_parts_share_the_anon_vma_and_merge_again() -> None:
     low, high = whole.split(VirtAddr(2 * PAGE_SIZE))
     assert (pages(low), pages(high), high.page_offset) == ((1, 1), (2, 3), 2)
     middle, top = high.split(VirtAddr(3 * PAGE_SIZE))
-    again, *_ = merge_new_range(low, replace(middle, anon_vmas=()), top, just_expand=False)
+    again, *_ = merge_range(low, replace(middle, anon_vmas=()), top, just_expand=False)
     assert again == whole

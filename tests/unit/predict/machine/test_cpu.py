@@ -9,14 +9,15 @@ from inspector.model.address import VirtAddr, Vpn, vpn_of
 from inspector.model.vma import Access
 from inspector.predict.machine.cpu import (
     Breakpoint,
+    CallGate,
     Cpu,
     HardwareException,
     PageFault,
     SystemCall,
-    Translation,
     descriptor,
 )
 from inspector.predict.machine.memory import PhysicalMemory
+from inspector.predict.machine.pagetable import PageTableEntry
 
 READ_EXECUTE = Access.READ | Access.EXECUTE
 READ_WRITE = Access.READ | Access.WRITE
@@ -28,13 +29,13 @@ class Machine:
 
     def __init__(self) -> None:
         self.memory = PhysicalMemory(1 << 24)
-        self.pages: dict[Vpn, Translation] = {}
+        self.pages: dict[Vpn, PageTableEntry] = {}
         self.cpu = Cpu(self.memory, self.pages.get, lambda leaf, subleaf: (leaf + 1, 2, subleaf, 4))
 
     def map(self, address: VirtAddr, access: Access, contents: bytes = b"", offset: int = 0) -> None:
         frame = self.memory.allocate()
         self.memory.write(frame, offset, contents)
-        self.pages[vpn_of(address)] = Translation(frame, access)
+        self.pages[vpn_of(address)] = PageTableEntry(frame, access, None)
 
     def starts(self, code: str, at: int = CODE) -> Cpu:
         """Map `code` (hex) at `at`, and point eip at it."""
@@ -75,7 +76,7 @@ def test_an_instruction_goes_on_where_it_faulted(machine: Machine) -> None:
     cpu = machine.starts(MOV_EBX_DATA + "01 1b 8b 0b cd 80")
     assert isinstance(cpu.run(), PageFault)
     machine.map(DATA, READ_WRITE, b"\x01")
-    assert cpu.run() == SystemCall(by_sysenter=False)
+    assert cpu.run() == SystemCall(CallGate.INTERRUPT)
     assert (cpu.read("ecx"), cpu.read("eip")) == (DATA + 1, CODE + 11)
 
 
@@ -84,7 +85,7 @@ def test_a_page_that_has_become_read_only_faults_once_the_tlb_is_flushed(machine
     machine.map(DATA, READ_WRITE)
     cpu.run()
     frame = machine.pages[vpn_of(DATA)].frame
-    machine.pages[vpn_of(DATA)] = Translation(frame, Access.READ)
+    machine.pages[vpn_of(DATA)] = PageTableEntry(frame, Access.READ, None)
     cpu.flush_tlb()
     assert cpu.run() == PageFault(DATA, Access.WRITE, VirtAddr(CODE + 9))
 
@@ -98,7 +99,7 @@ def test_a_page_that_may_not_be_executed(machine: Machine) -> None:
 def test_the_next_page_is_not_missed_before_the_program_gets_there(machine: Machine) -> None:
     """The last instruction of the page leaves it; what lies behind is never fetched."""
     cpu = machine.starts("40 cd 80", at=CODE + 0xFFD)
-    assert cpu.run() == SystemCall(by_sysenter=False)
+    assert cpu.run() == SystemCall(CallGate.INTERRUPT)
     assert cpu.read("eax") == 1
     assert cpu.run() == PageFault(DATA, Access.EXECUTE, DATA)
 
@@ -116,18 +117,18 @@ def test_a_breakpoint_comes_before_the_fetch(machine: Machine) -> None:
     assert cpu.run() == Breakpoint(CODE)
     assert cpu.run() == PageFault(CODE, Access.EXECUTE, CODE)
     machine.starts("40 cd 80")
-    assert cpu.run() == SystemCall(by_sysenter=False)
+    assert cpu.run() == SystemCall(CallGate.INTERRUPT)
     assert cpu.read("eax") == 1
 
 
 def test_a_breakpoint_in_a_loop_is_met_each_time(machine: Machine) -> None:
     cpu = machine.starts("41 83 f9 03 75 fa cd 80")
     cpu.add_breakpoint(CODE)
-    assert [cpu.run() for _ in range(4)] == [Breakpoint(CODE)] * 3 + [SystemCall(by_sysenter=False)]
+    assert [cpu.run() for _ in range(4)] == [Breakpoint(CODE)] * 3 + [SystemCall(CallGate.INTERRUPT)]
     cpu.remove_breakpoint(CODE)
     cpu.write("eip", CODE)
     cpu.write("ecx", 0)
-    assert cpu.run() == SystemCall(by_sysenter=False)
+    assert cpu.run() == SystemCall(CallGate.INTERRUPT)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +139,7 @@ def test_a_breakpoint_in_a_loop_is_met_each_time(machine: Machine) -> None:
 def test_exceptions(machine: Machine, code: str, vector: int | None, length: int) -> None:
     cpu = machine.starts(code + "cd 80")
     expected = (
-        SystemCall(by_sysenter=False)
+        SystemCall(CallGate.INTERRUPT)
         if vector is None
         else HardwareException(vector, VirtAddr(CODE + length))
     )
@@ -163,7 +164,7 @@ def test_cpuid_and_thread_local_storage_are_the_callers(machine: Machine) -> Non
     cpu.set_descriptor(12, descriptor(DATA, 0xFFFFF))
     cpu.write("esi", 12 << 3 | 3)
     machine.map(DATA, READ_WRITE, b"\x2a", 4)
-    assert cpu.run() == SystemCall(by_sysenter=False)
+    assert cpu.run() == SystemCall(CallGate.INTERRUPT)
     assert (cpu.read("eax"), cpu.read("ebx"), cpu.read("edi")) == (7, 2, 42)
 
 

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from inspector.model.address import AddressRange, VirtAddr, Vpn
+from inspector.model.address import AddressRange, Pfn, VirtAddr, Vpn
 from inspector.model.page import PageKind
 from inspector.model.profile import PageTableGeometry
+from inspector.model.vma import Access
 from inspector.predict.machine.pagetable import PageTableEntry, PageTables
 from tests.machines import I386, PAE, X86_64
 
@@ -12,7 +13,7 @@ ALL = AddressRange(VirtAddr(0), VirtAddr(1 << 47))
 
 
 def anonymous() -> PageTableEntry:
-    return PageTableEntry(PageKind.ANONYMOUS, writable=True)
+    return PageTableEntry(Pfn(1), Access.READ | Access.WRITE, PageKind.ANONYMOUS)
 
 
 def span(start: int, end: int) -> AddressRange:

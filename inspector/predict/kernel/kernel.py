@@ -1,0 +1,117 @@
+"""What the kernel keeps once, for all processes: memory, the page cache, the sequence of faults."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Self
+
+from inspector.model.address import PAGE_SIZE
+from inspector.predict.kernel.files import Terminal
+from inspector.predict.kernel.pagecache import PageCache
+from inspector.predict.machine.memory import PhysicalMemory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from inspector.elf.file import ExecutableFile
+    from inspector.model.address import Pfn, Vpn
+    from inspector.model.fault import Fault
+    from inspector.model.profile import MachineProfile
+    from inspector.predict.kernel.task import Task
+    from inspector.predict.machine.cpu import Cpu
+    from inspector.predict.machine.pagetable import PageTableEntry
+
+
+_RANDOM = b"inspector-random"
+_INT_80 = b"\xcd\x80"
+
+
+class Kernel:
+    """A running kernel on the machine of `profile`, with no process yet.
+
+    A context manager: leaving it closes the host's files that simulated ones read from.
+    """
+
+    def __init__(self, profile: MachineProfile, *, chance: int = 0) -> None:
+        """Boot. `chance`, a byte, decides what is random; two kernels that differ in it show what does."""
+        self.profile = profile
+        self.chance = chance
+        self.memory = PhysicalMemory()
+        self.page_cache = PageCache(self.memory)
+        self.faults: list[Fault] = []
+        """Of every process, in the order they are taken."""
+        self.host_files: list[ExecutableFile] = []
+        self.assumptions: dict[str, str] = {}
+        self.terminal = Terminal()
+        self.tasks: list[Task] = []
+        """In order of creation."""
+        self.current: Task | None = None
+        """The task that runs on the processor."""
+        self.special_pages = dict(self._special_pages())
+
+    @functools.cached_property
+    def cpu(self) -> Cpu:
+        """The processor; it sees memory through the page tables of the current task."""
+        from inspector.predict.machine.cpu import Cpu
+        from inspector.predict.machine.cpuid import Cpuid
+
+        processor = self.profile.processor
+        return Cpu(self.memory, self._translate, Cpuid(processor), processor.xcr0, self._read_tsc)
+
+    def _read_tsc(self) -> int:
+        """Return the time-stamp counter, which stands still at the moment the profile was made."""
+        self.assume("time", "stands still at the moment the machine was probed")
+        return self.profile.tsc
+
+    def _translate(self, vpn: Vpn) -> PageTableEntry | None:
+        return self.current.mm.page_tables.lookup(vpn) if self.current is not None else None
+
+    @functools.cached_property
+    def landing_pad(self) -> int:
+        """Where in the vdso a fast system call returns to: behind its int 0x80.
+
+        Source: arch/x86/entry/vdso/vdso32/system_call.S:int80_landing_pad.
+        """
+        return self.profile.vdso.index(_INT_80, self.profile.vdso_sysenter_offset) + len(_INT_80)
+
+    def random_bytes(self, size: int) -> bytes:
+        """Return `size` bytes of what a program takes for random: no one can know, so they are assumed."""
+        pattern = bytes(byte ^ self.chance for byte in _RANDOM)
+        return (pattern * (size // len(pattern) + 1))[:size]
+
+    def assume(self, name: str, value: str) -> None:
+        """Write down something that the program was told and no one can know."""
+        self.assumptions.setdefault(name, value)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in self.host_files:
+            file.close()
+
+    def _special_pages(self) -> Iterator[tuple[str, list[Pfn | None]]]:
+        """Yield the frames of the kernel's own areas; None where it has nothing to show there.
+
+        The clock data of vvar is as old as the profile: a simulated clock stands still.
+        """
+        first = 0
+        for area in self.profile.special_areas:
+            if area.name == "[vdso]":
+                yield area.name, list(self._frames(self.profile.vdso, area.pages))
+                continue
+            frames = self._frames(self.profile.vvar[first * PAGE_SIZE :], area.pages)
+            yield (
+                area.name,
+                [
+                    frame if first + number in self.profile.vvar_pages else None
+                    for number, frame in enumerate(frames)
+                ],
+            )
+            first += area.pages
+
+    def _frames(self, contents: bytes, pages: int) -> list[Pfn]:
+        frames = [self.memory.allocate() for _ in range(pages)]
+        for number, frame in enumerate(frames):
+            self.memory.write(frame, 0, contents[number * PAGE_SIZE : (number + 1) * PAGE_SIZE])
+        return frames

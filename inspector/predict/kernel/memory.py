@@ -1,0 +1,171 @@
+"""What a page fault does to an address space, once an area has been found that allows it (mm/memory.c).
+
+nothing mapped                        mapped, and the access is a write
+anonymous   read    the zero page
+write   a zeroed frame                        copied; or kept, where nobody else has it
+file        read    the page cache's page, and those
+around it (fault-around)
+write   a copy of it                          copied
+kernel's            its own frame
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from inspector.errors import NotModelled
+from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, AddressRange, FileOffset, Vpn, address_of
+from inspector.model.fault import FaultKind
+from inspector.model.page import PageKind
+from inspector.model.vma import Access, Anonymous, Sharing
+from inspector.predict.kernel.vma import MappedFile
+from inspector.predict.machine.memory import ZERO_FRAME
+from inspector.predict.machine.pagetable import PageTableEntry
+
+if TYPE_CHECKING:
+    from inspector.predict.kernel.mm import AddressSpace
+    from inspector.predict.kernel.vma import VmArea
+
+
+class BusError(Exception):
+    """The area has no page there (VM_FAULT_SIGBUS): beyond the end of its file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """What a fault did."""
+
+    kind: FaultKind
+    mapped: AddressRange
+    """From the first to the last page made resident."""
+    file_offset: FileOffset | None = None
+
+
+_READ_EXECUTE = Access.READ | Access.EXECUTE
+
+
+def handle_mm_fault(mm: AddressSpace, area: VmArea, address: int, access: Access) -> Handled:
+    """Make the page at `address`, inside `area`, ready for `access`, which the area allows.
+
+    Raises BusError, and NotModelled when RAM is used up. Source: mm/memory.c:handle_pte_fault().
+    """
+    vpn = Vpn(address >> PAGE_SHIFT)
+    entry = mm.page_tables.lookup(vpn)
+    write = access is Access.WRITE
+    if entry is None:
+        if isinstance(area.origin, Anonymous):
+            return _do_anonymous_page(mm, area, vpn, write=write)
+        if not isinstance(area.origin, MappedFile):
+            return _special_mapping_fault(mm, area, vpn)
+        if write:
+            return _do_cow_fault(mm, area, area.origin, vpn)
+        return _do_read_fault(mm, area, area.origin, vpn)
+    if write and Access.WRITE not in entry.access:
+        return _do_wp_page(mm, area, vpn, entry)
+    raise AssertionError(f"a fault at {address:#x} that the page tables allow")
+
+
+def _page(vpn: Vpn) -> AddressRange:
+    return AddressRange(address_of(vpn), address_of(vpn + 1))
+
+
+def _private(mm: AddressSpace, area: VmArea) -> PageTableEntry:
+    """Return the entry of a page of the process's own, its frame still zero."""
+    return PageTableEntry(mm.memory.allocate(), area.access | Access.READ, PageKind.ANONYMOUS, exclusive=True)
+
+
+def _do_anonymous_page(mm: AddressSpace, area: VmArea, vpn: Vpn, *, write: bool) -> Handled:
+    """Source: mm/memory.c:do_anonymous_page()."""
+    if area.sharing is Sharing.SHARED:
+        raise NotModelled("shared anonymous memory")
+    if write:
+        mm.prepare_anon_vma(area)
+        mm.page_tables.map(vpn, _private(mm, area))
+        return Handled(FaultKind.ANONYMOUS, _page(vpn))
+    zero = PageTableEntry(ZERO_FRAME, area.access & _READ_EXECUTE | Access.READ, PageKind.ZERO)
+    mm.page_tables.map(vpn, zero)
+    return Handled(FaultKind.ZERO_PAGE, _page(vpn))
+
+
+def _special_mapping_fault(mm: AddressSpace, area: VmArea, vpn: Vpn) -> Handled:
+    """Source: mm/mmap.c:special_mapping_fault(), arch/x86/entry/vdso/vma.c:vdso_fault(), vvar_fault()."""
+    page = vpn - (area.start >> PAGE_SHIFT)
+    frame = mm.special_frame(area, page)
+    if frame is None:
+        raise BusError
+    kind = None if mm.is_pfnmap(area) else PageKind.SPECIAL
+    mm.page_tables.map(vpn, PageTableEntry(frame, area.access & _READ_EXECUTE, kind))
+    return Handled(FaultKind.SPECIAL, _page(vpn))
+
+
+def _file_index(area: VmArea, vpn: int) -> int:
+    return area.page_offset + vpn - (area.start >> PAGE_SHIFT)
+
+
+def _inside(area: VmArea, file: MappedFile, vpn: Vpn) -> int:
+    """Return which page of the file page `vpn` is. Raises BusError beyond its end (mm/shmem.c)."""
+    index = _file_index(area, vpn)
+    if index << PAGE_SHIFT >= file.size:
+        raise BusError
+    return index
+
+
+def _do_cow_fault(mm: AddressSpace, area: VmArea, file: MappedFile, vpn: Vpn) -> Handled:
+    """Source: mm/memory.c:do_cow_fault()."""
+    mm.prepare_anon_vma(area)
+    index = _inside(area, file, vpn)
+    entry = _private(mm, area)
+    mm.memory.write(entry.frame, 0, mm.memory.read(mm.page_cache.frame(file, index)))
+    mm.page_tables.map(vpn, entry)
+    return Handled(FaultKind.FILE_COPY, _page(vpn), FileOffset(index << PAGE_SHIFT))
+
+
+def _do_read_fault(mm: AddressSpace, area: VmArea, file: MappedFile, vpn: Vpn) -> Handled:
+    """Map the page, and those around it that lie inside area, table and file (rule `fault.around`).
+
+    Source: mm/memory.c:do_read_fault(), do_fault_around(), mm/filemap.c:filemap_map_pages().
+    """
+    index = _inside(area, file, vpn)
+    window = mm.fault_around_pages
+    in_table = vpn % mm.page_tables.leaf_pages
+    in_area = vpn - (area.start >> PAGE_SHIFT)
+    first = max(in_table - in_table % window, in_table - min(in_table, in_area))
+    last = min(
+        first + window,
+        mm.page_tables.leaf_pages,
+        in_table + (area.end >> PAGE_SHIFT) - vpn,
+        in_table + -(-file.size // PAGE_SIZE) - index,
+    )
+    lowest = highest = None
+    access = area.access & _READ_EXECUTE | Access.READ
+    for neighbour in range(vpn + first - in_table, vpn + last - in_table):
+        if mm.page_tables.lookup(Vpn(neighbour)) is None:
+            frame = mm.page_cache.frame(file, index + neighbour - vpn)
+            mm.page_tables.map(Vpn(neighbour), PageTableEntry(frame, access, PageKind.FILE))
+            lowest = neighbour if lowest is None else lowest
+            highest = neighbour
+    if lowest is None or highest is None:
+        raise AssertionError("the page itself is always among them")
+    span = AddressRange(address_of(lowest), address_of(highest + 1))
+    return Handled(FaultKind.FILE_READ, span, FileOffset(index << PAGE_SHIFT))
+
+
+def _do_wp_page(mm: AddressSpace, area: VmArea, vpn: Vpn, entry: PageTableEntry) -> Handled:
+    """Source: mm/memory.c:do_wp_page(), wp_can_reuse_anon_folio()."""
+    own = entry.kind is PageKind.ANONYMOUS
+    if own and (entry.exclusive or mm.memory.users(entry.frame) == 1):
+        entry.exclusive = True
+        entry.access = area.access | Access.READ
+        return Handled(FaultKind.REUSE, _page(vpn))
+    mm.prepare_anon_vma(area)
+    copy = _private(mm, area)
+    if entry.frame != ZERO_FRAME:
+        mm.memory.write(copy.frame, 0, mm.memory.read(entry.frame))
+    if own:
+        mm.memory.release(entry.frame)
+    mm.page_tables.map(vpn, copy)
+    offset = None
+    if isinstance(area.origin, MappedFile) and not own:
+        offset = FileOffset(_file_index(area, vpn) << PAGE_SHIFT)
+    return Handled(FaultKind.COPY_ON_WRITE, _page(vpn), offset)

@@ -1,0 +1,60 @@
+"""Changing the permissions of mapped memory (mm/mprotect.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inspector.model.address import AddressRange
+from inspector.model.page import PageKind
+from inspector.model.vma import Access, Anonymous, Sharing, VmFlag
+from inspector.predict.kernel.errno import Errno, KernelError
+
+if TYPE_CHECKING:
+    from inspector.predict.kernel.mm import AddressSpace
+    from inspector.predict.kernel.vma import VmArea
+
+
+def mprotect(mm: AddressSpace, pages: AddressRange, access: Access) -> None:
+    """Give `pages` the permissions `access`; what lies before a hole is changed all the same.
+
+    Raises KernelError(ENOMEM) at a hole. Source: mm/mprotect.c:do_mprotect_pkey().
+    """
+    position = pages.start
+    while position < pages.end:
+        area = mm.find(position)
+        if area is None:
+            raise KernelError(Errno.ENOMEM)
+        piece = AddressRange(position, min(area.end, pages.end))
+        _mprotect_fixup(mm, area, piece, access)
+        position = piece.end
+
+
+def _mprotect_fixup(mm: AddressSpace, area: VmArea, pages: AddressRange, access: Access) -> None:
+    """Source: mm/mprotect.c:mprotect_fixup()."""
+    if Access.READ in access and mm.read_implies_exec and not area.is_noexec:
+        access |= Access.EXECUTE
+    if access == area.access:
+        return
+    flags = area.flags
+    if Access.WRITE in access:
+        # A private area that becomes writable is charged against the commit limit (rule `vma.account`).
+        if area.sharing is Sharing.PRIVATE and Access.WRITE not in area.access:
+            flags |= VmFlag.ACCOUNT
+    elif isinstance(area.origin, Anonymous) and area.anon_vma is None:
+        flags &= ~VmFlag.ACCOUNT
+    mm.modify(area, pages, access, flags)
+    _change_protection(mm, pages, access)
+
+
+def _change_protection(mm: AddressSpace, pages: AddressRange, access: Access) -> None:
+    """Give resident pages what they may have of `access`.
+
+    Only a page that is the process's alone may be written without a further fault.
+    Source: mm/mprotect.c:change_pte_range(), can_change_private_pte_writable().
+    """
+    for _, entry in mm.page_tables.entries(pages):
+        allowed = access | Access.READ if access else Access.NONE
+        if entry.kind is not PageKind.ANONYMOUS or not entry.exclusive:
+            allowed &= ~Access.WRITE
+        entry.access = allowed
+        mm.tlb_is_stale = True

@@ -1,0 +1,72 @@
+"""Which task runs: each until it waits for something or ends, the oldest that can go on before the others.
+
+One order is as good as another: a process's own faults do not depend on when its relatives run.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from inspector.errors import NotModelled
+from inspector.predict.kernel.entry import do_syscall
+from inspector.predict.kernel.errno import KernelError
+from inspector.predict.kernel.uaccess import copy_from_user, put_user
+
+if TYPE_CHECKING:
+    from inspector.predict.kernel.kernel import Kernel
+    from inspector.predict.kernel.task import Task
+
+_ROBUST_LIST_HEAD_BYTES = 12
+
+
+def schedule(kernel: Kernel) -> Task | None:
+    """Put the next task that can run on the processor and return it; None when every task has ended.
+
+    Raises NotModelled where all that are left wait for each other.
+    """
+    while True:
+        alive = [task for task in kernel.tasks if task.ending is None]
+        if not alive:
+            return None
+        task = next((task for task in alive if task.waits_for is None or task.waits_for()), None)
+        if task is None:
+            raise NotModelled("processes that wait for each other for ever")
+        _switch_to(kernel, task)
+        if task.interrupted_call is not None:
+            call, task.interrupted_call, task.waits_for = task.interrupted_call, None, None
+            do_syscall(task, call)
+        if task.waits_for is None and task.ending is None:
+            return task
+
+
+def _switch_to(kernel: Kernel, task: Task) -> None:
+    """Source: kernel/sched/core.c:context_switch(), schedule_tail()."""
+    previous = kernel.current
+    if previous is task:
+        return
+    if previous is not None:
+        previous.context = kernel.cpu.save()
+    kernel.current = task
+    if task.context is not None:
+        kernel.cpu.restore(task.context)
+        task.context = None
+    for entry, contents in task.tls.items():
+        kernel.cpu.set_descriptor(entry, contents)
+    task.mm.tlb_is_stale = True
+    if task.set_child_tid:
+        address, task.set_child_tid = task.set_child_tid, 0
+        with suppress(KernelError):
+            put_user(task, address, task.pid)
+
+
+def exit_mm(task: Task) -> None:
+    """Give back an ended task's memory; the kernel looks at its list of held futexes first.
+
+    Source: kernel/exit.c:exit_mm(), kernel/futex/core.c:compat_exit_robust_list().
+    """
+    if task.robust_list:
+        with suppress(KernelError):
+            copy_from_user(task, task.robust_list, _ROBUST_LIST_HEAD_BYTES)
+    for area in task.mm.areas:
+        task.mm.zap(area.range)

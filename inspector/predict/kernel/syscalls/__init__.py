@@ -1,0 +1,1 @@
+"""System calls: one function each, named as in Linux, grouped as Linux groups them."""

@@ -1,0 +1,145 @@
+"""System calls about the address space."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+from inspector.errors import NotModelled
+from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, AddressRange, VirtAddr, page_up
+from inspector.model.vma import Access
+from inspector.predict.kernel import madvise, mprotect, mremap
+from inspector.predict.kernel.errno import Errno, KernelError
+from inspector.predict.kernel.files import HostFile
+from inspector.predict.kernel.syscalls.registry import signed, system_call
+from inspector.predict.kernel.uaccess import copy_from_user
+
+if TYPE_CHECKING:
+    from inspector.predict.kernel.task import Task
+
+_PROT_GROWSDOWN, _PROT_GROWSUP, _PROT_BITS = 0x0100_0000, 0x0200_0000, 7
+_MAP_SHARED, _MAP_PRIVATE, _MAP_SHARED_VALIDATE, _MAP_TYPE = 1, 2, 3, 0xF
+_MAP_FIXED, _MAP_ANONYMOUS, _MAP_GROWSDOWN = 0x10, 0x20, 0x100
+_MAP_DENYWRITE, _MAP_EXECUTABLE, _MAP_LOCKED, _MAP_NORESERVE = 0x800, 0x1000, 0x2000, 0x4000
+_MAP_POPULATE, _MAP_NONBLOCK, _MAP_STACK, _MAP_FIXED_NOREPLACE = 0x8000, 0x10000, 0x20000, 0x100000
+_MODELLED_FLAGS = (
+    _MAP_TYPE
+    | _MAP_FIXED
+    | _MAP_ANONYMOUS
+    | _MAP_DENYWRITE
+    | _MAP_EXECUTABLE
+    | _MAP_NORESERVE
+    | _MAP_STACK
+    | _MAP_FIXED_NOREPLACE
+)
+
+
+def access_of(protection: int) -> Access:
+    """Return PROT_ bits as an Access."""
+    if protection & ~_PROT_BITS:
+        raise NotModelled(f"memory protection {protection:#x}")
+    return Access(protection)
+
+
+@system_call("brk")
+def brk(task: Task, address: int) -> int:
+    """Move the end of the heap, which never merges with .bss. Source: mm/mmap.c:brk()."""
+    mm = task.mm
+    if address < mm.start_brk:
+        return mm.brk
+    old, new = page_up(mm.brk), page_up(address)
+    if new < old:
+        mm.munmap(new, old - new)
+    elif new > old:
+        above = mm.find_above(old)
+        gap = 0 if above is None or not above.grows_down else mm.stack_guard_gap
+        if above is not None and new + PAGE_SIZE > above.start - gap:
+            return mm.brk
+        try:
+            mm.brk_flags(old, new - old, execute=False, merge_above=mm.start_brk)
+        except KernelError:
+            return mm.brk
+    mm.set_brk(VirtAddr(address))
+    return address
+
+
+@system_call("mmap2")
+def mmap2(task: Task, address: int, length: int, protection: int, flags: int, fd: int, pages: int) -> int:
+    """Map memory; the offset is in pages. Source: arch/x86/kernel/sys_ia32.c, mm/mmap.c:do_mmap()."""
+    mm = task.mm
+    if flags & ~_MODELLED_FLAGS:
+        raise NotModelled(f"mmap flags {flags:#x}")
+    file = None
+    if not flags & _MAP_ANONYMOUS:
+        opened = task.files.get(fd)
+        if not isinstance(opened, HostFile):
+            raise NotModelled("mmap of something other than a regular file")
+        file = opened.mapped
+    if not length:
+        raise KernelError(Errno.EINVAL)
+    sharing = flags & _MAP_TYPE
+    if sharing not in (_MAP_PRIVATE, _MAP_SHARED, _MAP_SHARED_VALIDATE):
+        raise KernelError(Errno.EINVAL)
+    if sharing != _MAP_PRIVATE:
+        raise NotModelled("shared mapping")
+    access = access_of(protection)
+    fixed, noreplace = bool(flags & _MAP_FIXED), bool(flags & _MAP_FIXED_NOREPLACE)
+    return mm.mmap(
+        file,
+        VirtAddr(address),
+        length,
+        access,
+        pages << PAGE_SHIFT,
+        fixed=fixed,
+        noreplace=noreplace,
+        account=not flags & _MAP_NORESERVE,
+    )
+
+
+@system_call("mmap")
+def old_mmap(task: Task, argument: int) -> int:
+    """Map memory, the six arguments in a structure. Source: mm/mmap.c:old_mmap()."""
+    *first, offset = struct.unpack("<6I", copy_from_user(task, argument, 24))
+    if offset % PAGE_SIZE:
+        raise KernelError(Errno.EINVAL)
+    return mmap2(task, *first, offset >> PAGE_SHIFT)
+
+
+@system_call("munmap")
+def munmap(task: Task, address: int, length: int) -> int:
+    """Unmap memory. Source: mm/mmap.c:munmap(), mm/vma.c:do_vmi_munmap()."""
+    size = page_up(length)
+    if address % PAGE_SIZE or not size or address + size > task.mm.task_size:
+        raise KernelError(Errno.EINVAL)
+    task.mm.munmap(VirtAddr(address), size)
+    return 0
+
+
+@system_call("mprotect")
+def sys_mprotect(task: Task, address: int, length: int, protection: int) -> int:
+    """Change permissions. Source: mm/mprotect.c:do_mprotect_pkey()."""
+    if protection & (_PROT_GROWSDOWN | _PROT_GROWSUP):
+        raise NotModelled("mprotect with PROT_GROWSDOWN or PROT_GROWSUP")
+    if address % PAGE_SIZE:
+        raise KernelError(Errno.EINVAL)
+    if not length:
+        return 0
+    size = page_up(length)
+    if address + size > 1 << 32 or not size:
+        raise KernelError(Errno.ENOMEM)
+    mprotect.mprotect(
+        task.mm, AddressRange(VirtAddr(address), VirtAddr(address + size)), access_of(protection)
+    )
+    return 0
+
+
+@system_call("mremap")
+def sys_mremap(task: Task, address: int, old_length: int, new_length: int, flags: int, new: int) -> int:
+    """Grow, shrink or move a mapping. Source: mm/mremap.c:mremap()."""
+    return mremap.mremap(task.mm, VirtAddr(address), old_length, new_length, flags, VirtAddr(new))
+
+
+@system_call("madvise")
+def sys_madvise(task: Task, address: int, length: int, advice: int) -> int:
+    """Advise about memory. Source: mm/madvise.c:do_madvise()."""
+    return madvise.madvise(task, address, length, signed(advice))

@@ -1,0 +1,152 @@
+"""System calls about the process itself: who it is, how it ends, what limits it has."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+from inspector.errors import NotModelled
+from inspector.model.ending import Ending
+from inspector.model.program import UNLIMITED
+from inspector.predict.kernel.errno import Errno, KernelError
+from inspector.predict.kernel.syscalls.registry import signed, system_call
+from inspector.predict.kernel.task import PARENT_PID
+from inspector.predict.kernel.uaccess import copy_from_user, copy_to_user, put_user
+from inspector.predict.machine.cpu import descriptor
+
+if TYPE_CHECKING:
+    from inspector.predict.kernel.task import Task
+
+_RLIMIT_STACK, _RLIMIT_CORE = 3, 4
+_RLIMITS = 16
+_COMPAT_INFINITY = 0xFFFF_FFFF
+_ROBUST_LIST_HEAD_BYTES = 12
+# struct user_desc: seg_32bit, contents:2, read_exec_only, limit_in_pages, seg_not_present, useable
+_SEG_32BIT, _LIMIT_IN_PAGES, _USER_DESC_FLAGS = 0x01, 0x10, 0x3F
+_FIRST_TLS_ENTRY, _TLS_ENTRIES = 12, 3
+
+
+@system_call("exit", "exit_group")
+def exit_group(task: Task, status: int) -> int:
+    """End the process; it has one thread. Source: kernel/exit.c:do_exit()."""
+    task.ending = Ending(status=status & 0xFF)
+    return 0
+
+
+@system_call("getpid", "gettid")
+def getpid(task: Task) -> int:
+    """Return the process's number."""
+    return task.pid
+
+
+@system_call("getppid")
+def getppid(task: Task) -> int:
+    """Return the parent's number."""
+    return task.parent.pid if task.parent is not None else PARENT_PID
+
+
+@system_call("set_tid_address")
+def set_tid_address(task: Task, address: int) -> int:
+    """Name the word to clear when the thread ends. Source: kernel/fork.c:set_tid_address()."""
+    task.clear_child_tid = address
+    return task.pid
+
+
+@system_call("set_robust_list")
+def set_robust_list(task: Task, head: int, length: int) -> int:
+    """Register the list of held futexes. Source: kernel/futex/syscalls.c:set_robust_list()."""
+    if length != _ROBUST_LIST_HEAD_BYTES:
+        raise KernelError(Errno.EINVAL)
+    task.robust_list = head
+    return 0
+
+
+@system_call("set_thread_area")
+def set_thread_area(task: Task, address: int) -> int:
+    """Set a segment for thread-local data. Source: arch/x86/kernel/tls.c:do_set_thread_area()."""
+    entry, base, limit, flags = struct.unpack("<iIII", copy_from_user(task, address, 16))
+    if entry == -1:
+        free = (n for n in range(_FIRST_TLS_ENTRY, _FIRST_TLS_ENTRY + _TLS_ENTRIES) if n not in task.tls)
+        entry = next(free, -1)
+        if entry == -1:
+            raise KernelError(Errno.ESRCH)
+        put_user(task, address, entry)
+    if not _FIRST_TLS_ENTRY <= entry < _FIRST_TLS_ENTRY + _TLS_ENTRIES:
+        raise KernelError(Errno.EINVAL)
+    if flags & (_USER_DESC_FLAGS & ~_LIMIT_IN_PAGES) != _SEG_32BIT:
+        raise NotModelled(f"thread area with flags {flags:#x}")
+    task.tls[entry] = descriptor(base, limit & 0xFFFFF, pages=bool(flags & _LIMIT_IN_PAGES))
+    task.kernel.cpu.set_descriptor(entry, task.tls[entry])
+    return 0
+
+
+@system_call("getuid32", "getuid")
+def getuid(task: Task) -> int:
+    """Return the real user."""
+    return task.credentials.uid
+
+
+@system_call("geteuid32", "geteuid")
+def geteuid(task: Task) -> int:
+    """Return the effective user."""
+    return task.credentials.euid
+
+
+@system_call("getgid32", "getgid")
+def getgid(task: Task) -> int:
+    """Return the real group."""
+    return task.credentials.gid
+
+
+@system_call("getegid32", "getegid")
+def getegid(task: Task) -> int:
+    """Return the effective group."""
+    return task.credentials.egid
+
+
+def _limit(task: Task, which: int) -> tuple[int, int]:
+    """Return (soft, hard). What the launch does not set is the user's own and not known."""
+    if which == _RLIMIT_STACK:
+        return task.limits.stack, UNLIMITED
+    if which == _RLIMIT_CORE:
+        return task.limits.core, UNLIMITED
+    raise NotModelled(f"resource limit {which}")
+
+
+@system_call("ugetrlimit")
+def ugetrlimit(task: Task, which: int, address: int) -> int:
+    """Tell a limit in 32 bits. Source: kernel/sys.c:compat getrlimit()."""
+    if which >= _RLIMITS:
+        raise KernelError(Errno.EINVAL)
+    values = (min(value, _COMPAT_INFINITY) for value in _limit(task, which))
+    copy_to_user(task, address, struct.pack("<II", *values))
+    return 0
+
+
+@system_call("prlimit64")
+def prlimit64(task: Task, pid: int, which: int, new: int, old: int) -> int:
+    """Tell a limit in 64 bits. Source: kernel/sys.c:prlimit64()."""
+    if signed(pid) not in (0, task.pid) or new:
+        raise NotModelled("prlimit64 that changes a limit, or another process's")
+    if which >= _RLIMITS:
+        raise KernelError(Errno.EINVAL)
+    if old:
+        copy_to_user(task, old, struct.pack("<QQ", *_limit(task, which)))
+    return 0
+
+
+@system_call("getrandom")
+def getrandom(task: Task, address: int, size: int, flags: int) -> int:
+    """Fill memory with random bytes, which are assumed. Source: drivers/char/random.c:getrandom()."""
+    if flags & ~7:
+        raise KernelError(Errno.EINVAL)
+    data = task.kernel.random_bytes(size)
+    task.kernel.assume("getrandom", data[:16].hex())
+    copy_to_user(task, address, data)
+    return size
+
+
+@system_call("rseq")
+def rseq(_task: Task, address: int, size: int, flags: int, signature: int) -> int:
+    """Register restartable sequences: their faults would depend on when the process is scheduled."""
+    raise NotModelled(f"rseq({address:#x}, {size}, {flags}, {signature:#x})")

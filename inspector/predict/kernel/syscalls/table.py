@@ -1,0 +1,14 @@
+"""The table of system calls that are modelled."""
+
+from __future__ import annotations
+
+from inspector.predict.kernel.syscalls import children, files, memory, process
+from inspector.predict.kernel.syscalls.registry import HANDLERS, Entry
+
+MODULES = (children, files, memory, process)
+"""Importing a module enters its calls."""
+
+
+def entry(number: int) -> Entry | None:
+    """Return the system call `number`, or None if it is not modelled."""
+    return HANDLERS.get(number)

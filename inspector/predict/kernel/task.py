@@ -1,0 +1,87 @@
+"""A process (struct task_struct)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from inspector.model.page import PageState
+from inspector.model.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inspector.model.auxv import AuxEntry
+    from inspector.model.ending import Ending
+    from inspector.model.fault import Fault
+    from inspector.model.program import Credentials, Limits
+    from inspector.model.registers import Registers
+    from inspector.model.snapshot import StackImage
+    from inspector.predict.kernel.entry import Call
+    from inspector.predict.kernel.files import FileTable
+    from inspector.predict.kernel.kernel import Kernel
+    from inspector.predict.kernel.mm import AddressSpace
+
+
+PARENT_PID, FIRST_PID = 999, 1000
+"""What a program that asks is told; no one can know."""
+
+
+@dataclass(slots=True, eq=False)
+class Task:
+    """One process; it has one thread."""
+
+    kernel: Kernel
+    number: int
+    """From 0 in order of creation."""
+    mm: AddressSpace
+    limits: Limits
+    credentials: Credentials
+    cwd: str
+    executable: str
+    """What /proc/PID/exe leads to."""
+    files: FileTable
+    pid: int = FIRST_PID
+    parent: Task | None = None
+    auxv: tuple[AuxEntry, ...] = ()
+    minor_faults: int = 0
+    tls: dict[int, bytes] = field(default_factory=dict)
+    """The thread-local entries of the GDT, by their number."""
+    set_child_tid: int = 0
+    """Where its number is to be stored before it runs for the first time; 0: nowhere."""
+    clear_child_tid: int = 0
+    robust_list: int = 0
+    ending: Ending | None = None
+    """None: it has not ended."""
+    children: list[Task] = field(default_factory=list)
+    """Not yet waited for."""
+    context: Any = None
+    """The processor's registers while another task runs."""
+    waits_for: Callable[[], bool] | None = None
+    """What must become true before it goes on; None: nothing."""
+    interrupted_call: Call | None = None
+    """The system call to make again when it goes on."""
+
+    @property
+    def faults(self) -> list[Fault]:
+        """The kernel's sequence of faults, which this task's are written to."""
+        return self.kernel.faults
+
+    def snapshot(self, checkpoint: str, registers: Registers, stack: StackImage | None = None) -> Snapshot:
+        """Return the process as it stands."""
+        return Snapshot(
+            checkpoint=checkpoint,
+            registers=registers,
+            vmas=tuple(self.mm.labelled()),
+            pages=tuple(
+                PageState(vpn, entry.kind)
+                for vpn, entry in self.mm.page_tables.entries()
+                if entry.kind is not None
+            ),
+            minor_faults=self.minor_faults,
+            major_faults=0,
+            page_table_bytes=self.mm.page_tables.size_bytes,
+            auxv=self.auxv,
+            stack=stack,
+            brk=self.mm.start_brk,
+        )

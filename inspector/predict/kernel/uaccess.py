@@ -1,0 +1,119 @@
+"""The kernel's own accesses to user memory: they fault like the program's, page by page, in kernel mode.
+
+Source: arch/x86/include/asm/uaccess.h, lib/strncpy_from_user.c.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, VirtAddr, Vpn
+from inspector.model.vma import Access
+from inspector.predict.kernel.errno import Errno, KernelError
+from inspector.predict.kernel.fault import exc_page_fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from inspector.predict.kernel.task import Task
+    from inspector.predict.machine.pagetable import PageTableEntry
+
+_WORD_BYTES = 8
+"""strncpy_from_user reads a word of the kernel's at a time."""
+
+
+def touch(task: Task, address: int, access: Access) -> PageTableEntry:
+    """Return the entry of a page after the kernel touched it at `address`.
+
+    Raises KernelError(EFAULT) where the area forbids it, or there is none.
+    """
+    vpn = Vpn(address >> PAGE_SHIFT)
+    while True:
+        entry = task.mm.page_tables.lookup(vpn)
+        if entry is not None and access in entry.access:
+            return entry
+        refused = exc_page_fault(task, VirtAddr(address), access, None)
+        if refused is not None:
+            raise KernelError(Errno.EFAULT, "elf.file-too-short" if refused.signal == "SIGBUS" else None)
+
+
+def _pieces(task: Task, address: int, size: int) -> Iterator[tuple[int, int]]:
+    """Cut a stretch of user memory at page boundaries: (address, size). Source: access_ok()."""
+    end = address + size
+    if end > task.mm.task_size:
+        raise KernelError(Errno.EFAULT)
+    while address < end:
+        upto = min(end, (address & -PAGE_SIZE) + PAGE_SIZE)
+        yield address, upto - address
+        address = upto
+
+
+def copy_to_user(task: Task, address: int, data: bytes) -> None:
+    """Store `data` at `address`. Raises KernelError(EFAULT); pages before the bad one are written."""
+    done = 0
+    memory = task.mm.memory
+    for at, size in _pieces(task, address, len(data)):
+        entry = touch(task, at, Access.WRITE)
+        memory.write(entry.frame, at % PAGE_SIZE, data[done : done + size])
+        done += size
+
+
+def copy_from_user(task: Task, address: int, size: int) -> bytes:
+    """Return `size` bytes at `address`. Raises KernelError(EFAULT)."""
+    memory = task.mm.memory
+    contents = b""
+    for at, length in _pieces(task, address, size):
+        entry = touch(task, at, Access.READ)
+        contents += memory.read(entry.frame, at % PAGE_SIZE, length)
+    return contents
+
+
+def clear_user(task: Task, address: int, size: int) -> None:
+    """Zero `size` bytes at `address`. Raises KernelError(EFAULT)."""
+    copy_to_user(task, address, bytes(size))
+
+
+def get_user(task: Task, address: int) -> int:
+    """Return the 32-bit word at `address`. Raises KernelError(EFAULT)."""
+    (value,) = struct.unpack("<I", copy_from_user(task, address, 4))
+    return int(value)
+
+
+def put_user(task: Task, address: int, value: int) -> None:
+    """Store a 32-bit word at `address`. Raises KernelError(EFAULT)."""
+    copy_to_user(task, address, struct.pack("<I", value & 0xFFFF_FFFF))
+
+
+def strncpy_from_user(task: Task, address: int, limit: int) -> bytes:
+    """Return the string at `address` without its NUL; `limit` bytes if none was found by then.
+
+    Words are read as long as they can be, so a string that ends just below a page's end may touch the
+    next page. Raises KernelError(EFAULT). Source: lib/strncpy_from_user.c:do_strncpy_from_user().
+    """
+    limit = min(limit, task.mm.task_size - address)
+    if limit <= 0:
+        raise KernelError(Errno.EFAULT)
+    contents = b""
+    while len(contents) < limit:
+        size = _WORD_BYTES if limit - len(contents) >= _WORD_BYTES else 1
+        try:
+            piece = copy_from_user(task, address + len(contents), size)
+        except KernelError:
+            if size == 1:
+                raise
+            return contents + _byte_at_a_time(task, address + len(contents), limit - len(contents))
+        contents += piece
+        if b"\0" in piece:
+            return contents[: contents.index(b"\0")]
+    return contents
+
+
+def _byte_at_a_time(task: Task, address: int, limit: int) -> bytes:
+    contents = b""
+    while len(contents) < limit:
+        byte = copy_from_user(task, address + len(contents), 1)
+        if byte == b"\0":
+            break
+        contents += byte
+    return contents

@@ -1,0 +1,131 @@
+"""The simulation loop: the processor runs until something happens, and the kernel answers.
+
+page fault          the kernel maps the page, or sends a signal
+system call         the kernel carries it out
+breakpoint          a snapshot is taken
+other exceptions    a signal
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from inspector.elf.stops import EXIT_CALLS, SYSCALL_PREFIX
+from inspector.errors import NotModelled
+from inspector.model.address import VirtAddr
+from inspector.model.prediction import NotModelledAt
+from inspector.predict.kernel import signal
+from inspector.predict.kernel.entry import do_syscall, enter
+from inspector.predict.kernel.fault import exc_page_fault
+from inspector.predict.kernel.sched import exit_mm, schedule
+from inspector.predict.machine.cpu import Breakpoint, HardwareException, PageFault, SystemCall, TimerInterrupt
+
+if TYPE_CHECKING:
+    from inspector.elf.stops import StopPlan
+    from inspector.model.ending import Ending
+    from inspector.model.snapshot import Snapshot
+    from inspector.predict.kernel.exec import Process
+    from inspector.predict.kernel.kernel import Kernel
+    from inspector.predict.kernel.task import Task
+    from inspector.predict.machine.cpu import CallGate, Event
+
+
+class Simulation:
+    """One program, from its first instruction to its end, and the processes it makes."""
+
+    def __init__(self, process: Process, kernel: Kernel, plan: StopPlan, *, seconds: float) -> None:
+        """Put the program's registers into the processor. `seconds` bound what the simulation may take."""
+        self._seconds = seconds
+        self._deadline = time.monotonic() + seconds
+        self._kernel = kernel
+        self._plan = plan
+        self._names = {VirtAddr(address + process.bias): name for name, address in plan.breakpoints.items()}
+        self._first = kernel.current = process.task
+        self._cpu = kernel.cpu
+        self._cpu.registers = process.registers
+        self._passes: dict[str, int] = {}
+        self._is_over = False
+        self.snapshots: list[Snapshot] = []
+        self.not_modelled: NotModelledAt | None = None
+        for address in self._names:
+            self._cpu.add_breakpoint(address)
+
+    @property
+    def ending(self) -> Ending | None:
+        """How the first process ended; None if it was not followed so far."""
+        return self._first.ending
+
+    def run(self) -> None:
+        """Run to the end, to the last checkpoint asked for, or to the first thing that is not modelled."""
+        try:
+            with self._cpu.timer(_TICK_SECONDS):
+                while not self._is_over and (task := schedule(self._kernel)) is not None:
+                    self._run(task)
+        except NotModelled as limit:
+            ip = limit.ip if limit.ip is not None else self._cpu.read("eip")
+            self.not_modelled = NotModelledAt(limit.what, ip)
+
+    def _run(self, task: Task) -> None:
+        """Run one task until it waits or ends."""
+        cpu, mm = self._cpu, task.mm
+        while task.ending is None and task.waits_for is None and not self._is_over:
+            if mm.tlb_is_stale:
+                cpu.flush_tlb()
+                mm.tlb_is_stale = False
+            self._handle(task, cpu.run())
+        if task.ending is not None:
+            exit_mm(task)
+
+    def _handle(self, task: Task, event: Event) -> None:
+        match event:
+            case PageFault(address=address, access=access, ip=ip):
+                refused = exc_page_fault(task, address, access, ip)
+                if refused is not None:
+                    self._cpu.write("eflags", self._cpu.read("eflags") | _RESUME_FLAG)
+                    self._signal(task, signal.from_fault(refused))
+            case SystemCall(gate=gate):
+                self._system_call(task, gate)
+            case Breakpoint(address=address):
+                self._breakpoint(task, address)
+            case HardwareException(vector=vector, ip=ip):
+                self._signal(task, signal.from_exception(vector, ip))
+            case TimerInterrupt():
+                if time.monotonic() > self._deadline:
+                    raise NotModelled(f"a run of more than {self._seconds:g} s of simulation")
+
+    def _system_call(self, task: Task, gate: CallGate) -> None:
+        call = enter(task, gate)
+        if call is None:
+            return
+        if task is self._first:
+            if call.name in EXIT_CALLS:
+                self._look("exit")
+            elif any(name in (call.name, str(call.number)) for name in self._plan.syscalls):
+                self._look(f"{SYSCALL_PREFIX}{call.name}")
+        if not self._is_over:
+            do_syscall(task, call)
+
+    def _breakpoint(self, task: Task, address: VirtAddr) -> None:
+        """Debug registers are the first process's own, and each stop is for once."""
+        if task is self._first:
+            self._cpu.remove_breakpoint(address)
+            self._look(self._names[address])
+
+    def _signal(self, task: Task, info: signal.SignalInfo) -> None:
+        """Deliver a signal that an instruction caused."""
+        if task is self._first and signal.is_fatal(task, info):
+            self._look("exit")
+        signal.deliver(task, info)
+
+    def _look(self, checkpoint: str) -> None:
+        """Take a snapshot; a second pass of the same stop is `NAME#2`."""
+        number = self._passes[checkpoint] = self._passes.get(checkpoint, 0) + 1
+        name = checkpoint if number == 1 else f"{checkpoint}#{number}"
+        self.snapshots.append(self._first.snapshot(name, self._cpu.registers))
+        self._is_over = checkpoint == self._plan.until != "exit"
+
+
+_TICK_SECONDS = 0.1
+_RESUME_FLAG = 1 << 16
+"""EFLAGS.RF, which the processor sets in what it saves when it reports a fault."""

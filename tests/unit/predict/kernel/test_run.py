@@ -1,0 +1,143 @@
+"""The simulated kernel from inside: what calls and faults do. That they are Linux's is shown live."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inspector.model.fault import FaultKind, FaultMode
+from inspector.predict import predict
+from tests.elfwriter import Elf, Phdr, R, W, X, gnu_stack
+from tests.machines import PROFILE, write_program
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from inspector.model.prediction import Prediction
+
+TEXT, DATA = 0x08048000, 0x0804A000
+CODE_AT = 0x200
+EXIT = "b8 01000000 31db cd80"
+
+
+def run(directory: Path, code: str) -> Prediction:
+    """Predict a program of one page of code and two of zeros."""
+    text = Phdr(offset=0, vaddr=TEXT, filesz=0x1000, flags=R | X)
+    bss = Phdr(offset=0, vaddr=DATA, filesz=0, memsz=0x2000, flags=R | W)
+    elf = Elf([text, bss, gnu_stack()], entry=TEXT + CODE_AT)
+    elf.contents = {CODE_AT: bytes.fromhex(code)}
+    return predict(write_program(directory, elf.build()), PROFILE)
+
+
+def call(number: int, *arguments: int) -> str:
+    """Return code that makes a system call."""
+    code = b"".join(
+        bytes([opcode]) + struct.pack("<I", value & 0xFFFFFFFF)
+        for opcode, value in zip(b"\xbb\xb9\xba\xbe\xbf", arguments, strict=False)
+    )
+    return (code + b"\xb8" + struct.pack("<I", number) + b"\xcd\x80").hex()
+
+
+def exit_with_result() -> str:
+    """Return code that ends the program with what the last call returned."""
+    return "89c3 b8 01000000 cd80"
+
+
+def kinds(prediction: Prediction) -> list[FaultKind | None]:
+    return [fault.kind for fault in prediction.faults or ()]
+
+
+def test_code_is_read_around_and_zeros_are_read_then_copied(tmp_path: Path) -> None:
+    # mov al, [DATA]; mov [DATA], al; exit
+    prediction = run(tmp_path, "a0 00a00408 a2 00a00408" + EXIT)
+    assert kinds(prediction) == [FaultKind.FILE_READ, FaultKind.ZERO_PAGE, FaultKind.COPY_ON_WRITE]
+    assert prediction.ending is not None
+    assert prediction.ending.status == 0
+
+
+def test_a_store_to_code_is_refused_with_its_exact_address(tmp_path: Path) -> None:
+    # A store of al there.
+    prediction = run(tmp_path, "a2 23810408")
+    last = (prediction.faults or ())[-1]
+    assert (last.kind, last.address, last.protection) == (FaultKind.REFUSED, TEXT + 0x123, True)
+    assert prediction.ending is not None
+    assert (prediction.ending.signal, prediction.ending.code) == ("SIGSEGV", 2)
+    assert prediction.ending.address == TEXT + 0x123
+
+
+def test_the_kernels_own_read_faults_in_kernel_mode(tmp_path: Path) -> None:
+    # write(1, DATA, 3) to the terminal
+    prediction = run(tmp_path, call(4, 1, DATA, 3) + exit_with_result())
+    fault = (prediction.faults or ())[-1]
+    assert (fault.mode, fault.page, fault.ip, fault.kind) == (
+        FaultMode.KERNEL,
+        DATA,
+        None,
+        FaultKind.ZERO_PAGE,
+    )
+    assert prediction.ending is not None
+    assert prediction.ending.status == 3
+
+
+@pytest.mark.parametrize(
+    ("number", "arguments", "result"),
+    [
+        (4, (9, DATA, 1), -9),  # write to a descriptor that is not open: EBADF
+        (4, (1, 0, 1), -14),  # from nowhere: EFAULT
+        (91, (DATA + 1, 4096), -22),  # munmap of half a page: EINVAL
+        (125, (0x50000000, 4096, 1), -12),  # mprotect of nothing: ENOMEM
+        (7, (-1, 0, 0), -10),  # waitpid without children: ECHILD
+    ],
+)
+def test_calls_fail_as_linux_fails_them(
+    tmp_path: Path, number: int, arguments: tuple[int, ...], result: int
+) -> None:
+    prediction = run(tmp_path, call(number, *arguments) + exit_with_result())
+    assert prediction.ending is not None
+    assert prediction.ending.status == result & 0xFF
+
+
+def test_an_unknown_call_ends_the_prediction_by_name_and_keeps_what_was_predicted(tmp_path: Path) -> None:
+    prediction = run(tmp_path, call(425) + EXIT)
+    assert prediction.not_modelled is not None
+    assert prediction.not_modelled.what == "system call io_uring_setup"
+    assert prediction.ending is None
+    assert kinds(prediction) == [FaultKind.FILE_READ]
+    assert prediction.snapshots[0].checkpoint == "exec"
+
+
+@pytest.mark.parametrize(
+    ("code", "text"), [("d9ee d9fe", "fsin"), ("0f53c0", "rcpps"), ("c5f877", "vzeroupper")]
+)
+def test_an_instruction_without_an_exact_result_is_named(tmp_path: Path, code: str, text: str) -> None:
+    prediction = run(tmp_path, code + EXIT)
+    assert prediction.not_modelled is not None
+    assert text in prediction.not_modelled.what
+    assert prediction.not_modelled.ip is not None
+    assert prediction.not_modelled.ip >= TEXT + CODE_AT
+
+
+def test_a_program_that_never_ends_ends_the_prediction(tmp_path: Path) -> None:
+    text = Phdr(offset=0, vaddr=TEXT, filesz=0x1000, flags=R | X)
+    elf = Elf([text, gnu_stack()], entry=TEXT + CODE_AT)
+    elf.contents = {CODE_AT: bytes.fromhex("ebfe")}
+    prediction = predict(write_program(tmp_path, elf.build()), PROFILE, seconds=0.3)
+    assert prediction.not_modelled is not None
+    assert "0.3 s" in prediction.not_modelled.what
+
+
+def test_a_child_copies_what_it_writes_and_its_parent_reuses_what_is_left(tmp_path: Path) -> None:
+    # mov [DATA], al; fork; test eax, eax; jnz parent; child: mov [DATA], al; exit(0)
+    child = "a2 00a00408" + EXIT
+    parent = call(7, -1, 0, 0) + "a2 00a00408" + EXIT
+    length = len(bytes.fromhex(child))
+    prediction = run(tmp_path, "a2 00a00408" + call(2) + f"85c0 75 {length:02x}" + child + parent)
+    assert prediction.ending is not None
+    assert prediction.ending.status == 0
+    by_process = [
+        [fault.kind for fault in prediction.faults or () if fault.process == process] for process in (0, 1)
+    ]
+    assert by_process[0] == [FaultKind.FILE_READ, FaultKind.ANONYMOUS, FaultKind.REUSE]
+    assert by_process[1] == [FaultKind.FILE_READ, FaultKind.COPY_ON_WRITE]
