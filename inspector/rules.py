@@ -344,6 +344,13 @@ _CATALOGUE = (
         "mm/memory.c:vma_needs_copy()",
     ),
     Rule(
+        "fault.page-cache",
+        "Which pages of a file on a disk are mapped around a fault depends on the page cache.",
+        "A page that read-ahead has marked is left out, and a large folio comes whole; neither is part of "
+        "the program. A staged program has no such pages, its interpreter and libraries may.",
+        "mm/filemap.c:next_uptodate_folio()",
+    ),
+    Rule(
         "register.random",
         "What the register holds was made from random bytes that no one can know.",
         "glibc mixes AT_RANDOM into stored pointers and stack canaries; two predictions that "

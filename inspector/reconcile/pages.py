@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from inspector.model.address import Vpn
 from inspector.model.finding import Finding, Verdict
 from inspector.model.page import PageKind
 
@@ -18,8 +20,15 @@ _COULD_BE_UNKNOWN = {PageKind.ZERO.value, PageKind.ANONYMOUS.value}
 """An observer that sees no frames cannot tell these two apart; any other kind it can."""
 
 
+Explanation = Callable[[Vpn, str, str], str | None]
+"""Which rule explains that a page is of one kind predicted and of another observed; None: none does."""
+
+
 def compare_pages(
-    at: str, predicted: Sequence[PageState], observed: Sequence[PageState]
+    at: str,
+    predicted: Sequence[PageState],
+    observed: Sequence[PageState],
+    explanation: Explanation = lambda *_: None,
 ) -> Iterator[Finding]:
     """Compare presence and kind; runs of pages that differ alike are one finding."""
     mine = {page.vpn: _kind(page) for page in predicted}
@@ -28,14 +37,15 @@ def compare_pages(
     for vpn in sorted(mine.keys() | seen.keys()):
         left, right = mine.get(vpn, _ABSENT), seen.get(vpn, _ABSENT)
         verdict = _verdict(left, right)
+        rule = explanation(vpn, left, right) if verdict is Verdict.DIFFERS else None
         if verdict is not Verdict.AGREES:
-            judged.append((vpn, left, right, verdict))
+            judged.append((vpn, left, right, Verdict.EXPLAINED if rule else verdict, rule))
     # Consecutive pages with the same difference share `vpn - position`.
     for _, run in groupby(enumerate(judged), key=lambda item: (item[1][0] - item[0], *item[1][1:])):
         entries = [entry for _, entry in run]
-        vpn, left, right, verdict = entries[0]
+        vpn, left, right, verdict, rule = entries[0]
         where = f"{vpn << 12:#x}" + (f" and {len(entries) - 1} more" if len(entries) > 1 else "")
-        yield Finding(at, "pages", where, left, right, verdict)
+        yield Finding(at, "pages", where, left, right, verdict, rule)
 
 
 def _verdict(mine: str, seen: str) -> Verdict:

@@ -11,6 +11,7 @@ from dataclasses import fields
 from itertools import zip_longest
 from typing import TYPE_CHECKING, TypeVar
 
+from inspector.model.address import address_of
 from inspector.model.auxv import AuxType
 from inspector.model.finding import Finding, Verdict
 from inspector.model.registers import REGISTER_NAMES
@@ -20,7 +21,9 @@ from inspector.reconcile.stack import comparable_bytes, compare_stack
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from inspector.model.address import Vpn
     from inspector.model.auxv import AuxEntry
+    from inspector.model.page import PageState
     from inspector.model.registers import Registers
     from inspector.model.snapshot import Snapshot
     from inspector.model.vma import Vma
@@ -53,12 +56,18 @@ def compare_snapshots(predicted: Snapshot, observed: Snapshot, tolerances: Toler
     def vmas(at: str, mine: Sequence[Vma], seen: Sequence[Vma]) -> Iterator[Finding]:
         return _vmas(at, mine, seen, tolerances)
 
+    def pages(at: str, mine: Sequence[PageState], seen: Sequence[PageState]) -> Iterator[Finding]:
+        return compare_pages(at, mine, seen, lambda vpn, *kinds: tolerances.page(area_of(vpn), *kinds))
+
+    def area_of(vpn: Vpn) -> Vma | None:
+        return next((vma for vma in predicted.vmas or () if address_of(vpn) in vma.range), None)
+
     yield from compare("VMAs", predicted.vmas, observed.vmas, len, vmas)
     yield from _flags(at, predicted.vmas or (), observed.vmas or ())
     yield from compare("registers", predicted.registers, observed.registers, _all_registers, _registers)
     yield from compare("stack bytes", predicted.stack, observed.stack, comparable_bytes, compare_stack)
     yield from compare("auxv", _without_null(predicted.auxv), _without_null(observed.auxv), len, _auxv)
-    yield from compare("pages", predicted.pages, observed.pages, len, compare_pages)
+    yield from compare("pages", predicted.pages, observed.pages, len, pages)
     yield from _fault_counts(predicted, observed, tolerances)
     yield from _number(
         at, "page tables", predicted.page_table_bytes, observed.page_table_bytes, "fault.page-tables"

@@ -25,6 +25,8 @@ class Tolerances:
 
     first_reads: bool
     """Whether some file of the observed process may have been read from a disk."""
+    staged: str | None
+    """The observed program's path, if it lies on a tmpfs."""
 
     @classmethod
     def of(cls, prediction: Prediction, observation: Observation) -> Self:
@@ -37,6 +39,7 @@ class Tolerances:
                 if mine.sha256 == seen.sha256 and _place(mine) != _place(seen)
             ),
             _may_read_disk(observation),
+            observation.program.path if _is_staged(observation) else None,
         )
 
     def vma_column(self, column: str, predicted: Vma, observed: Vma) -> str | None:
@@ -51,6 +54,12 @@ class Tolerances:
             return "observe.staged-copy"
         return None
 
+    def page(self, area: Vma | None, predicted: str, observed: str) -> str | None:
+        """Return the rule that explains a page that is resident on one side only, if one does."""
+        if area is None or not isinstance(area.backing, FileBacking) or area.backing.path == self.staged:
+            return None
+        return "fault.page-cache" if {predicted, observed} == {"file", "absent"} else None
+
     def fault_counts(self, predicted: Snapshot, observed: Snapshot) -> bool:
         """Whether the counts differ in what of them is major alone, as `observe.first-read-major` allows."""
         mine = (predicted.minor_faults, predicted.major_faults)
@@ -62,9 +71,12 @@ class Tolerances:
 
 def _may_read_disk(observation: Observation) -> bool:
     """A staged program lies on a tmpfs, which is memory; its interpreter stays where it is."""
-    staged = observation.program.path != observation.program.requested
     interpreters = observation.files[1:]
-    return not staged or bool(interpreters)
+    return not _is_staged(observation) or bool(interpreters)
+
+
+def _is_staged(observation: Observation) -> bool:
+    return observation.program.path != observation.program.requested
 
 
 def _place(identity: FileIdentity) -> tuple[str, tuple[int, int], int]:

@@ -41,6 +41,15 @@ def test_one_page(
     assert [finding.verdict for finding in found] == ([] if verdict is None else [verdict])
 
 
+def test_a_rule_explains_only_where_it_applies() -> None:
+    mine = tuple(PageState(Vpn(number), FILE) for number in (1, 2))
+    found = list(compare_pages("exec", mine, (), lambda vpn, *_: "fault.page-cache" if vpn == 1 else None))
+    assert [(f.where, f.verdict, f.rule) for f in found] == [
+        ("0x1000", Verdict.EXPLAINED, "fault.page-cache"),
+        ("0x2000", Verdict.DIFFERS, None),
+    ]
+
+
 def test_neighbours_that_differ_alike_are_one_finding() -> None:
     mine = tuple(PageState(Vpn(number), FILE) for number in (1, 2, 3, 4, 6))
     theirs = (PageState(Vpn(1), FILE), PageState(Vpn(4), ZERO))
