@@ -57,10 +57,17 @@ class Plan:
     """Where to stop, worked out before anything runs."""
 
     breakpoints: dict[str, VirtAddr]
-    """Checkpoint name -> address in the file."""
+    """Checkpoint name -> address in the file; two names of one address are two checkpoints of one stop."""
     syscalls: tuple[str, ...]
     until: str
     """The last checkpoint: the program is not followed beyond it, `exit` excepted."""
+
+    def names(self, bias: int) -> dict[int, list[str]]:
+        """Return the checkpoints at each address of the process, whose file was loaded `bias` up."""
+        names: dict[int, list[str]] = {}
+        for name, address in self.breakpoints.items():
+            names.setdefault(address + bias, []).append(name)
+        return names
 
 
 def make_plan(program: Program, stops: Sequence[str], until: str | None) -> Plan:
@@ -159,6 +166,13 @@ class _Run:
         self.raw.append(raw)
         return snapshot
 
+    def _look_as(self, checkpoints: Sequence[str], registers: Registers) -> None:
+        """Take one snapshot and keep it under each of its names."""
+        self.look(checkpoints[0], registers)
+        for other in checkpoints[1:]:
+            self.snapshots.append(replace(self.snapshots[-1], checkpoint=other))
+            self.raw.append(replace(self.raw[-1], checkpoint=other))
+
     def follow(self, plan: Plan, session: GdbSession) -> None:
         """Hand the process to gdb and stop it where `plan` says."""
         with session:
@@ -198,18 +212,18 @@ class _Run:
 
     def _run_to_end(self, session: GdbSession, plan: Plan) -> None:
         bias = self.load_bias()
-        names = {address + bias: name for name, address in plan.breakpoints.items()}
+        names = plan.names(bias)
         fatal: SignalReceived | None = None
         while self.ending is None:
             match session.resume(max(0.1, self.deadline - time.monotonic())):
                 case BreakpointHit(address=address):
-                    checkpoint = names.get(address, f"{address:#x}")
+                    checkpoints = names.get(address, [f"{address:#x}"])
                 case SyscallEntry(name=name):
-                    checkpoint = "exit" if name in _EXIT_CALLS else f"{_SYSCALL_PREFIX}{name}"
+                    checkpoints = ["exit" if name in _EXIT_CALLS else f"{_SYSCALL_PREFIX}{name}"]
                 case SignalReceived() as received:
                     if not is_fatal(self.launched.pid, received.signo, received.code):
                         continue
-                    fatal, checkpoint = received, "exit"
+                    fatal, checkpoints = received, ["exit"]
                 case Exited(status=status):
                     self.ending = Ending(status=status)
                     return
@@ -226,8 +240,8 @@ class _Run:
                     return
                 case _:
                     continue
-            self.look(checkpoint, session.registers())
-            if checkpoint == plan.until != "exit":
+            self._look_as(checkpoints, session.registers())
+            if plan.until in checkpoints and plan.until != "exit":
                 return
 
     def load_bias(self) -> int:

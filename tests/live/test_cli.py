@@ -205,6 +205,30 @@ def test_stops_are_predicted_too(program: Path) -> None:
     assert "· not predicted" not in done.stdout
 
 
+def test_two_names_of_one_address_are_two_checkpoints_of_one_stop(program: Path) -> None:
+    start = Assembler(BASE).start
+    names = [f"{start:#x}", f"0x0{start:x}", str(start)]
+    stops = [option for name in (*names[:2], names[0]) for option in ("--stop", name)]
+    done = inspector("check", *stops, "--until", names[2], program, "--json", "-")
+    check = parse_check(done.stdout.encode())
+    assert check.observation is not None
+    assert [snapshot.checkpoint for snapshot in check.observation.snapshots] == ["exec", *names]
+    assert [raw.checkpoint for raw in check.observation.raw] == ["exec", *names]
+    assert check.observation.notes == ()
+    assert done.returncode == 0
+
+
+def test_a_fifo_is_no_document(tmp_path: Path, program: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    prediction = tmp_path / "prediction.json"
+    assert inspector("predict", "--json", prediction, program).returncode == 0
+    done = inspector("compare", tmp_path / "fifo", prediction, seconds=20)
+    assert (done.returncode, done.stderr.splitlines()[0]) == (
+        2,
+        f"inspector: {tmp_path}/fifo: not a regular file",
+    )
+
+
 def test_a_program_that_does_not_end_could_not_be_observed(program: Path, endless: Path) -> None:
     alone = inspector("check", "--timeout", "1", endless)
     assert alone.returncode == 3
