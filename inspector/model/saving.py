@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import stat
 import sys
 
@@ -24,6 +25,8 @@ _LARGEST_DOCUMENT_BYTES = 256 << 20
 _CHUNK_BYTES = 1 << 20
 _PERMISSION_BITS = 0o777
 _STANDARD_STREAMS = (1, 2)
+_OPEN_DESCRIPTOR = re.compile(r"/dev/stdin|(?:/dev|/proc/self)/fd/(?P<number>[0-9]{1,9})")
+_NOT_REGULAR = "give a file that inspector wrote, or - for stdin"
 
 _HELP = {
     errno.EACCES: "give a file and a directory that you may write to",
@@ -57,7 +60,11 @@ def save_atomically(path: str, data: bytes, *, durable: bool = True) -> None:
 
 
 def read_document(path: str) -> bytes:
-    """Return the contents of the file `path`, up to 256 MiB. Raises BadDocument if they cannot be had."""
+    """Return the contents of the file `path`, up to 256 MiB. Raises BadDocument if they cannot be had.
+
+    It is a regular file, or what is open already: stdin, or a pipe the shell made (`<(...)`). A FIFO would
+    wait for its writer, and a device may never end.
+    """
     try:
         data = _read_all(path)
     except OSError as error:
@@ -71,10 +78,10 @@ def read_document(path: str) -> bytes:
 
 
 def _read_all(path: str) -> bytes:
-    """Return the contents of any kind of file, or a little more than the largest document."""
+    """Return the contents of a file, or a little more than the largest document."""
     chunks: list[bytes] = []
     left_bytes = _LARGEST_DOCUMENT_BYTES + 1
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY)
+    descriptor = _opened(path)
     try:
         while left_bytes > 0 and (chunk := os.read(descriptor, _CHUNK_BYTES)):
             chunks.append(chunk)
@@ -82,6 +89,21 @@ def _read_all(path: str) -> bytes:
     finally:
         os.close(descriptor)
     return b"".join(chunks)
+
+
+def _opened(path: str) -> int:
+    """Return a descriptor to read `path` by; one that is open already is not opened again."""
+    inherited = _OPEN_DESCRIPTOR.fullmatch(path)
+    if inherited is not None:
+        return os.dup(int(inherited["number"] or 0))
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK)
+    kind = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(kind):
+        return descriptor
+    os.close(descriptor)
+    if stat.S_ISDIR(kind):
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+    raise BadDocument(f"{path}: not a regular file", help=_NOT_REGULAR)
 
 
 def _save(path: str, data: bytes, *, durable: bool) -> None:

@@ -6,6 +6,7 @@ import errno
 import os
 import resource
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -339,5 +340,38 @@ def test_what_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(BadDocument, match="not a file name"):
         read_document("a\0b")
     monkeypatch.setattr(saving, "_LARGEST_DOCUMENT_BYTES", 1 << 20)
+    large = tmp_path / "large"
+    large.write_bytes(bytes((1 << 20) + 1))
     with pytest.raises(BadDocument, match="larger than any document"):
+        read_document(str(large))
+    with pytest.raises(BadDocument, match="not a regular file"):
         read_document("/dev/zero")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: socket.socket(socket.AF_UNIX).bind(str(path))])
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "odd")
+    with pytest.raises(BadDocument) as caught:
+        read_document(str(tmp_path / "odd"))
+    assert caught.value.help
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"])
+def test_stdin_may_be_anything(name: str) -> None:
+    code = f"from inspector.model.saving import read_document as r; print(r({name!r}))"
+    done = subprocess.run([sys.executable, "-c", code], input=NEW, capture_output=True, check=True)
+    assert done.stdout.decode() == f"{NEW!r}\n"
+
+
+def test_a_pipe_of_the_shell_is_read(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, NEW)
+    os.close(writing)
+    try:
+        assert read_document(f"/dev/fd/{reading}") == NEW
+    finally:
+        os.close(reading)
+    with pytest.raises(BadDocument, match="Bad file descriptor"):
+        read_document("/dev/fd/987654")
+    assert not list(tmp_path.iterdir())
