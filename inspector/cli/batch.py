@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from inspector.cli.output import Progress
 from inspector.cli.workers import WorkerDied, available_cores, side_by_side
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from inspector.cli.output import Output
+
+Item = TypeVar("Item")
 
 _GRAVEST_FIRST = (4, 1, 2, 3, 0)
 """Exit codes: a bug hides everything, a difference is what the tool is for, the rest could not be judged."""
@@ -38,21 +40,26 @@ def gravest(codes: Sequence[int]) -> int:
 
 
 def run_batch(
-    present: Callable[[str], Presented],
-    programs: Sequence[str],
+    present: Callable[[Item], Presented],
+    items: Sequence[Item],
     output: Output,
     *,
     jobs: int | None,
+    name: Callable[[Item], str] = str,
 ) -> int:
-    """Present each program, side by side and in order; return the exit code."""
-    work = partial(_guarded, present)
-    with closing(side_by_side(work, programs, jobs or available_cores())) as outcomes:
-        return _show(outcomes, programs, output, predicted=False)
+    """Present each program, side by side and in order; return the exit code.
+
+    `name` gives the path by which the user named a program.
+    """
+    work = partial(_guarded, present, name)
+    with closing(side_by_side(work, items, jobs or available_cores())) as outcomes:
+        return _show(outcomes, list(map(name, items)), output, predicted=False)
 
 
 def present_each(present: Callable[[str], Presented], programs: Sequence[str], output: Output) -> int:
     """Present each program of a prediction, one after the other in this process; return the exit code."""
-    return _show((_guarded(present, program) for program in programs), programs, output, predicted=True)
+    outcomes = (_guarded(present, str, program) for program in programs)
+    return _show(outcomes, programs, output, predicted=True)
 
 
 def _show(
@@ -79,16 +86,16 @@ def _show(
     return gravest([one.exit_code for one in shown])
 
 
-def _guarded(present: Callable[[str], Presented], program: str) -> Presented:
+def _guarded(present: Callable[[Item], Presented], name: Callable[[Item], str], item: Item) -> Presented:
     """Present one program in a worker, where every error is an outcome."""
     try:
-        return present(program)
+        return present(item)
     except InspectorError as error:
-        return _failed(program, error)
+        return _failed(name(item), error)
     except Exception as error:  # noqa: BLE001 - a bug met by one program is not the end of the others
         from inspector.cli.internal import report_internal_error
 
-        return _failed(program, report_internal_error(error))
+        return _failed(name(item), report_internal_error(error))
 
 
 def _failed(program: str, error: InspectorError) -> Presented:

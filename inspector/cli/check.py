@@ -6,12 +6,14 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import click
 
 from inspector.cli.foretell import foretell
 from inspector.cli.options import (
+    AnyPath,
     Launching,
     ProgramCommand,
     launching_of,
@@ -19,12 +21,12 @@ from inspector.cli.options import (
     machine_profile,
     output_options,
     profile_option,
-    programs_argument,
     stop_options,
 )
 from inspector.errors import GdbError, InspectorError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
     from inspector.cli.batch import Presented
@@ -40,8 +42,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to do with each program."""
+    """One program, and what to do with it."""
 
+    requested: str
     launching: Launching
     profile: MachineProfile
     stops: tuple[str, ...]
@@ -67,8 +70,15 @@ class Checked:
 
 
 @click.command(cls=ProgramCommand, short_help="Predict, observe under gdb, and compare: the main job.")
-@programs_argument
+@click.argument("programs", metavar="PROGRAM...", nargs=-1, type=AnyPath())
 @launching_options
+@click.option(
+    "--list",
+    "listed",
+    type=AnyPath(),
+    metavar="FILE",
+    help="Check what FILE lists, too: on a line [NAME=VALUE]... PROGRAM [ARG]...",
+)
 @stop_options
 @profile_option
 @click.option("--jobs", "-j", type=click.IntRange(min=1), metavar="N", help="Programs at a time. [the cores]")
@@ -80,6 +90,7 @@ def command(
     layout: str,
     aslr: bool,
     in_place: bool,
+    listed: str | None,
     stops: tuple[str, ...],
     until: str | None,
     seconds: float,
@@ -96,18 +107,28 @@ def command(
     from inspector.cli.output import Output
 
     how = launching_of(env, stdin, layout, aslr, in_place)
+    launched = [(how, program) for program in programs]
+    if listed is not None:
+        from inspector.cli.listing import listed_programs
+
+        launched += listed_programs(listed, how)
+    if not launched:
+        raise click.UsageError("Missing argument 'PROGRAM...'.")
     if stops or until not in (None, "exec", "exit"):
-        verify_stops(how, programs, stops, until)
-    request = Request(how, machine_profile(profile), stops, until, seconds, gdb)
+        verify_stops(launched, stops, until)
+    machine = machine_profile(profile)
+    requests = [
+        Request(program, launching, machine, stops, until, seconds, gdb) for launching, program in launched
+    ]
     output = Output(json, verbose=verbose)
-    if len(programs) == 1:
-        return _show_one(check_program(request, programs[0]), output)
+    if len(requests) == 1:
+        return _show_one(check_program(requests[0]), output)
     from inspector.cli.batch import run_batch
 
     preload()
     # Imported inside a function, for commands that end before they would need it.
     import_module("elftools.elf.elffile")
-    return run_batch(partial(_present, request, output), programs, output, jobs=jobs)
+    return run_batch(partial(_present, output), requests, output, jobs=jobs, name=attrgetter("requested"))
 
 
 def preload() -> None:
@@ -124,12 +145,12 @@ def preload() -> None:
 
 
 def verify_stops(
-    launching: Launching, programs: tuple[str, ...], stops: tuple[str, ...], until: str | None
+    launched: Sequence[tuple[Launching, str]], stops: tuple[str, ...], until: str | None
 ) -> None:
     """Raise UnknownSymbol or UsageError before anything is run, if some stop makes no sense for a program."""
     from inspector.observe.controller import make_plan
 
-    for requested in programs:
+    for launching, requested in launched:
         if is_elf(requested):
             with replace(launching, in_place=True).prepare(requested) as program:
                 make_plan(program, stops, until)
@@ -147,11 +168,11 @@ def is_elf(path: str) -> bool:
         return False
 
 
-def check_program(request: Request, requested: str) -> Checked:
+def check_program(request: Request) -> Checked:
     """Predict one program, run it, and compare."""
     from inspector.reconcile import reconcile
 
-    with request.launching.prepare(requested) as program:
+    with request.launching.prepare(request.requested) as program:
         if program.randomize:
             return _check_randomized(request, program)
         with _debugger_warming_up(request, program) as session:
@@ -219,17 +240,17 @@ def _show_one(checked: Checked, output: Output) -> int:
     return checked.exit_code
 
 
-def _present(request: Request, output: Output, requested: str) -> Presented:
+def _present(output: Output, request: Request) -> Presented:
     """Check one of many programs; this runs in a worker."""
     from inspector.cli.batch import Presented, failure_line
     from inspector.report.summary import Standing, checked_line
     from inspector.report.terminal import render
 
-    checked = check_program(request, requested)
+    checked = check_program(request)
     if checked.reconciliation is not None:
         line = checked_line(checked.reconciliation)
     else:
-        line = failure_line(requested, checked.error or InspectorError("nothing was observed"))
+        line = failure_line(request.requested, checked.error or InspectorError("nothing was observed"))
     in_full = output.wants_text and (output.verbose or line.standing is Standing.DIFFERS)
     return Presented(
         line,

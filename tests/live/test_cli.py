@@ -102,6 +102,18 @@ def test_arguments_and_environment_reach_the_program(program: Path) -> None:
     assert set(check.prediction.program.envp) >= {"NAME=a=b", "LC_ALL=x"}
 
 
+def test_a_list_gives_each_program_its_own_arguments(tmp_path: Path, program: Path) -> None:
+    listing = tmp_path / "list"
+    listing.write_text(f"A=1 {program} 'two  words'\n{program}\n")
+    done = inspector("check", "--until", "exec", program, "--list", listing, "--json", "-", "--", "all")
+    checks = [parse_check(line.encode()) for line in done.stdout.splitlines()]
+    assert done.returncode == 0
+    programs = [check.prediction.program for check in checks]
+    assert [one.argv[1:] for one in programs] == [("all",), ("all", "two  words"), ("all",)]
+    assert ["A=1" in one.envp for one in programs] == [False, True, False]
+    assert inspector("check").returncode == 2
+
+
 @pytest.mark.parametrize(
     "options", [["--layout", "3gb"], ["--aslr"], ["--aslr", "--layout", "3gb"], ["--in-place"]]
 )

@@ -1,6 +1,7 @@
 """What `make check` asks of the tool, with the tool and the compiler replaced by scripts."""
 
 import os
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -20,7 +21,7 @@ case "$*" in *-print-file-name=*) echo start.o ;; esac
 INSPECTOR = """
 printf '%s\\n' "$@" >>asked
 echo >>asked
-case "$*" in *many_arguments*) exit "${MANY:-0}" ;; *) exit "${REST:-0}" ;; esac
+exit "${STATUS:-0}"
 """
 
 
@@ -79,29 +80,37 @@ def test_make_alone_prints_help(checkout: Path) -> None:
     assert [line.split()[1] for line in result.stdout.splitlines()] == TARGETS
 
 
-def test_check_is_one_call_and_one_more_for_the_program_with_arguments(checkout: Path) -> None:
+def listed(checkout: Path) -> list[str]:
+    """The words of the only line of the list that check is given."""
+    (line,) = (checkout / "fixtures/build/with_arguments.list").read_text().splitlines()
+    return shlex.split(line)
+
+
+def test_check_is_one_call_with_a_list_for_the_program_with_arguments(checkout: Path) -> None:
     assert make(checkout, "check").returncode == 0
-    many, *_, plain = runs(checkout)
+    ((*plain, option, name),) = runs(checkout)
     assert plain[:2] == ["check", "fixtures/build/section_mapping"]
     assert len(plain) == 1 + len({*plain[1:]})
     assert "fixtures/build/many_arguments" not in plain
-    assert many[:4] == ["check", "fixtures/build/many_arguments", "--env", "EMPTY="]
-    assert "SPACES=two  words" in many
+    assert (option, name) == ("--list", "fixtures/build/with_arguments.list")
+    assert listed(checkout)[:3] == ["EMPTY=", "EQUALS=a=b", "SPACES=two  words"]
 
 
 def test_the_arguments_fill_more_than_three_pages(checkout: Path) -> None:
     make(checkout, "check", "FIXTURES=many_arguments")
-    words = (checkout / "asked").read_text().split("\n--\n")[1].split("\n")[:40]
-    assert words[:2] == ["", "two  words"]
-    assert sum(len(word) + 1 for word in words) > 3 * 4096
+    assert runs(checkout) == [["check", "--list", "fixtures/build/with_arguments.list"]]
+    words = listed(checkout)
+    arguments = words[words.index("fixtures/build/many_arguments") + 1 :]
+    assert len(arguments) == 40
+    assert arguments[:2] == ["", "two  words"]
+    assert sum(len(word) + 1 for word in arguments) > 3 * 4096
 
 
-@pytest.mark.parametrize(("rest", "many", "worst"), [(0, 0, 0), (1, 0, 1), (0, 1, 1), (3, 1, 3), (1, 3, 3)])
-def test_both_calls_run_and_the_worse_status_counts(checkout: Path, rest: int, many: int, worst: int) -> None:
-    result = make(checkout, "check", REST=str(rest), MANY=str(many))
-    assert (checkout / "asked").read_text().count("check\n") == 2
-    assert (result.returncode == 0) == (worst == 0)
-    assert worst == 0 or f"Error {worst}" in result.stderr
+@pytest.mark.parametrize("status", [0, 1, 3])
+def test_the_status_of_check_is_the_status_of_make(checkout: Path, status: int) -> None:
+    result = make(checkout, "check", STATUS=str(status))
+    assert (result.returncode == 0) == (status == 0)
+    assert status == 0 or f"Error {status}" in result.stderr
 
 
 def test_check_narrows_to_the_fixtures_named(checkout: Path) -> None:

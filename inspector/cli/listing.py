@@ -1,0 +1,70 @@
+"""Lists of programs, each with arguments and variables of its own: a line is what a shell would be given.
+
+# NAME=VALUE... PROGRAM ARG...
+EMPTY= 'SPACES=two  words' fixtures/build/many_arguments '' 'two  words'
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from inspector.errors import UsageError
+
+if TYPE_CHECKING:
+    from inspector.cli.options import Launching
+
+_HELP = "a line is [NAME=VALUE]... PROGRAM [ARG]..., quoted as for a shell"
+
+
+def listed_programs(path: str, launching: Launching) -> list[tuple[Launching, str]]:
+    """Return how each program of the list in file `path` is to be started, and its path.
+
+    Variables and arguments are added to those of `launching`; `-` is stdin. Raises UsageError.
+    """
+    name = "stdin" if path == "-" else path
+    programs = []
+    for number, line in enumerate(_lines(path), start=1):
+        try:
+            words = shlex.split(line, comments=True)
+        except ValueError as error:
+            raise UsageError(f"{name}:{number}: {str(error).lower()}", help=_HELP) from error
+        if words:
+            programs.append(_program(f"{name}:{number}", words, launching))
+    if not programs:
+        raise UsageError(f"{name} lists no program", help=_HELP)
+    return programs
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        if path == "-":
+            return os.fsdecode(sys.stdin.buffer.read()).split("\n")
+        with open(path, "rb") as file:  # noqa: PTH123 - any bytes, as they are
+            return os.fsdecode(file.read()).split("\n")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a file name"
+        raise UsageError(f"--list {path}: {reason}", help="give --list a readable file") from error
+
+
+def _program(place: str, words: list[str], launching: Launching) -> tuple[Launching, str]:
+    variables = 0
+    while variables < len(words) and _is_assignment(words[variables]):
+        variables += 1
+    if variables == len(words):
+        raise UsageError(f"{place}: there is no program", help=_HELP)
+    environment, (program, *arguments) = words[:variables], words[variables:]
+    how = replace(
+        launching,
+        environment=(*launching.environment, *environment),
+        arguments=(*launching.arguments, *arguments),
+    )
+    return how, program
+
+
+def _is_assignment(word: str) -> bool:
+    """Whether a shell would take `word` for a variable, not for a program."""
+    return word.partition("=")[0].isidentifier() and "=" in word
