@@ -8,7 +8,7 @@ import sys
 import pytest
 
 HEAVY = {
-    "capstone", "elftools", "jinja2", "msgspec", "psutil", "pygdbmi", "tabulate", "unicorn",
+    "capstone", "elftools", "msgspec", "pygdbmi", "tabulate", "unicorn",
 }  # fmt: skip
 
 
