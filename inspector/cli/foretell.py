@@ -32,4 +32,6 @@ def foretell(
     except UsageError:
         raise
     except InspectorError as error:
-        return Prediction(program, profile, verdict=None, not_modelled=NotModelledAt(str(error)), bases=bases)
+        # The report names the program already.
+        what = str(error).removeprefix(f"{program.path}: ") + (f" ({error.help})" if error.help else "")
+        return Prediction(program, profile, verdict=None, not_modelled=NotModelledAt(what), bases=bases)

@@ -78,6 +78,8 @@ class Program:
     layout: Layout = Layout.DEFAULT
     randomize: bool = False
     """Address space layout randomisation on (`--aslr`)."""
+    not_staged: str | None = None
+    """Why it runs where it stands, though it should have been staged. None: there was no need of a reason."""
 
     @property
     def personality(self) -> Personality:

@@ -270,7 +270,7 @@ def _tmpfs(name: str, machine: Machine) -> Check:
     place, note = machine.staging()
     if note is None:
         return Check(name, True, f"programs are staged below {place}", needed=False)
-    fix = "mount -o remount,exec /dev/shm, or set XDG_RUNTIME_DIR to a tmpfs without noexec"
+    fix = "mount -o remount,rw,exec /dev/shm, or set XDG_RUNTIME_DIR to a tmpfs without ro and noexec"
     return Check(name, False, note, fix, needed=False)
 
 

@@ -243,7 +243,8 @@ def _set_limits(pid: int, limits: Limits) -> None:
         except (ValueError, PermissionError) as error:
             name, option = _LIMIT_NAMES[which]
             raise LaunchFailed(
-                f"{name} is below the {_shown(soft)} asked for", help=f"raise it: ulimit -H{option} unlimited"
+                f"{name} is below the {_shown(soft)} asked for",
+                help=f"only root may raise it: ulimit -H{option} unlimited, in the shell this runs in",
             ) from error
 
 

@@ -78,6 +78,7 @@ def prepare(
             limits=limits or Limits(),
             layout=layout,
             randomize=randomize,
+            not_staged=staged.note,
         )
 
 
@@ -101,7 +102,7 @@ def stage(requested: str, *, in_place: bool = False) -> Iterator[Staged]:
             try:
                 staged = _staged(requested, stack)
             except OSError as error:
-                staged = Staged(requested, f"not staged ({error.strerror}): run in place")
+                staged = Staged(requested, f"it could not be copied ({error.strerror})")
         yield staged
 
 
@@ -109,10 +110,10 @@ def _staged(requested: str, stack: ExitStack) -> Staged:
     """Copy `requested` to a tmpfs until `stack` is left. Raises OSError where there is no room for it."""
     file = stack.enter_context(ExecutableFile(requested))
     if file.size > _LARGEST_COPY_BYTES:
-        return Staged(requested, f"{file.size >> 20} MiB are too much to stage: run in place")
+        return Staged(requested, f"{file.size >> 20} MiB are too much to copy")
     room = _tmpfs_directory()
     if room is None:
-        return Staged(requested, "no tmpfs to stage programs on: run in place")
+        return Staged(requested, "no tmpfs allows writing and execution")
     _sweep(room)
     directory = room / file.identity.sha256[:_HASH_DIGITS]
     lock = stack.enter_context(_locked_directory(directory))

@@ -38,7 +38,8 @@ def program_facts(program: Program, *, started: bool = True) -> Iterator[Fact]:
     if program.path != program.requested:
         yield Fact("staged as", program.path)
     elif started:
-        yield Fact("staged", "no, run where it stands")
+        reason = f": {program.not_staged}" if program.not_staged else ""
+        yield Fact("staged", f"no, run where it stands{reason}")
     if len(program.argv) > 1:
         count = f"{len(program.argv) - 1}: " if len(program.argv) > 2 else ""  # noqa: PLR2004 - more than one
         yield Fact("arguments", count + _words(program.argv[1:]))

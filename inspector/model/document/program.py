@@ -56,6 +56,9 @@ class ProgramJson(Struct, frozen=True):
     limits: LimitsJson
     layout: Layout
     randomize: bool
+    not_staged: Annotated[
+        str | None, Meta(description="why it was run where it stands, though it should have been copied")
+    ] = None
 
 
 class FileJson(Struct, frozen=True):
@@ -103,6 +106,7 @@ def program_json(program: Program) -> ProgramJson:
         limits=LimitsJson(_to_limit(program.limits.stack), _to_limit(program.limits.core)),
         layout=program.layout,
         randomize=program.randomize,
+        not_staged=program.not_staged,
     )
 
 
@@ -120,6 +124,7 @@ def program_of(json: ProgramJson) -> Program:
         limits=Limits(_from_limit(json.limits.stack), _from_limit(json.limits.core)),
         layout=json.layout,
         randomize=json.randomize,
+        not_staged=json.not_staged,
     )
 
 

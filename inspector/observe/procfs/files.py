@@ -181,7 +181,7 @@ def _cannot(pid: int, name: str, error: OSError) -> CannotObserve:
     message = f"process {pid}: cannot read {name}: {error.strerror}"
     match error.errno:
         case errno.EACCES | errno.EPERM:
-            help_line = "Run as root, or as the owner of a program that is not set-user-ID."
+            help_line = "Run as root, or as the owner of a program that is readable and not set-user-ID."
         case errno.ENOENT:
             help_line = "This kernel has no such file; it needs CONFIG_PROC_PAGE_MONITOR."
         case _:

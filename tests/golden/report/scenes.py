@@ -188,7 +188,13 @@ def blind() -> Reconciliation:
 
 def refused() -> Reconciliation:
     """Return a file the kernel does not take."""
-    program = replace(PROGRAM, path="README.md", requested="README.md", argv=("README.md",))
+    program = replace(
+        PROGRAM,
+        path="README.md",
+        requested="README.md",
+        argv=("README.md",),
+        not_staged="no tmpfs allows writing and execution",
+    )
     verdict = ExecVerdict(Outcome.REFUSED, errno="EACCES", rule="exec.no-permission")
     prediction = Prediction(program, PROFILE, verdict)
     host = replace(HOST, gdb=None)

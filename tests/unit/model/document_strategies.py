@@ -169,6 +169,7 @@ programs = every(
     limits=every(Limits, stack=counts | st.just(UNLIMITED), core=counts | st.just(UNLIMITED)),
     layout=st.sampled_from(Layout),
     randomize=st.booleans(),
+    not_staged=maybe(texts),
 )
 
 _layout_profiles = every(

@@ -192,7 +192,7 @@ CASES: list[tuple[str, Fake, bool | None, str, str]] = [
     ("pagemap", Fake(entry=None), False, "not readable", "CONFIG_PROC_PAGE_MONITOR"),
     ("page frames", Fake(entry=PRESENT), False, "hidden", "root"),
     ("PAGEMAP_SCAN", Fake(scans=False), False, "not answered", "6.7"),
-    ("tmpfs", Fake(staged=("/tmp", "no tmpfs to stage programs on")), False, "no tmpfs", "remount,exec"),  # noqa: S108
+    ("tmpfs", Fake(staged=("/tmp", "no tmpfs to stage programs on")), False, "no tmpfs", "remount,rw,exec"),  # noqa: S108
     ("perf events", Fake(files=with_files(perf_event_paranoid=None)), False, "none", "CONFIG_PERF_EVENTS"),
     ("perf events", Fake(perf=errno.EACCES), False, "Permission denied", "seccomp=unconfined"),
     (

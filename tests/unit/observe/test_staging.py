@@ -93,7 +93,7 @@ def test_without_room_it_runs_where_it_stands(tmp_path: Path, monkeypatch: pytes
     program = write_program(tmp_path, Elf(entry=0x08048300).build())
     monkeypatch.setattr(shutil, "copyfileobj", no_room)
     with stage(program.path) as staged:
-        assert staged == Staged(program.path, "not staged (No space left on device): run in place")
+        assert staged == Staged(program.path, "it could not be copied (No space left on device)")
 
 
 def test_a_copy_whose_user_was_killed_is_swept_away(tmp_path: Path) -> None:
