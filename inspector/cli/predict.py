@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from inspector.cli.options import (
     profile_option,
     programs_argument,
 )
+from inspector.errors import InspectorError
 
 if TYPE_CHECKING:
     from inspector.cli.batch import Presented
@@ -55,15 +57,24 @@ def command(
     how, machine = launching_of(env, stdin, layout, aslr, in_place), machine_profile(profile)
     output = Output(json, verbose=verbose)
     if len(programs) == 1:
-        return _show_one(_predict(how, machine, until, programs[0]), output)
+        return _show_one(_predict(how, machine, until, programs[0], to_save=output.wants_json), output)
     from inspector.cli.batch import present_each
 
     return present_each(partial(_present, how, machine, until, output), programs, output)
 
 
-def _predict(how: Launching, profile: MachineProfile, until: str | None, requested: str) -> Prediction:
+def _predict(
+    how: Launching, profile: MachineProfile, until: str | None, requested: str, *, to_save: bool
+) -> Prediction:
+    """Predict one program; what is saved says what depends on chance, while the program is there to ask."""
+    from inspector.predict import name_random_registers
+
     with how.prepare(requested) as program:
-        return foretell(program, profile, until=until)
+        prediction = foretell(program, profile, until=until)
+        if to_save:
+            with suppress(InspectorError, OSError):
+                return name_random_registers(prediction)
+        return prediction
 
 
 def _exit_code(prediction: Prediction) -> int:
@@ -90,7 +101,7 @@ def _present(
     from inspector.report.summary import predicted_line
     from inspector.report.terminal import render
 
-    prediction = _predict(how, profile, until, requested)
+    prediction = _predict(how, profile, until, requested, to_save=output.wants_json)
     document = prediction_document(prediction, verbose=True)
     return Presented(
         predicted_line(prediction),

@@ -59,5 +59,7 @@ class Snapshot:
     auxv: tuple[AuxEntry, ...] | None = None
     stack: StackImage | None = None
     """Only at `exec`."""
+    random_registers: tuple[str, ...] | None = None
+    """The predicted registers that depend on random bytes (rule `register.random`). None: not found out."""
     brk: VirtAddr | None = None
     """Where the heap starts (mm->start_brk)."""

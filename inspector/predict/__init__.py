@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from inspector.errors import NotModelled
+from inspector.errors import CannotObserve, NotModelled
 from inspector.model.prediction import Assumption, NotModelledAt, Prediction
+from inspector.model.registers import REGISTER_NAMES
 from inspector.predict.kernel.exec import execve
 from inspector.predict.kernel.kernel import Kernel
 from inspector.verb import Verb
@@ -16,8 +18,9 @@ if TYPE_CHECKING:
 
     from inspector.model.profile import MachineProfile, RandomBases
     from inspector.model.program import Program
+    from inspector.model.registers import Registers
 
-__all__ = ["predict", "second_opinion"]
+__all__ = ["name_random_registers", "predict", "second_opinion"]
 
 sys.modules[__name__].__class__ = Verb
 
@@ -103,6 +106,36 @@ def second_opinion(prediction: Prediction, until: str) -> Prediction:
         until=until.partition("#")[0],
         chance=0xFF,
     )
+
+
+def name_random_registers(prediction: Prediction) -> Prediction:
+    """Return `prediction` with every snapshot naming the registers that depend on chance.
+
+    They are found by a second opinion, so the files it was made from must still be there, unchanged; later,
+    or on another machine, nobody could tell. Raises InspectorError or OSError where they are not.
+    """
+    later = [snapshot.checkpoint for snapshot in prediction.snapshots if snapshot.checkpoint != "exec"]
+    if not later:
+        return prediction
+    opinion = second_opinion(prediction, later[-1])
+    if opinion.files != prediction.files:
+        raise CannotObserve(f"{prediction.program.path} is not what it was", help="predict it again")
+    others = {snapshot.checkpoint: snapshot.registers for snapshot in opinion.snapshots}
+    return replace(
+        prediction,
+        snapshots=tuple(
+            replace(snapshot, random_registers=_differing(snapshot.registers, others[snapshot.checkpoint]))
+            if snapshot.checkpoint in others
+            else snapshot
+            for snapshot in prediction.snapshots
+        ),
+    )
+
+
+def _differing(mine: Registers | None, other: Registers | None) -> tuple[str, ...] | None:
+    if mine is None or other is None:
+        return None
+    return tuple(name for name in REGISTER_NAMES if getattr(mine, name) != getattr(other, name))
 
 
 def vars_of(bases: RandomBases) -> list[tuple[str, int]]:

@@ -2,7 +2,8 @@
 
 A program is given random bytes (AT_RANDOM, getrandom) that no one can know, and leaves what it made of them
 in registers. Where registers differ, the prediction is made once more with other random bytes: what the two
-predictions do not agree on themselves depends on chance (rule `register.random`).
+predictions do not agree on themselves depends on chance (rule `register.random`). A prediction that was saved
+has found that out before, for its program may be gone.
 """
 
 from __future__ import annotations
@@ -12,13 +13,12 @@ from typing import TYPE_CHECKING
 
 from inspector.errors import InspectorError
 from inspector.model.finding import Finding, Verdict
-from inspector.predict import second_opinion
+from inspector.predict import name_random_registers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inspector.model.prediction import Prediction
-    from inspector.model.registers import Registers
 
 RULE = "register.random"
 
@@ -26,35 +26,35 @@ RULE = "register.random"
 def explain_by_chance(prediction: Prediction, findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """Return `findings`, those about registers that depend on chance explained.
 
-    Where the program is no longer there to be predicted again, they stay as they are.
+    Where it is not known, and the program no longer there to be predicted again, they stay as they are.
     """
-    doubtful = [
-        finding.checkpoint
-        for finding in findings
-        if finding.aspect == "registers"
-        and finding.verdict is Verdict.DIFFERS
-        and finding.checkpoint != "exec"
-    ]
+    doubtful = {finding.checkpoint for finding in findings if _is_doubtful(finding)}
     if not doubtful:
         return tuple(findings)
-    try:
-        other = second_opinion(prediction, doubtful[-1])
-    except (InspectorError, OSError):
-        return tuple(findings)
-    ours, theirs = _registers(prediction), _registers(other)
+    random = _random_registers(prediction)
+    if not doubtful <= random.keys():
+        try:
+            random = _random_registers(name_random_registers(prediction))
+        except (InspectorError, OSError):
+            return tuple(findings)
     return tuple(
         replace(finding, verdict=Verdict.EXPLAINED, rule=RULE)
-        if finding.aspect == "registers"
-        and finding.verdict is Verdict.DIFFERS
-        and _disagree(ours.get(finding.checkpoint), theirs.get(finding.checkpoint), finding.where)
+        if _is_doubtful(finding) and finding.where in random.get(finding.checkpoint, ())
         else finding
         for finding in findings
     )
 
 
-def _registers(prediction: Prediction) -> dict[str, Registers | None]:
-    return {snapshot.checkpoint: snapshot.registers for snapshot in prediction.snapshots}
+def _is_doubtful(finding: Finding) -> bool:
+    """Whether a register differs after the program has run; at exec it has seen nothing random."""
+    return (
+        finding.aspect == "registers" and finding.verdict is Verdict.DIFFERS and finding.checkpoint != "exec"
+    )
 
 
-def _disagree(mine: Registers | None, other: Registers | None, name: str) -> bool:
-    return mine is not None and other is not None and getattr(mine, name) != getattr(other, name)
+def _random_registers(prediction: Prediction) -> dict[str, tuple[str, ...]]:
+    return {
+        snapshot.checkpoint: snapshot.random_registers
+        for snapshot in prediction.snapshots
+        if snapshot.random_registers is not None
+    }

@@ -33,6 +33,7 @@ MAX_PAGES = 1 << 22
 """Pages in all snapshots of a document: 16 GiB. A run is a few bytes of JSON, and may claim any number."""
 
 State = Literal["file", "anonymous", "zero", "special", "unknown"]
+RegisterName = Annotated[str, Meta(pattern=f"^({'|'.join(REGISTER_NAMES)})$")]
 RunLength = Annotated[int, Meta(ge=1, le=MAX_PAGES)]
 
 
@@ -89,6 +90,10 @@ class SnapshotJson(Struct, frozen=True):
     page_table_bytes: Count | None
     brk: Hex | None
     auxv: tuple[AuxEntryJson, ...] | None
+    random_registers: Annotated[
+        tuple[RegisterName, ...] | None,
+        Meta(description="predicted registers that depend on random bytes; null: not found out"),
+    ] = None
 
 
 class UnpredictableJson(Struct, frozen=True):
@@ -120,6 +125,7 @@ def snapshot_json(snapshot: Snapshot) -> SnapshotJson:
         page_table_bytes=snapshot.page_table_bytes,
         brk=to_hex_or_none(snapshot.brk),
         auxv=None if auxv is None else tuple(AuxEntryJson(e.type, e.name, to_hex(e.value)) for e in auxv),
+        random_registers=snapshot.random_registers,
     )
 
 
@@ -164,6 +170,7 @@ def _snapshot_of(json: SnapshotJson) -> Snapshot:
         major_faults=json.major_faults,
         page_table_bytes=json.page_table_bytes,
         auxv=None if json.auxv is None else tuple(AuxEntry(e.type, from_hex(e.value)) for e in json.auxv),
+        random_registers=json.random_registers,
         brk=None if brk is None else VirtAddr(brk),
     )
 

@@ -139,6 +139,7 @@ def snapshots(checkpoint: str, stack: SearchStrategy[StackImage | None]) -> Sear
         minor_faults=maybe(counts),
         major_faults=maybe(counts),
         page_table_bytes=maybe(counts),
+        random_registers=maybe(few(st.sampled_from(REGISTER_NAMES))),
         auxv=maybe(few(every(AuxEntry, type=st.integers(0, 60) | counts, value=words))),
         stack=stack,
         brk=maybe(addresses),

@@ -61,6 +61,7 @@ def test_a_prediction_has_the_members_of_the_contract() -> None:
     assert snapshot["pages"][0] == {"start": "0x80ed000", "count": 1, "state": "anonymous"}
     assert (snapshot["minor_faults"], snapshot["major_faults"]) == (2, 0)
     assert snapshot["page_table_bytes"] == 5 * 4096
+    assert snapshot["random_registers"] is None
     assert document["faults"] is None
     assert document["ending"] is None
     stack = document["stack"]
