@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass, field
 
-PT_LOAD, PT_INTERP, PT_GNU_STACK = 1, 3, 0x6474E551
-R, W, X = 4, 2, 1
-EHDR_SIZE, PHDR_SIZE = 52, 32
+from inspector.elf.header import (
+    EHDR_SIZE,
+    ELF_MAGIC,
+    EM_386,
+    ET_EXEC,
+    PF_R,
+    PF_W,
+    PF_X,
+    PHDR_SIZE,
+    PT_GNU_STACK,
+    PT_LOAD,
+    ProgramHeader,
+    new_header,
+)
+
+R, W, X = PF_R, PF_W, PF_X
 
 
 @dataclass
@@ -22,9 +34,9 @@ class Phdr:
 
     def pack(self) -> bytes:
         memsz = self.filesz if self.memsz is None else self.memsz
-        return struct.pack(
-            "<8I", self.type, self.offset, self.vaddr, self.vaddr, self.filesz, memsz, self.flags, self.align
-        )
+        return ProgramHeader(
+            self.type, self.offset, self.vaddr, self.vaddr, self.filesz, memsz, self.flags, self.align
+        ).pack()
 
 
 def gnu_stack(flags: int = R | W) -> Phdr:
@@ -36,24 +48,26 @@ class Elf:
     """An i386 ELF file; every header field can be set to nonsense."""
 
     phdrs: list[Phdr] = field(default_factory=lambda: [Phdr(), gnu_stack()])
-    type: int = 2
-    machine: int = 3
+    type: int = ET_EXEC
+    machine: int = EM_386
     entry: int = 0x08048100
     phoff: int = EHDR_SIZE
     phentsize: int = PHDR_SIZE
     phnum: int | None = None
-    magic: bytes = b"\x7fELF"
+    magic: bytes = ELF_MAGIC
     size: int = 0x4000
     contents: dict[int, bytes] = field(default_factory=dict)
 
     def build(self) -> bytes:
-        ident = (self.magic + b"\1\1\1").ljust(16, b"\0")
-        phnum = len(self.phdrs) if self.phnum is None else self.phnum
-        header = struct.pack(
-            "<16sHHIIIIIHHHHHH",
-            ident, self.type, self.machine, 1, self.entry, self.phoff, 0, 0,
-            EHDR_SIZE, self.phentsize, phnum, 40, 0, 0,
-        )  # fmt: skip
+        header = new_header(
+            type=self.type,
+            machine=self.machine,
+            entry=self.entry,
+            phoff=self.phoff,
+            phentsize=self.phentsize,
+            phnum=len(self.phdrs) if self.phnum is None else self.phnum,
+            magic=self.magic,
+        ).pack()
         image = bytearray(header + b"".join(phdr.pack() for phdr in self.phdrs))
         image.extend(bytes(max(0, self.size - len(image))))
         for offset, data in self.contents.items():

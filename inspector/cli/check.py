@@ -148,24 +148,13 @@ def verify_stops(
     launched: Sequence[tuple[Launching, str]], stops: tuple[str, ...], until: str | None
 ) -> None:
     """Raise UnknownSymbol or UsageError before anything is run, if some stop makes no sense for a program."""
+    from inspector.elf.file import is_elf
     from inspector.observe.controller import make_plan
 
     for launching, requested in launched:
         if is_elf(requested):
             with replace(launching, in_place=True).prepare(requested) as program:
                 make_plan(program, stops, until)
-
-
-def is_elf(path: str) -> bool:
-    """Whether `path` can have symbols to stop at; whatever else it is, the kernel will judge."""
-    from inspector.elf.file import ExecutableFile
-    from inspector.elf.header import ELF_MAGIC
-
-    try:
-        with ExecutableFile(path) as file:
-            return file.read(0, len(ELF_MAGIC)) == ELF_MAGIC
-    except (OSError, ValueError, InspectorError):
-        return False
 
 
 def check_program(request: Request) -> Checked:
@@ -187,6 +176,7 @@ def check_program(request: Request) -> Checked:
 
 def _debugger_warming_up(request: Request, program: Program) -> AbstractContextManager[GdbSession | None]:
     """Start gdb, which takes longer to be ready than all that is done before it is needed."""
+    from inspector.elf.file import is_elf
     from inspector.observe.gdb.session import GdbSession
 
     if not is_elf(program.path):
@@ -213,6 +203,8 @@ def _check_randomized(request: Request, program: Program) -> Checked:
 
 
 def _foretell(request: Request, program: Program, bases: RandomBases | None = None) -> Prediction:
+    from inspector.elf.file import is_elf
+
     stops = request.stops if is_elf(program.path) else ()
     return foretell(
         program, request.profile, bases, stops=stops, until=request.until, seconds=request.seconds
@@ -220,6 +212,7 @@ def _foretell(request: Request, program: Program, bases: RandomBases | None = No
 
 
 def _observe(request: Request, program: Program, session: GdbSession | None = None) -> Observation:
+    from inspector.elf.file import is_elf
     from inspector.observe import observe
 
     stops = request.stops if is_elf(program.path) else ()

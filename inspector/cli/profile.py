@@ -16,7 +16,7 @@ from inspector.cli.options import AnyPath, machine_profile, output_options
 @output_options
 def command(profile: str | None, probe: bool, output: str | None, json: str | None, verbose: bool) -> int:
     """Probe this machine, once a boot, and show what a prediction may know of it."""
-    from inspector.cli.output import Output, save
+    from inspector.cli.output import Output
     from inspector.model.document import profile_document as json_document
     from inspector.report.profile import profile_document
 
@@ -28,7 +28,9 @@ def command(profile: str | None, probe: bool, output: str | None, json: str | No
         found = machine_profile(profile)
     shown = Output(json, verbose=verbose)
     if output is not None:
-        save(output, json_document(found) + b"\n")
+        from inspector.observe.profile_store import save_profile
+
+        save_profile(output, found)
     if shown.wants_json:
         shown.json(json_document(found))
     shown.document(profile_document(found))

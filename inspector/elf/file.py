@@ -8,10 +8,20 @@ import os
 import stat
 from typing import BinaryIO, Self
 
+from inspector.elf.header import ELF_MAGIC
 from inspector.errors import CannotObserve
 from inspector.model.prediction import FileIdentity
 
 _CHUNK_BYTES = 1 << 20
+
+
+def is_elf(path: str) -> bool:
+    """Whether `path` leads to a regular file that can be read and begins as an ELF file does."""
+    try:
+        with ExecutableFile(path) as file:
+            return file.read(0, len(ELF_MAGIC)) == ELF_MAGIC
+    except (OSError, ValueError, CannotObserve):
+        return False
 
 
 class ExecutableFile:

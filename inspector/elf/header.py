@@ -7,7 +7,7 @@ file for them; what it does check, and in which order, stands in `predict/kernel
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from inspector.model.vma import Access
 
@@ -19,11 +19,15 @@ EM_386 = 3
 EM_486 = 6
 EM_X86_64 = 62
 
+PT_NULL = 0
 PT_LOAD = 1
+PT_DYNAMIC = 2
 PT_INTERP = 3
 PT_PHDR = 6
 PT_TLS = 7
 PT_GNU_STACK = 0x6474E551
+PT_GNU_RELRO = 0x6474E552
+PT_GNU_PROPERTY = 0x6474E553
 
 PF_X = 1
 PF_W = 2
@@ -66,6 +70,10 @@ class ElfHeader:
         """
         return cls(*_EHDR.unpack_from(data[:EHDR_SIZE].ljust(EHDR_SIZE, b"\0")))
 
+    def pack(self) -> bytes:
+        """Undo `parse`."""
+        return _EHDR.pack(*astuple(self))
+
 
 @dataclass(frozen=True, slots=True)
 class ProgramHeader:
@@ -80,6 +88,10 @@ class ProgramHeader:
     flags: int
     align: int
 
+    def pack(self) -> bytes:
+        """Return the header's 32 bytes."""
+        return _PHDR.pack(*astuple(self))
+
     @property
     def access(self) -> Access:
         """The protection a PT_LOAD asks for. Source: fs/binfmt_elf.c:make_prot()."""
@@ -91,6 +103,21 @@ class ProgramHeader:
         if self.flags & PF_X:
             access |= Access.EXECUTE
         return access
+
+
+def new_header(
+    *,
+    type: int = ET_EXEC,  # noqa: A002 - the field's name
+    machine: int = EM_386,
+    entry: int,
+    phoff: int = EHDR_SIZE,
+    phentsize: int = PHDR_SIZE,
+    phnum: int,
+    magic: bytes = ELF_MAGIC,
+) -> ElfHeader:
+    """Return the header of a little-endian 32-bit file without sections: the fields the kernel reads."""
+    ident = (magic + b"\1\1\1").ljust(16, b"\0")
+    return ElfHeader(ident, type, machine, 1, entry, phoff, 0, 0, EHDR_SIZE, phentsize, phnum, 40, 0, 0)
 
 
 def parse_program_headers(data: bytes) -> tuple[ProgramHeader, ...]:

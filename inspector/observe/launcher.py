@@ -13,6 +13,7 @@ import signal
 import struct
 from typing import TYPE_CHECKING
 
+from inspector.model.address import PAGE_SIZE
 from inspector.observe.tiny_elf import Assembler, link
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ _SIG_SETMASK = 2
 _SIGNALS = 64
 
 _BASE = 0x10000000
-_PAGE = 4096
 _LAST_STEPS_BYTES = 64
 """Room for the stop and the execve call, which must not fault in a page of their own."""
 
@@ -53,7 +53,7 @@ def launcher_image(program: Program, *, parent: int, descriptor: int) -> bytes:
     asm = Assembler(_BASE)
     paths = _pointers(asm, program)
     entry = asm.here
-    for address in range(_BASE, entry, _PAGE):
+    for address in range(_BASE, entry, PAGE_SIZE):
         asm.read_byte(address)
 
     asm.syscall(_CLOSE, descriptor)

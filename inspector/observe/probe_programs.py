@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 
+from inspector.elf.header import ET_DYN, ET_EXEC
 from inspector.model.address import PAGE_SIZE
-from inspector.observe.tiny_elf import ET_DYN, ET_EXEC, Assembler, Segment, link
+from inspector.observe.tiny_elf import Assembler, Segment, link
 
 FIXED_BASE = 0x08048000
 DATA = 0x40000000

@@ -22,9 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inspector.elf.file import ExecutableFile
-from inspector.elf.header import ELF_MAGIC
-from inspector.errors import InspectorError, UsageError
+from inspector.elf.file import ExecutableFile, is_elf
+from inspector.errors import UsageError
 from inspector.model.program import BASE_ENVIRONMENT, Layout, Limits, Program
 from inspector.observe.credentials import current_credentials
 
@@ -125,11 +124,8 @@ def _staged(requested: str, stack: ExitStack) -> Staged:
 
 def _is_executable_elf(path: str) -> bool:
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode) or not os.access(path, os.X_OK):  # noqa: PTH116
-            return False
-        with ExecutableFile(path) as file:
-            return file.read(0, len(ELF_MAGIC)) == ELF_MAGIC
-    except (OSError, ValueError, InspectorError):
+        return os.access(path, os.X_OK) and is_elf(path)
+    except ValueError:
         return False
 
 

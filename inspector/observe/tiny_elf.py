@@ -11,12 +11,21 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field
 
-_EHDR = struct.Struct("<16sHHIIIIIHHHHHH")
-_PHDR = struct.Struct("<IIIIIIII")
-_PT_NULL, _PT_LOAD, _PT_INTERP, _PT_GNU_STACK = 0, 1, 3, 0x6474E551
-_R, _W, _X = 4, 2, 1
-ET_EXEC, ET_DYN = 2, 3
-_PAGE = 4096
+from inspector.elf.header import (
+    EHDR_SIZE,
+    ET_EXEC,
+    PF_R,
+    PF_W,
+    PF_X,
+    PT_GNU_STACK,
+    PT_INTERP,
+    PT_LOAD,
+    PT_NULL,
+    ProgramHeader,
+    new_header,
+)
+from inspector.model.address import PAGE_SIZE, page_up
+
 _HEADER_ROOM = 0x100
 """Bytes kept for the ELF header and up to six program headers; the code follows."""
 
@@ -65,7 +74,7 @@ class Assembler:
 
     def keep_on_one_page(self, size: int) -> None:
         """Pad with nops so that the next `size` bytes do not cross a page."""
-        left = -self.here % _PAGE
+        left = -self.here % PAGE_SIZE
         if left < size:
             self.code += b"\x90" * left
 
@@ -94,6 +103,14 @@ class Segment:
     offset: int = 0
     writable: bool = True
 
+    @property
+    def header(self) -> ProgramHeader:
+        """Its program header."""
+        flags = PF_R | PF_W if self.writable else PF_R
+        return ProgramHeader(
+            PT_LOAD, self.offset, self.vaddr, self.vaddr, self.filesz, self.memsz, flags, PAGE_SIZE
+        )
+
 
 def link(
     assembler: Assembler,
@@ -102,7 +119,7 @@ def link(
     segments: tuple[Segment, ...] = (),
     elf_type: int = ET_EXEC,
     interpreter: tuple[int, int] | None = None,
-    alignment: int = _PAGE,
+    alignment: int = PAGE_SIZE,
     unused_headers: int = 0,
 ) -> bytes:
     """Return the ELF file whose first segment holds what `assembler` made.
@@ -111,33 +128,18 @@ def link(
     segment's p_align. `unused_headers` are added as PT_NULL; the program headers then stand at the end.
     """
     contents = bytes(assembler.code)
-    size = -(-(_HEADER_ROOM + len(contents)) // _PAGE) * _PAGE
-    headers = [_PHDR.pack(_PT_LOAD, 0, assembler.base, assembler.base, size, size, _R | _X, alignment)]
-    for segment in segments:
-        flags = _R | (_W if segment.writable else 0)
-        headers.append(
-            _PHDR.pack(
-                _PT_LOAD,
-                segment.offset,
-                segment.vaddr,
-                segment.vaddr,
-                segment.filesz,
-                segment.memsz,
-                flags,
-                _PAGE,
-            )
-        )
+    size = page_up(_HEADER_ROOM + len(contents))
+    base = assembler.base
+    headers = [ProgramHeader(PT_LOAD, 0, base, base, size, size, PF_R | PF_X, alignment)]
+    headers += [segment.header for segment in segments]
     if interpreter is not None:
         at, length = interpreter
-        headers.append(_PHDR.pack(_PT_INTERP, at - assembler.base, at, at, length, length, _R, 1))
-    headers.append(_PHDR.pack(_PT_GNU_STACK, 0, 0, 0, 0, 0, _R | _W, 0x10))
-    headers += [_PHDR.pack(_PT_NULL, 0, 0, 0, 0, 0, 0, 0)] * unused_headers
-    ident = b"\x7fELF\x01\x01\x01".ljust(16, b"\0")
-    phoff = size if unused_headers else _EHDR.size
-    ehdr = _EHDR.pack(
-        ident, elf_type, 3, 1, entry, phoff, 0, 0, _EHDR.size, _PHDR.size, len(headers), 40, 0, 0
-    )
-    table = b"".join(headers)
+        headers.append(ProgramHeader(PT_INTERP, at - base, at, at, length, length, PF_R, 1))
+    headers.append(ProgramHeader(PT_GNU_STACK, 0, 0, 0, 0, 0, PF_R | PF_W, 0x10))
+    headers += [ProgramHeader(PT_NULL, 0, 0, 0, 0, 0, 0, 0)] * unused_headers
+    phoff = size if unused_headers else EHDR_SIZE
+    ehdr = new_header(type=elf_type, entry=entry, phoff=phoff, phnum=len(headers)).pack()
+    table = b"".join(header.pack() for header in headers)
     if unused_headers:
         return (ehdr.ljust(_HEADER_ROOM, b"\0") + contents).ljust(size, b"\0") + table
     return ((ehdr + table).ljust(_HEADER_ROOM, b"\0") + contents).ljust(size, b"\0")

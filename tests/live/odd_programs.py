@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass, replace
 
-PT_NULL, PT_LOAD, PT_DYNAMIC, PT_INTERP, PT_PHDR, PT_TLS = 0, 1, 2, 3, 6, 7
-PT_GNU_STACK, PT_GNU_RELRO, PT_GNU_PROPERTY = 0x6474E551, 0x6474E552, 0x6474E553
-ET_EXEC, ET_DYN = 2, 3
-R, W, X = 4, 2, 1
-PAGE = 4096
-EHDR_SIZE, PHDR_SIZE = 52, 32
+from inspector.elf.header import (
+    EHDR_SIZE,
+    EM_386,
+    ET_DYN,
+    ET_EXEC,
+    PF_R,
+    PF_W,
+    PF_X,
+    PHDR_SIZE,
+    PT_DYNAMIC,
+    PT_GNU_PROPERTY,
+    PT_GNU_RELRO,
+    PT_GNU_STACK,
+    PT_INTERP,
+    PT_LOAD,
+    PT_NULL,
+    PT_PHDR,
+    PT_TLS,
+    ProgramHeader,
+    new_header,
+)
+from inspector.model.address import PAGE_SIZE as PAGE
+
+R, W, X = PF_R, PF_W, PF_X
 
 
 @dataclass(frozen=True)
@@ -37,7 +54,7 @@ class Segment:
             self.flags,
             self.align,
         )
-        return struct.pack("<8I", *(field % (1 << 32) for field in fields))
+        return ProgramHeader(*(field % (1 << 32) for field in fields)).pack()
 
 
 @dataclass(frozen=True)
@@ -46,7 +63,7 @@ class OddElf:
 
     segments: tuple[Segment, ...]
     type: int = ET_EXEC
-    machine: int = 3
+    machine: int = EM_386
     entry: int = 0x08048000
     phoff: int = EHDR_SIZE
     phnum: int | None = None
@@ -57,25 +74,14 @@ class OddElf:
 
     def contents(self) -> bytes:
         """Return the file."""
-        phnum = len(self.segments) if self.phnum is None else self.phnum
-        ehdr = struct.pack(
-            "<4s12s2H5I6H",
-            b"\x7fELF",
-            b"\1\1\1",
-            self.type,
-            self.machine,
-            1,
-            self.entry,
-            self.phoff,
-            0,
-            0,
-            EHDR_SIZE,
-            self.phentsize,
-            phnum,
-            0,
-            0,
-            0,
-        )
+        ehdr = new_header(
+            type=self.type,
+            machine=self.machine,
+            entry=self.entry,
+            phoff=self.phoff,
+            phentsize=self.phentsize,
+            phnum=len(self.segments) if self.phnum is None else self.phnum,
+        ).pack()
         data = bytearray(b"\xf4" * self.size)  # hlt
         phdrs = b"".join(segment.packed() for segment in self.segments)
         for at, part in ((self.interpreter_at, self.interpreter), (self.phoff, phdrs), (0, ehdr)):

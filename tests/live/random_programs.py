@@ -5,25 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tests.live.odd_programs import (
-    EHDR_SIZE,
-    ET_DYN,
-    ET_EXEC,
-    INTERPRETERS,
-    PAGE,
-    PHDR_SIZE,
-    PT_GNU_RELRO,
-    PT_LOAD,
-    PT_PHDR,
-    PT_TLS,
-    STACK,
-    OddElf,
-    R,
-    Segment,
-    W,
-    X,
-    with_interpreter,
-)
+from inspector.elf.header import EHDR_SIZE, ET_DYN, ET_EXEC, PHDR_SIZE, PT_GNU_RELRO, PT_LOAD, PT_PHDR, PT_TLS
+from inspector.model.address import PAGE_SIZE as PAGE
+from tests.live.odd_programs import INTERPRETERS, STACK, OddElf, R, Segment, W, X, with_interpreter
 
 if TYPE_CHECKING:
     import random

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from inspector.elf.header import ET_DYN, ET_EXEC
+from inspector.model.address import PAGE_SIZE as PAGE
 from inspector.model.program import Layout
-from tests.live.odd_programs import ET_DYN, ET_EXEC, PAGE, STACK, OddElf, R, Segment, W, X, with_interpreter
+from tests.live.odd_programs import STACK, OddElf, R, Segment, W, X, with_interpreter
 
 if TYPE_CHECKING:
     import random

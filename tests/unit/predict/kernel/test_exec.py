@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from inspector.elf.header import PT_INTERP
 from inspector.errors import NotModelled
 from inspector.model.prediction import Outcome
 from inspector.model.profile import UnclearableTail
@@ -16,7 +17,7 @@ from inspector.model.vma import Anonymous
 from inspector.predict import predict
 from inspector.predict.kernel.exec import execve
 from inspector.predict.kernel.kernel import Kernel
-from tests.elfwriter import PT_INTERP, Elf, Phdr, R, W, X, gnu_stack
+from tests.elfwriter import Elf, Phdr, R, W, X, gnu_stack
 from tests.machines import PROFILE, write_program
 
 if TYPE_CHECKING:
