@@ -1,13 +1,17 @@
 """A process that is already running: stopped for a moment, looked at, and let go on.
 
 No debugger is needed: PTRACE_SEIZE and PTRACE_INTERRUPT stop it without a signal and without touching
-a page. Its past is unknown, so fault counts are since its creation and there is no verdict of execve.
+a page, and a signal that arrives meanwhile is passed on. What the kernel does at any stop it does at this one
+too: a few system calls that wait, epoll_wait for one, return EINTR (signal(7), "Interruption of system calls
+and library functions by stop signals"). Its past is unknown, so fault counts are since its creation and
+there is no verdict of execve.
 """
 
 from __future__ import annotations
 
 import os
 import resource
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,15 +31,24 @@ if TYPE_CHECKING:
 
 
 def observe_pid(pid: int, *, seconds: float = 10.0) -> Observation:
-    """Return what process `pid` looks like now; it goes on running afterwards.
+    """Return what process `pid` looks like now; it goes on as it was, stopped or running.
 
-    Raises ProcessVanished if it ends meanwhile, and CannotObserve if it may not be looked at.
+    Raises ProcessVanished if it ends meanwhile, and CannotObserve if it may not be looked at or does not stop
+    within `seconds`.
     """
+    # A thread is a tracer of its own, and its end lets go of what it traces in whatever state that is
+    # (kernel/ptrace.c:exit_ptrace()); PTRACE_DETACH only of what has stopped.
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="tracer") as tracer:
+        return tracer.submit(_observe, pid, seconds).result()
+
+
+def _observe(pid: int, seconds: float) -> Observation:
     program = _program(pid)
     notes: list[str] = []
     ptrace.seize(pid)
+    signal = 0
     try:
-        ptrace.interrupt(pid, seconds)
+        signal = ptrace.interrupt(pid, seconds)
         try:
             registers = ptrace.registers(pid)
         except NotModelled:
@@ -49,7 +62,7 @@ def observe_pid(pid: int, *, seconds: float = 10.0) -> Observation:
             word_bytes=8 if registers is None else 4,
         )
     finally:
-        ptrace.release(pid)
+        ptrace.release(pid, signal)
     try:
         with ExecutableFile(f"/proc/{pid}/exe") as file:
             files: tuple[FileIdentity, ...] = (file.identity,)
@@ -78,7 +91,7 @@ def _program(pid: int) -> Program:
         argv = _strings((directory / "cmdline").read_bytes())
         envp = _strings((directory / "environ").read_bytes())
         personality = Personality(int((directory / "personality").read_text(encoding="ascii"), 16))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, ProcessLookupError) as error:
         raise ProcessVanished(f"there is no program in process {pid}") from error
     except OSError as error:
         raise CannotObserve(

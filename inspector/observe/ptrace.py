@@ -13,11 +13,13 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from signal import SIGKILL, SIGTRAP, Signals
+from signal import SIGKILL, SIGTRAP, Signals, pidfd_send_signal
 from typing import TYPE_CHECKING
 
 from inspector.errors import CannotObserve, NotModelled, ProcessVanished
 from inspector.model.registers import REGISTER_NAMES, Registers
+from inspector.observe.procfs.files import ProcessFiles
+from inspector.observe.procfs.stat import parse_stat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,8 +29,10 @@ _PTRACE_SETOPTIONS, _PTRACE_GETREGSET, _PTRACE_SETREGSET = 0x4200, 0x4204, 0x420
 _O_TRACESYSGOOD, _O_TRACEEXEC, _O_EXITKILL = 1, 0x10, 0x100000
 _PTRACE_GET_SYSCALL_INFO = 0x420E
 _PTRACE_SEIZE, _PTRACE_INTERRUPT = 0x4206, 0x4207
+_EVENT_STOP = 128
 _NT_PRSTATUS = 1
 _WALL = 0x40000000
+_ANY_NEWS = _WALL | os.WEXITED | os.WSTOPPED | os.WNOHANG | os.WNOWAIT
 _POLL_SECONDS = 0.001
 _SYSCALL_STOP = SIGTRAP | 0x80
 
@@ -73,17 +77,17 @@ def _request(request: int, pid: int, address: int = 0, data: int = 0) -> None:
 
 
 def wait(pid: int, seconds: float) -> Stopped | Gone:
-    """Wait for the tracee's next stop or end.
+    """Wait for the next stop or end of the tracee, a child of ours.
 
     Raises CannotObserve if it takes longer than `seconds`; the tracee is killed then.
     """
     with _killed_after(pid, seconds) as expired:
         _, status = os.waitpid(pid, _WALL)
+    if expired.is_set():
+        raise CannotObserve(f"process {pid} did not stop within {seconds:g} s", help="raise --timeout")
     if os.WIFSTOPPED(status):
         signal = os.WSTOPSIG(status)
         return Stopped(signal & 0x7F, status >> 16, syscall=signal == _SYSCALL_STOP)
-    if expired.is_set():
-        raise CannotObserve(f"process {pid} did not stop within {seconds:g} s", help="raise --timeout")
     if os.WIFSIGNALED(status):
         return Gone(None, Signals(os.WTERMSIG(status)).name)
     return Gone(os.WEXITSTATUS(status), None)
@@ -91,12 +95,15 @@ def wait(pid: int, seconds: float) -> Stopped | Gone:
 
 @contextmanager
 def _killed_after(pid: int, seconds: float) -> Iterator[threading.Event]:
+    """Kill `pid` if the block takes longer than `seconds`; the event tells."""
     expired = threading.Event()
+    # By a pidfd: the block may reap the tracee while the timer goes off, and its number be another's.
+    pidfd = os.pidfd_open(pid)
 
     def kill() -> None:
         expired.set()
-        # The tracee is our child and not yet reaped: its pid cannot belong to anyone else.
-        os.kill(pid, SIGKILL)
+        with suppress(ProcessLookupError):
+            pidfd_send_signal(pidfd, SIGKILL)
 
     timer = threading.Timer(seconds, kill)
     timer.daemon = True
@@ -105,6 +112,8 @@ def _killed_after(pid: int, seconds: float) -> Iterator[threading.Event]:
         yield expired
     finally:
         timer.cancel()
+        timer.join()
+        os.close(pidfd)
 
 
 def set_options(pid: int) -> None:
@@ -113,25 +122,41 @@ def set_options(pid: int) -> None:
 
 
 def seize(pid: int) -> None:
-    """Begin to trace a running process that is not ours, without stopping it."""
-    _request(_PTRACE_SEIZE, pid)
+    """Begin to trace a running process that is not ours, without stopping it. Raises ProcessVanished."""
+    try:
+        _request(_PTRACE_SEIZE, pid)
+    except CannotObserve:
+        # One that has ended and is not yet reaped is refused like one that is forbidden.
+        with ProcessFiles(pid) as files:
+            if parse_stat(files.stat()).state in "ZX":
+                raise ProcessVanished(f"process {pid} has ended") from None
+        raise
 
 
-def interrupt(pid: int, seconds: float) -> None:
-    """Stop a seized process; CannotObserve if that takes longer than `seconds`, and it goes on."""
+def interrupt(pid: int, seconds: float) -> int:
+    """Stop a seized process, and return the signal that `detach` must deliver: 0, or one on its way to it.
+
+    A signal that arrives at that moment stops the tracee as well, before it is delivered, and is lost unless
+    the tracer passes it on (ptrace(2), "Signal-delivery-stop"). Raises ProcessVanished if the process ends
+    instead, and CannotObserve if it does not stop within `seconds`; it goes on.
+    """
     _request(_PTRACE_INTERRUPT, pid)
     end = time.monotonic() + seconds
-    while not os.waitpid(pid, _WALL | os.WNOHANG)[0]:
+    # WNOWAIT: the end of a process is for its parent to hear of, and that may be ourselves.
+    while (news := os.waitid(os.P_PID, pid, _ANY_NEWS)) is None:
         if time.monotonic() > end:
             # It may be in an uninterruptible sleep. It is not ours to kill.
             raise CannotObserve(f"process {pid} did not stop within {seconds:g} s", help="try again later")
         time.sleep(_POLL_SECONDS)
+    if news.si_code not in (os.CLD_TRAPPED, os.CLD_STOPPED):
+        raise ProcessVanished(f"process {pid} ended while it was traced")
+    return 0 if news.si_status >> 8 == _EVENT_STOP else news.si_status & 0x7F
 
 
-def release(pid: int) -> None:
-    """Let a seized process go on, whatever became of it meanwhile."""
+def release(pid: int, signal: int) -> None:
+    """Let a seized process go on, delivering `signal`, whatever became of it meanwhile."""
     with suppress(CannotObserve):
-        detach(pid)
+        detach(pid, signal)
 
 
 def continue_to_syscall(pid: int, signal: int = 0) -> None:
