@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from inspector.cli.foretell import foretell
+from inspector.cli.observe import complain_if_cut_short
 from inspector.cli.options import (
     AnyPath,
     Launching,
@@ -23,7 +24,7 @@ from inspector.cli.options import (
     profile_option,
     stop_options,
 )
-from inspector.errors import GdbError, InspectorError
+from inspector.errors import CannotObserve, GdbError, InspectorError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,7 +150,7 @@ def verify_stops(
 ) -> None:
     """Raise UnknownSymbol or UsageError before anything is run, if some stop makes no sense for a program."""
     from inspector.elf.file import is_elf
-    from inspector.observe.controller import make_plan
+    from inspector.observe.plan import make_plan
 
     for launching, requested in launched:
         if is_elf(requested):
@@ -230,6 +231,8 @@ def _show_one(checked: Checked, output: Output) -> int:
     output.finish()
     if checked.error is not None:
         raise checked.error
+    if checked.exit_code == CannotObserve.exit_code and checked.reconciliation is not None:
+        complain_if_cut_short(checked.reconciliation.observation)
     return checked.exit_code
 
 

@@ -15,7 +15,7 @@ from inspector.cli.options import (
     output_options,
     stop_options,
 )
-from inspector.errors import UsageError
+from inspector.errors import CannotObserve, UsageError
 
 if TYPE_CHECKING:
     from inspector.model.observation import Observation
@@ -67,7 +67,16 @@ def command(
         shown.json(json_document(observation))
     shown.document(observation_document(observation, verbose=verbose))
     shown.finish()
+    complain_if_cut_short(observation)
     return 0
+
+
+def complain_if_cut_short(observation: Observation) -> None:
+    """Raise CannotObserve, once all that was seen has been shown, if there should have been more to see."""
+    if observation.cut_short is not None:
+        raise CannotObserve(
+            observation.cut_short, help="what was seen until then is shown, and saved, all the same"
+        )
 
 
 def _observe(

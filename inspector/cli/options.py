@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _ARGUMENTS = "inspector.arguments"
 DEFAULT_SECONDS = 30.0
+_MOST_SECONDS = 1_000_000
 
 
 class ProgramCommand(click.Command):
@@ -60,6 +61,22 @@ class AnyPath(click.ParamType[str]):
 
         del ctx, param
         return [CompletionItem(incomplete, type="file")]
+
+
+class Seconds(click.ParamType[float]):
+    """A time for people to wait: positive, and no more than a few days."""
+
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401
+        """Refuse what is no such number, nan and inf among them."""
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = 0.0
+        if not 0 < seconds <= _MOST_SECONDS:
+            self.fail(f"{value} is no time in seconds: give a number, at most {_MOST_SECONDS}.", param, ctx)
+        return seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +161,8 @@ stop_options = _together(
         "stops",
         multiple=True,
         metavar="WHERE",
-        help="Stop at a symbol, an address (0x...) or a system call (syscall:NAME); may be repeated.",
+        help="Stop at a symbol, an address (0x...), a system call (syscall:NAME; syscall:NAME#3 is its third "
+        "entry) or the Nth system call of all (syscall#N); may be repeated.",
     ),
     click.option(
         "--until", metavar="CHECKPOINT", help="The last stop: exec, main, exit or one of --stop. [exit]"
@@ -152,10 +170,10 @@ stop_options = _together(
     click.option(
         "--timeout",
         "seconds",
-        type=click.FloatRange(min=0, min_open=True),
+        type=Seconds(),
         default=DEFAULT_SECONDS,
         metavar="SECONDS",
-        help="Give each program this long. [30]",
+        help="Give the whole run of each program this long. [30]",
     ),
     click.option("--gdb", type=AnyPath(), metavar="FILE", help="The gdb to use. [$INSPECTOR_GDB, or gdb]"),
 )

@@ -56,6 +56,7 @@ class Host:
     gdb: str | None
     uid: int
     sees_pfn: bool
+    """Whether the observer may see page frame numbers (CAP_SYS_ADMIN)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,8 @@ class Observation:
     raw: tuple[RawEvidence, ...] = field(default=())
     notes: tuple[str, ...] = ()
     """What could not be seen, in words; events that were lost among it."""
+    cut_short: str | None = None
+    """Why it ends before the checkpoint it was to end at: a deadline, a debugger that failed."""
     faults: tuple[Fault, ...] | None = None
     """In the order they were taken. None: the sequence was not recorded."""
     fault_source: str | None = None

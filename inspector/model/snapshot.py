@@ -45,7 +45,10 @@ class Snapshot:
     """What one wing knows of the process at one checkpoint. None means: not known on this side."""
 
     checkpoint: str
-    """`exec`, `main`, `exit`, a symbol, an address, or `syscall:NAME`."""
+    """`exec`, `main`, `exit`, a symbol, an address, `syscall:NAME`, or `syscall#N`, the Nth system call.
+
+    Where one is passed again it is another checkpoint: `syscall:write`, `syscall:write#2`, `syscall:write#3`.
+    """
     registers: Registers | None = None
     vmas: tuple[Vma, ...] | None = None
     """In ascending address order."""

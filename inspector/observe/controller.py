@@ -2,21 +2,19 @@
 
 launch ──> exec          looked at by us alone, undisturbed
        ──> gdb attach    measured: what it makes resident is the first Perturbation
-       ──> main, symbols, addresses, system calls      under gdb
+       ──> main, symbols, addresses, system calls      under gdb, as planned (plan.py)
        ──> exit          the entry of exit_group, or the signal that kills
 """
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from inspector.elf.file import ExecutableFile
 from inspector.elf.header import EHDR_SIZE, ElfHeader
-from inspector.elf.symbols import find_symbol, resolve_stop
-from inspector.errors import GdbRefused, InspectorError, NotModelled, UsageError
+from inspector.errors import CannotObserve, GdbRefused, InspectorError, NotModelled, UsageError
 from inspector.model.address import AddressRange, VirtAddr
 from inspector.model.auxv import AuxType
 from inspector.model.ending import Ending
@@ -24,6 +22,7 @@ from inspector.model.observation import Observation, Perturbation, RawEvidence
 from inspector.model.prediction import Outcome
 from inspector.model.snapshot import Snapshot, StackImage
 from inspector.model.vma import FileBacking
+from inspector.observe.deadline import Deadline
 from inspector.observe.gdb.session import GdbSession
 from inspector.observe.gdb.stops import (
     BreakpointHit,
@@ -35,6 +34,7 @@ from inspector.observe.gdb.stops import (
 )
 from inspector.observe.host import host_facts
 from inspector.observe.launch import Launched, launch
+from inspector.observe.plan import EXIT_CALLS, Passes, make_plan
 from inspector.observe.procfs.files import ProcessFiles
 from inspector.observe.signals import is_fatal
 from inspector.observe.snapshot import read_fault_counts, take_snapshot
@@ -46,45 +46,7 @@ if TYPE_CHECKING:
     from inspector.model.program import Program
     from inspector.model.registers import Registers
     from inspector.model.snapshot import FaultCounts
-
-_EXIT_CALLS = ("exit", "exit_group")
-_SYSCALL_PREFIX = "syscall:"
-_MILESTONES = frozenset({"exec", "exit"})
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Where to stop, worked out before anything runs."""
-
-    breakpoints: dict[str, VirtAddr]
-    """Checkpoint name -> address in the file; two names of one address are two checkpoints of one stop."""
-    syscalls: tuple[str, ...]
-    until: str
-    """The last checkpoint: the program is not followed beyond it, `exit` excepted."""
-
-    def names(self, bias: int) -> dict[int, list[str]]:
-        """Return the checkpoints at each address of the process, whose file was loaded `bias` up."""
-        names: dict[int, list[str]] = {}
-        for name, address in self.breakpoints.items():
-            names.setdefault(address + bias, []).append(name)
-        return names
-
-
-def make_plan(program: Program, stops: Sequence[str], until: str | None) -> Plan:
-    """Resolve the stops the user named. Raises UnknownSymbol or UsageError."""
-    named = [stop for stop in stops if not stop.startswith(_SYSCALL_PREFIX)]
-    if until is not None and not until.startswith(_SYSCALL_PREFIX):
-        named.append(until)
-    breakpoints = {stop: resolve_stop(program.path, stop) for stop in named if stop not in _MILESTONES}
-    # Looking up a symbol means reading the whole symbol table: only for those who get that far.
-    main = find_symbol(program.path, "main") if until != "exec" else None
-    if main is not None:
-        breakpoints.setdefault("main", main)
-    calls = [stop for stop in (*stops, until or "") if stop.startswith(_SYSCALL_PREFIX)]
-    syscalls = tuple(dict.fromkeys(call.removeprefix(_SYSCALL_PREFIX) for call in calls))
-    if "" in syscalls:
-        raise UsageError("--stop syscall: needs a name", help="for example --stop syscall:brk")
-    return Plan(breakpoints, syscalls, until or "exit")
+    from inspector.observe.plan import Plan
 
 
 def observe(
@@ -99,16 +61,22 @@ def observe(
     """Run `program` and return what was seen at exec, main, each of `stops`, and exit.
 
     `until` names the last checkpoint wanted; `seconds` bounds the whole run; `gdb` is the path of the
-    debugger, `session` one that has been started already and is ended here. Raises InspectorError; nothing
-    is left running in any case.
+    debugger, `session` one that has been started already and is ended here. What `stops` and `until` may be
+    is said in inspector/observe/plan.py.
+
+    A run that cannot be followed to where it was asked to go, for want of time or of a gdb, is not lost: the
+    observation holds what was seen until then, and `cut_short` says why there is no more. Raises
+    InspectorError where not even the program at exec could be looked at, UsageError for stops that make no
+    sense; nothing is left running in any case.
     """
     plan = make_plan(program, stops, until)
+    deadline = Deadline.after(seconds)
     with launch(program, seconds=seconds) as launched:
-        run = _Run(program, launched, time.monotonic() + seconds)
+        run = _Run(program, launched, deadline)
         if launched.verdict.outcome is Outcome.RUNS:
             run.look_at_exec()
             if run.is_i386:
-                run.follow(plan, session or GdbSession(gdb))
+                run.follow_if_possible(plan, session, gdb)
         launched.close()
         if launched.verdict.outcome is Outcome.RUNS:
             reached = {snapshot.checkpoint for snapshot in run.snapshots}
@@ -123,11 +91,12 @@ class _Run:
 
     program: Program
     launched: Launched
-    deadline: float
+    deadline: Deadline
     snapshots: list[Snapshot] = field(default_factory=list)
     raw: list[RawEvidence] = field(default_factory=list)
     perturbations: list[Perturbation] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    cut_short: str | None = None
     ending: Ending | None = None
     gdb_version: str | None = None
     is_i386: bool = True
@@ -173,15 +142,26 @@ class _Run:
             self.snapshots.append(replace(self.snapshots[-1], checkpoint=other))
             self.raw.append(replace(self.raw[-1], checkpoint=other))
 
+    def follow_if_possible(self, plan: Plan, session: GdbSession | None, gdb: str | None) -> None:
+        """Follow the process to where `plan` ends, or as far as that goes."""
+        try:
+            self.follow(plan, session or GdbSession(gdb))
+        except CannotObserve as error:
+            self.cut_short = f"{error} ({error.help})" if error.help else str(error)
+            if self.deadline.passed:
+                seconds = self.deadline.seconds
+                self.cut_short = f"the run was not over within {seconds:g} s (allow it more with --timeout)"
+
     def follow(self, plan: Plan, session: GdbSession) -> None:
         """Hand the process to gdb and stop it where `plan` says."""
         with session:
+            session.end_by(self.deadline)
             self.gdb_version = session.version
             self._attach(session)
             if plan.until == "exec":
                 return
-            self._arm(session, plan)
-            self._run_to_end(session, plan)
+            every_call = self._arm(session, plan)
+            self._run_to_end(session, plan, every_call)
 
     def _attach(self, session: GdbSession) -> None:
         before, faults = self.snapshots[-1], read_fault_counts(self.launched.pid)
@@ -197,11 +177,12 @@ class _Run:
         if change is not None:
             self.perturbations.append(change)
 
-    def _arm(self, session: GdbSession, plan: Plan) -> None:
+    def _arm(self, session: GdbSession, plan: Plan) -> int | None:
+        """Set the stops; return the number of the one at every system call, if there is such."""
         bias = self.load_bias()
         for address in set(plan.breakpoints.values()):
             session.insert_hardware_breakpoint(VirtAddr(address + bias), temporary=True)
-        session.catch_syscalls(_EXIT_CALLS)
+        session.catch_syscalls(EXIT_CALLS)
         for name in plan.syscalls:
             try:
                 session.catch_syscalls((int(name) if name.isdecimal() else name,))
@@ -209,39 +190,33 @@ class _Run:
                 raise UsageError(
                     f"gdb knows no system call {name!r}", help="give its i386 number: --stop syscall:45"
                 ) from error
+        return session.catch_syscalls(()) if plan.counted else None
 
-    def _run_to_end(self, session: GdbSession, plan: Plan) -> None:
-        bias = self.load_bias()
-        names = plan.names(bias)
+    def _run_to_end(self, session: GdbSession, plan: Plan, every_call: int | None) -> None:
+        passes = Passes(plan, self.load_bias())
         fatal: SignalReceived | None = None
-        while self.ending is None:
-            match session.resume(max(0.1, self.deadline - time.monotonic())):
+        while True:
+            match stop := session.resume(self.deadline.left):
                 case BreakpointHit(address=address):
-                    checkpoints = names.get(address, [f"{address:#x}"])
-                case SyscallEntry(name=name):
-                    checkpoints = ["exit" if name in _EXIT_CALLS else f"{_SYSCALL_PREFIX}{name}"]
-                case SignalReceived() as received:
-                    if not is_fatal(self.launched.pid, received.signo, received.code):
-                        continue
-                    fatal, checkpoints = received, ["exit"]
-                case Exited(status=status):
-                    self.ending = Ending(status=status)
-                    return
-                case KilledBy(signal=signal):
-                    known = fatal is not None and fatal.name == signal
-                    self.ending = Ending(
-                        signal=signal,
-                        code=fatal.code if fatal is not None and known else None,
-                        address=fatal.address if fatal is not None and known else None,
-                    )
+                    reached = passes.at_address(address)
+                case SyscallEntry():
+                    reached = passes.at_call(stop)
+                    if every_call is not None and passes.all_counted:
+                        session.remove_breakpoint(every_call)
+                        every_call = None
+                case SignalReceived() if is_fatal(self.launched.pid, stop.signo, stop.code):
+                    fatal, reached = stop, passes.at_death()
+                case Exited() | KilledBy():
+                    self.ending = _ending(stop, fatal)
                     return
                 case Execed(path=path):
                     self.notes.append(f"the program executed {path}: not followed further")
                     return
                 case _:
-                    continue
-            self._look_as(checkpoints, session.registers())
-            if plan.until in checkpoints and plan.until != "exit":
+                    reached = []
+            if reached:
+                self._look_as(reached, session.registers())
+            if plan.until in reached and plan.until != "exit":
                 return
 
     def load_bias(self) -> int:
@@ -257,10 +232,9 @@ class _Run:
 
     def observation(self) -> Observation:
         """Put together what was seen."""
-        pages = [page for snapshot in self.snapshots for page in snapshot.pages or ()]
         observation = Observation(
             program=self.program,
-            host=host_facts(gdb=self.gdb_version, sees_pfn=any(page.pfn is not None for page in pages)),
+            host=host_facts(gdb=self.gdb_version),
             verdict=self.launched.verdict,
             files=tuple(self._files()),
             snapshots=tuple(self.snapshots),
@@ -269,6 +243,7 @@ class _Run:
             output=self.launched.terminal.output,
             raw=tuple(self.raw),
             notes=tuple(self.notes),
+            cut_short=self.cut_short,
         )
         if self.program.randomize and self.snapshots and self.is_i386:
             from inspector.observe.aslr import random_bases
@@ -287,6 +262,15 @@ class _Run:
             with suppress(OSError, InspectorError), ExecutableFile(path) as file:
                 identities.setdefault((file.device, file.stat.st_ino), file.identity)
         return list(identities.values())
+
+
+def _ending(stop: Exited | KilledBy, fatal: SignalReceived | None) -> Ending:
+    """Return how the process ended; `fatal` is the signal it last received that it could not survive."""
+    if isinstance(stop, Exited):
+        return Ending(status=stop.status)
+    if fatal is None or fatal.name != stop.signal:
+        return Ending(signal=stop.signal)
+    return Ending(signal=stop.signal, code=fatal.code, address=fatal.address)
 
 
 def measured(
@@ -314,4 +298,4 @@ def measured(
     return None if change == unchanged else change
 
 
-__all__ = ["Plan", "make_plan", "measured", "observe"]
+__all__ = ["measured", "observe"]

@@ -21,11 +21,12 @@ import subprocess
 from signal import SIGKILL, SIGSTOP, SIGTRAP
 from typing import TYPE_CHECKING, Self
 
-from inspector.errors import LaunchFailed
+from inspector.errors import CannotObserve, LaunchFailed
 from inspector.model.prediction import ExecVerdict, Outcome
 from inspector.model.program import UNLIMITED
 from inspector.model.snapshot import FaultCounts
 from inspector.observe import guard, ptrace
+from inspector.observe.deadline import Deadline
 from inspector.observe.launcher import SETUP_FAILURES, launcher_image
 from inspector.observe.snapshot import read_fault_counts
 from inspector.observe.terminal import Terminal
@@ -100,6 +101,7 @@ def launch(
     after a refusal or a death there is no process left.
     Raises LaunchFailed where the stage could not be set, CannotObserve past the deadline.
     """
+    deadline = Deadline.after(seconds)
     image = _launcher(program)
     terminal = Terminal()
     try:
@@ -113,9 +115,13 @@ def launch(
     launched = Launched(process, terminal)
     try:
         terminal.start()
-        _lead_through_exec(launched, program, seconds, prepare)
-    except BaseException:
+        _lead_through_exec(launched, program, deadline, prepare)
+    except BaseException as error:
         launched.close()
+        if isinstance(error, CannotObserve) and deadline.passed:
+            raise CannotObserve(
+                f"execve was not over within {seconds:g} s", help="allow it more with --timeout"
+            ) from error
         raise
     return launched
 
@@ -182,10 +188,10 @@ def _spawn(image: int, program: Program, terminal: Terminal) -> subprocess.Popen
 
 
 def _lead_through_exec(
-    launched: Launched, program: Program, seconds: float, prepare: Callable[[int], None]
+    launched: Launched, program: Program, deadline: Deadline, prepare: Callable[[int], None]
 ) -> None:
     pid = launched.pid
-    stop = launched.wait(seconds)
+    stop = launched.wait(deadline.left)
     if isinstance(stop, ptrace.Gone):
         reason = SETUP_FAILURES.get(stop.status or 0, f"it ended early ({stop.signal or stop.status})")
         raise LaunchFailed(f"the launcher could not set the stage: {reason}", help="see `inspector doctor`")
@@ -195,14 +201,14 @@ def _lead_through_exec(
     prepare(pid)
     ptrace.set_options(pid)
     ptrace.continue_to_syscall(pid)
-    _expect_syscall_stop(launched.wait(seconds))
+    _expect_syscall_stop(launched.wait(deadline.left))
     launched.baseline = read_fault_counts(pid)
 
     ptrace.continue_to_syscall(pid)
-    stop = launched.wait(seconds)
+    stop = launched.wait(deadline.left)
     if isinstance(stop, ptrace.Stopped) and stop.event == _EVENT_EXEC:
         ptrace.continue_to_syscall(pid)
-        stop = launched.wait(seconds)
+        stop = launched.wait(deadline.left)
     if isinstance(stop, ptrace.Stopped) and stop.syscall:
         answer = ptrace.syscall_result(pid)
         if answer >= 0:
@@ -210,14 +216,14 @@ def _lead_through_exec(
         # Past the point of no return execve still returns an errno, but to a process doomed to SIGSEGV.
         # Only what becomes of it tells the two apart: a refused launcher goes on, and exits with 0.
         ptrace.resume(pid)
-        stop = launched.wait(seconds)
+        stop = launched.wait(deadline.left)
         if stop == ptrace.Gone(0, None):
             name = errno.errorcode.get(-answer, f"errno {-answer}")
             launched.verdict = ExecVerdict(Outcome.REFUSED, errno=name)
             return
     if isinstance(stop, ptrace.Stopped):
         ptrace.resume(pid, stop.signal)
-        stop = launched.wait(seconds)
+        stop = launched.wait(deadline.left)
     if isinstance(stop, ptrace.Stopped) or stop.signal is None:
         raise LaunchFailed(f"execve did not come to an end ({stop})")
     launched.verdict = ExecVerdict(Outcome.KILLED, signal=stop.signal)

@@ -71,7 +71,7 @@ def _observe(pid: int, seconds: float) -> Observation:
         notes.append("its file could not be read")
     return Observation(
         program=program,
-        host=host_facts(gdb=None, sees_pfn=any(page.pfn is not None for page in snapshot.pages or ())),
+        host=host_facts(gdb=None),
         verdict=None,
         files=files,
         snapshots=(snapshot,),

@@ -43,10 +43,11 @@ class Reconciliation:
 
     @property
     def exit_code(self) -> int:
-        """0: they agree; 1: they differ; 3: not modelled, or some of it could not be compared at all."""
+        """0: they agree; 1: they differ; 3: not modelled, cut short, or some of it could not be compared."""
         if self.differences:
             return 1
-        return 3 if self.prediction.verdict is None or self.uncompared else 0
+        unknown = self.prediction.verdict is None or self.observation.cut_short is not None
+        return 3 if unknown or self.uncompared else 0
 
     @property
     def uncompared(self) -> tuple[str, ...]:

@@ -82,7 +82,11 @@ def not_modelled_text(prediction: Prediction) -> str:
 def uncompared_text(reconciliation: Reconciliation) -> str:
     """Say why there is no verdict."""
     where = ", ".join(reconciliation.uncompared)
-    return not_modelled_text(reconciliation.prediction) or f"nothing could be compared at {where}"
+    return (
+        not_modelled_text(reconciliation.prediction)
+        or reconciliation.observation.cut_short
+        or f"nothing could be compared at {where}"
+    )
 
 
 def machine_facts(observation: Observation) -> Iterator[Fact]:
@@ -151,5 +155,8 @@ def ending_section(ending: Ending | None, output: bytes, mark: Mark | None) -> S
 
 def notes_section(observation: Observation) -> Section | None:
     """Return the section of what could not be seen."""
-    notes: tuple[Block, ...] = tuple(Paragraph(note, Mark.UNKNOWN) for note in observation.notes)
+    words = observation.notes
+    if observation.cut_short is not None:
+        words = (f"it ends here: {observation.cut_short}", *words)
+    notes: tuple[Block, ...] = tuple(Paragraph(note, Mark.UNKNOWN) for note in words)
     return Section("Not seen", notes) if notes else None

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from inspector.model.document import parse_check
+from inspector.model.document import parse_check, parse_observation
 from inspector.observe.doctor import can_check, examine
 from inspector.observe.tiny_elf import Assembler, link
 from inspector.report.text import display_width
@@ -244,17 +244,40 @@ def test_a_fifo_is_no_document(tmp_path: Path, program: Path) -> None:
 def test_a_program_that_does_not_end_could_not_be_observed(program: Path, endless: Path) -> None:
     alone = inspector("check", "--timeout", "1", endless)
     assert alone.returncode == 3
-    assert alone.stderr.startswith("inspector: ")
+    assert alone.stderr.startswith("inspector: the run was not over within 1 s")
+    assert len(alone.stderr.splitlines()) == 2
+    assert "✓ Compared at exec" in alone.stdout
+    assert alone.stdout.startswith("? ")
     many = inspector("check", "--timeout", "1", endless, program)
     assert many.returncode == 3
     assert many.stdout.splitlines()[0].startswith("? ")
     assert many.stdout.endswith("1 agree, 0 differ, 1 could not be observed\n")
 
 
-def test_without_gdb_the_prediction_is_still_shown(program: Path) -> None:
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-1", "0", "1e9", "soon"])
+def test_a_timeout_that_is_none_is_said_in_one_line(program: Path, seconds: str) -> None:
+    done = inspector("check", f"--timeout={seconds}", program)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0] == (
+        f"inspector: Invalid value for '--timeout': {seconds} is no time in seconds: "
+        "give a number, at most 1000000."
+    )
+    assert len(done.stderr.splitlines()) == 2
+
+
+def test_a_recording_cut_short_is_saved_all_the_same(tmp_path: Path, endless: Path) -> None:
+    done = inspector("observe", "--timeout", "1", "-o", tmp_path / "recording", endless)
+    assert done.returncode == 3
+    assert done.stderr.startswith("inspector: the run was not over within 1 s")
+    seen = parse_observation((tmp_path / "recording").read_bytes())
+    assert seen.cut_short is not None
+    assert seen.snapshots[0].vmas
+
+
+def test_without_gdb_the_program_is_still_compared_at_exec(program: Path) -> None:
     done = inspector("check", program, INSPECTOR_GDB="/nonexistent/gdb")
     assert done.returncode == 3
-    assert "predicted: runs" in done.stdout
+    assert "✓ Compared at exec" in done.stdout
     assert "/nonexistent/gdb" in done.stderr
 
 

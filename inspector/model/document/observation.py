@@ -82,6 +82,9 @@ class ObservationJson(Struct, frozen=True):
     faults_complete: Annotated[bool, Meta(description="whether `faults` go on to the last process's end")] = (
         True
     )
+    cut_short: Annotated[
+        str | None, Meta(description="why it was not followed to where it was to end; null: it was")
+    ] = None
 
 
 KIND = DocumentKind("observation", 1, ObservationJson, "`inspector observe -o FILE`")
@@ -106,6 +109,7 @@ def observation_json(observation: Observation) -> ObservationJson:
         raw=tuple(map(evidence_json, observation.raw)),
         notes=observation.notes,
         fault_source=observation.fault_source,
+        cut_short=observation.cut_short,
         faults_lost=observation.faults_lost,
         faults_complete=observation.faults_complete,
     )
@@ -128,6 +132,7 @@ def observation_of(json: ObservationJson) -> Observation:
         notes=json.notes,
         faults=faults_of(json.faults),
         fault_source=json.fault_source,
+        cut_short=json.cut_short,
         faults_lost=json.faults_lost,
         faults_complete=json.faults_complete,
     )

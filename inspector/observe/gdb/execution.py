@@ -28,6 +28,7 @@ from inspector.observe.gdb.stops import (
 )
 
 if TYPE_CHECKING:
+    from inspector.observe.deadline import Deadline
     from inspector.observe.gdb.connection import Answer, Connection
     from inspector.observe.gdb.target import Target
 
@@ -57,6 +58,8 @@ class Execution:
         """Of the signal the program stopped for."""
         self.is_at_breakpoint = False
         self._is_at_entry = self._is_in_kernel = False
+        self.deadline: Deadline | None = None
+        """When the whole run must be over, should that be sooner."""
         self._connection = connection
         self._command_timeout = command_timeout
         self._ip: VirtAddr | None = None
@@ -68,9 +71,16 @@ class Execution:
         """Whether gdb holds the process, or may hold it."""
         return self.state in {State.STOPPED, State.RUNNING}
 
+    @property
+    def patience(self) -> float:
+        """How many seconds gdb has for its next answer."""
+        if self.deadline is None:
+            return self._command_timeout
+        return min(self._command_timeout, self.deadline.left)
+
     def ask(self, *commands: str) -> list[Answer]:
         """Return gdb's answers to `commands`."""
-        return self._connection.ask(*commands, timeout=self._command_timeout)
+        return self._connection.ask(*commands, timeout=self.patience)
 
     def require(self, state: State) -> None:
         """Raise GdbRefused unless the program is in `state`."""
@@ -86,7 +96,7 @@ class Execution:
         except GdbRefused:
             self.state = State.IDLE
             raise
-        self.next_stop(self._command_timeout)
+        self.next_stop(self.patience)
 
     def resume(self, target: Target, timeout: float, *, deliver_signal: bool) -> Stop:
         """Let the program run, or if it does already wait for it, until a stop worth reporting."""

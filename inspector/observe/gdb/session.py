@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from inspector.model.address import VirtAddr
     from inspector.model.registers import Registers
+    from inspector.observe.deadline import Deadline
     from inspector.observe.gdb.stops import SignalInfo, Stop
 
 _GRACE_SECONDS = 1.0
@@ -78,15 +79,19 @@ class GdbSession:
     def _complete_setup(self) -> str:
         asked = len(requirements.QUESTIONS)
         try:
-            questions = self._connection.answers(self._setup[:asked], timeout=self._timeout)
+            questions = self._connection.answers(self._setup[:asked], timeout=self._run.patience)
         except GdbError as error:
             raise requirements.too_old_by_its_own_words(self._process.executable) or error from error
         version = requirements.check(*questions)
         try:
-            self._connection.answers(self._setup[asked:], timeout=self._timeout)
+            self._connection.answers(self._setup[asked:], timeout=self._run.patience)
         except GdbRefused as refusal:
             raise requirements.cannot_be_set_up(version, refusal) from refusal
         return version
+
+    def end_by(self, deadline: Deadline) -> None:
+        """Give gdb's answers no more time than is left until `deadline`."""
+        self._run.deadline = deadline
 
     def attach(self, pid: int, *, owned: bool = True) -> None:
         """Attach to `pid`, which stays stopped before its next instruction; not a page of it is touched.
@@ -137,6 +142,7 @@ class GdbSession:
     def catch_syscalls(self, calls: Iterable[str | int]) -> int:
         """Stop at entry to and return from each of `calls`, i386 names or numbers; return a number.
 
+        With none given, every system call is meant.
         A name that this gdb does not know is refused (GdbRefused); its number is not.
         """
         words = list(map(str, calls))
@@ -144,7 +150,7 @@ class GdbSession:
             # What else gdb understands here is not ours to promise; least of all another command.
             if not _SYSCALL.fullmatch(word):
                 raise UsageError(f"{word!r} is no system call", help="give its name or its number")
-        return self._catch(f"syscall {' '.join(words)}")
+        return self._catch(" ".join(("syscall", *words)))
 
     def catch_forks(self) -> tuple[int, int]:
         """Stop when the program forks or vforks, and return two numbers. Children run on untraced."""

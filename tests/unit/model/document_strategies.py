@@ -381,6 +381,7 @@ observations = every(
     bases=maybe(bases),
     raw=few(evidences(), 2),
     notes=few(texts),
+    cut_short=maybe(texts),
     faults=maybe(few(faults)),
     fault_source=maybe(texts),
     faults_lost=counts,
