@@ -3,7 +3,8 @@
 Parent-death signals end gdb and the program when the tool dies, but not what those two have forked: a
 program's own children, or the child that gdb makes for a moment at every attach to try ptrace out. The
 guard is a shell that reads, from a pipe only this process can write to, which process groups are ours
-right now. When the pipe ends without a word, the tool is dead, and what is still on the list goes too.
+right now, and by which mark (descendants.py) to tell who has left them. When the pipe ends without a word,
+the tool is dead, and what is still on the list goes too.
 """
 
 from __future__ import annotations
@@ -13,18 +14,31 @@ import os
 import subprocess
 import threading
 
-# Each line is `+ GROUP` or `- GROUP`; at the end of the pipe every group left is killed.
+# Each line is `+ GROUP MARK` or `- GROUP`; at the end of the pipe every group left is killed, and then, for
+# as long as there is any, whatever bears the mark of one. A mark of 0 is none.
 _SCRIPT = """
-groups=
-while read -r sign group; do
+held=
+while read -r sign group mark; do
     case $sign in
-    +) groups="$groups -$group" ;;
+    +) held="$held $group:$mark" ;;
     -) kept=
-       for each in $groups; do [ "$each" = "-$group" ] || kept="$kept $each"; done
-       groups=$kept ;;
+       for each in $held; do [ "${each%:*}" = "$group" ] || kept="$kept $each"; done
+       held=$kept ;;
     esac
 done
-[ -z "$groups" ] || kill -KILL $groups
+for each in $held; do kill -KILL "-${each%:*}"; done
+for each in $held; do
+    mark=${each#*:} pass=0
+    while [ "$mark" != 0 ] && [ $pass -lt 100 ]; do
+        pass=$((pass + 1))
+        found=$(grep -ls "^Max file locks  *$mark " /proc/[0-9]*/limits)
+        [ "$found" ] || break  # not grep's word: it complains of processes that end meanwhile
+        for file in $found; do
+            process=${file#/proc/}
+            kill -KILL "${process%/limits}"
+        done
+    done
+done
 """
 
 
@@ -37,7 +51,7 @@ class _Guard:
         self._groups: set[int] = set()
         self._shell: subprocess.Popen[bytes] | None = None
 
-    def protect(self, group: int) -> None:
+    def protect(self, group: int, mark: int) -> None:
         with self._lock:
             if self._owner != os.getpid():
                 # In a forked worker the inherited pipe is its parent's, which may outlive the worker.
@@ -45,22 +59,22 @@ class _Guard:
             if self._shell is None:
                 self._shell = _start()
             self._groups.add(group)
-            self._tell("+", group)
+            self._tell(f"+ {group} {mark}")
 
     def release(self, group: int) -> None:
         with self._lock:
             if self._owner != os.getpid() or group not in self._groups:
                 return
             self._groups.remove(group)
-            self._tell("-", group)
+            self._tell(f"- {group}")
             if not self._groups and self._shell is not None:
                 self._shell.communicate()
                 self._shell = None
 
-    def _tell(self, sign: str, group: int) -> None:
+    def _tell(self, line: str) -> None:
         if self._shell is not None and self._shell.stdin is not None:
             with contextlib.suppress(OSError):
-                self._shell.stdin.write(f"{sign} {group}\n".encode())
+                self._shell.stdin.write(f"{line}\n".encode())
 
 
 def _start() -> subprocess.Popen[bytes]:
@@ -79,9 +93,9 @@ def _start() -> subprocess.Popen[bytes]:
 _guard = _Guard()
 
 
-def protect(group: int) -> None:
-    """Have process group `group` killed should this process die before `release`."""
-    _guard.protect(group)
+def protect(group: int, mark: int = 0) -> None:
+    """Have process group `group`, and what bears `mark`, killed should this process die before `release`."""
+    _guard.protect(group, mark)
 
 
 def release(group: int) -> None:

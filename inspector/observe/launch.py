@@ -25,7 +25,7 @@ from inspector.errors import CannotObserve, LaunchFailed
 from inspector.model.prediction import ExecVerdict, Outcome
 from inspector.model.program import UNLIMITED
 from inspector.model.snapshot import FaultCounts
-from inspector.observe import guard, ptrace
+from inspector.observe import descendants, guard, ptrace
 from inspector.observe.deadline import Deadline
 from inspector.observe.launcher import SETUP_FAILURES, launcher_image
 from inspector.observe.snapshot import read_fault_counts
@@ -46,9 +46,10 @@ class Launched:
     A context manager: leaving it kills and reaps the process, whoever traces it by then.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], terminal: Terminal) -> None:
-        """Take over a spawned launcher; `launch` calls this."""
+    def __init__(self, process: subprocess.Popen[bytes], terminal: Terminal, mark: int) -> None:
+        """Take over a spawned launcher, to be marked by `mark`; `launch` calls this."""
         self._process = process
+        self._mark = mark
         self.pid = process.pid
         self.terminal = terminal
         self.baseline = FaultCounts(0, 0)
@@ -88,6 +89,7 @@ class Launched:
             # which gdb's own exit guarantees.
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(timeout=10)
+        descendants.end_marked(self._mark)
         guard.release(self.pid)
         self.terminal.close()
 
@@ -111,10 +113,12 @@ def launch(
         raise
     finally:
         os.close(image)
-    guard.protect(process.pid)
-    launched = Launched(process, terminal)
+    mark = descendants.new_mark()
+    guard.protect(process.pid, mark)
+    launched = Launched(process, terminal, mark)
     try:
         terminal.start()
+        descendants.mark(process.pid, mark)
         _lead_through_exec(launched, program, deadline, prepare)
     except BaseException as error:
         launched.close()

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from contextlib import suppress
 from pathlib import Path
 
@@ -364,7 +365,8 @@ def test_ending_the_command_ends_all_it_started(
 ) -> None:
     """Each moment is somewhere in a tenth of its own of the time in which a check gets going."""
     delay = (moment + random.random()) / 10  # noqa: S311 - pytest-randomly prints the seed
-    mark = f"/nonexistent/{tmp_path.name}-{moment}"
+    # The name of tmp_path alone would be that of every session of tests on this machine.
+    mark = f"/nonexistent/{uuid.uuid4().hex}"
     where = tmp_path / "here"
     where.mkdir()
     programs = [endless] if moment % 2 else [endless, endless, endless]

@@ -23,6 +23,7 @@ from tests.machines import write_program
 
 if TYPE_CHECKING:
     from inspector.model.program import Program
+    from inspector.observe.launch import Launched
 
 pytestmark = pytest.mark.live
 
@@ -66,20 +67,64 @@ def test_signals_ignored_by_the_tool_are_not_ignored_by_the_program(tiny: Progra
             signal.signal(number, handler)
 
 
-def test_children_end_with_the_program() -> None:
-    program = launches.launch("/bin/sh", ("sh", "-c", "sleep 1000 & echo $!; wait"))
-    with launch(program) as launched:
+FAMILIES = {
+    "a child in the program's group": "sleep 1000 & echo $!; wait",
+    "a child in a session of its own": "setsid sleep 1000 & echo $!; wait",
+    "an orphan": "(sleep 1000 & echo $!)",
+    "an orphan in a session of its own": "(setsid sh -c 'echo $$; exec sleep 1000' &)",
+    "one with another environment and directory": "cd /; env -i setsid sh -c 'echo $$; exec sleep 1000' &",
+    "one of many generations": "(setsid sh -c '(setsid sh -c \"(sleep 1000 & echo \\$!)\" &)' &)",
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_all_that_the_program_started_ends_with_it(family: str) -> None:
+    with launch(launches.launch("/bin/sh", ("sh", "-c", family))) as launched:
         launched.hand_over()
         os.kill(launched.pid, signal.SIGCONT)
-        deadline = time.monotonic() + 5
-        while not launched.terminal.output.endswith(b"\n") and time.monotonic() < deadline:
-            time.sleep(0.01)
-        child = int(launched.terminal.output)
-        assert Path(f"/proc/{child}").exists()
+        descendant = _number_printed(launched)
+        assert _runs(descendant)
     deadline = time.monotonic() + 5
-    while _runs(child) and time.monotonic() < deadline:
+    while _runs(descendant) and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert not _runs(child)
+    assert not _runs(descendant)
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_all_that_the_program_started_ends_with_a_tool_that_is_killed(family: str) -> None:
+    script = (
+        "import os, signal, sys, time\n"
+        "from inspector.observe.launch import launch; from tests.live import launches, test_launch\n"
+        "launched = launch(launches.launch('/bin/sh', ('sh', '-c', sys.argv[1])))\n"
+        "launched.hand_over()\n"
+        "os.kill(launched.pid, signal.SIGCONT)\n"
+        "print(test_launch._number_printed(launched), flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script, family], stdout=subprocess.PIPE, text=True) as tool:
+        assert tool.stdout is not None
+        descendant = int(tool.stdout.readline())
+        assert _runs(descendant)
+        tool.kill()
+    deadline = time.monotonic() + 5
+    while _runs(descendant) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not _runs(descendant)
+
+
+def test_what_others_started_is_left_alone() -> None:
+    with subprocess.Popen(["sleep", "1000"], start_new_session=True) as other:
+        with launch(launches.launch("/bin/true")):
+            pass
+        assert other.poll() is None
+        other.kill()
+
+
+def _number_printed(launched: Launched) -> int:
+    deadline = time.monotonic() + 10
+    while not launched.terminal.output.endswith(b"\n") and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return int(launched.terminal.output)
 
 
 def _runs(pid: int) -> bool:
