@@ -4,7 +4,7 @@ A file on a disk may be read ahead, cached in large folios, or on a noexec mount
 tmpfs is none of that and behaves the same on every run. The copy's path is made from the contents, so
 that the strings on the stack, and with them every address below, are the same each time:
 
-    /dev/shm/inspector-UID/HASH/NAME
+    /dev/shm/inspector-UID/HASH/NAME        HASH-MODE where the mode is not 755
 
 The copy exists as long as someone uses it: users hold a shared lock on its directory, and the last to
 leave removes it. The empty directory of the user stays.
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 _LARGEST_COPY_BYTES = 256 << 20
 _HASH_DIGITS = 16
+_ORDINARY_MODE = 0o755
+_OWNERS_MODE = 0o500
 _COPIED_MODE = 0o777
 """Set-user-ID bits are not copied: whoever stages the program is who runs it."""
 
@@ -114,12 +116,15 @@ def _staged(requested: str, stack: ExitStack) -> Staged:
     if room is None:
         return Staged(requested, "no tmpfs allows writing and execution")
     _sweep(room)
-    directory = room / file.identity.sha256[:_HASH_DIGITS]
+    # We may read and execute it, by whatever right; the copy is ours, so the owner's bits must say so.
+    mode = file.stat.st_mode & _COPIED_MODE | _OWNERS_MODE
+    variant = "" if mode == _ORDINARY_MODE else f"-{mode:o}"
+    directory = room / f"{file.identity.sha256[:_HASH_DIGITS]}{variant}"
     lock = stack.enter_context(_locked_directory(directory))
     stack.callback(_remove_unless_shared, directory, lock)
-    copy = directory / Path(requested).name
-    _copy(file, copy)
-    return Staged(str(copy))
+    name = Path(requested).name
+    _copy(file, mode, name, lock)
+    return Staged(str(directory / name))
 
 
 def _is_executable_elf(path: str) -> bool:
@@ -179,22 +184,28 @@ def _locked_directory(directory: Path) -> Iterator[int]:
         os.close(lock)
 
 
-def _copy(file: ExecutableFile, copy: Path) -> None:
-    """Copy `file` to `copy` unless it is there already, whole; others may be doing the same."""
-    mode = file.stat.st_mode & _COPIED_MODE
-    with contextlib.suppress(OSError):
-        if copy.stat().st_mode & _COPIED_MODE == mode:
-            return
-    partial = copy.with_name(f".{os.getpid()}")
+def _copy(file: ExecutableFile, mode: int, name: str, directory: int) -> None:
+    """Copy `file` into `directory`, a descriptor, unless it is there already; others may be doing the same.
+
+    A copy appears whole and is never replaced: someone may be running it, and its inode is in their maps.
+    """
+    if os.access(name, os.F_OK, dir_fd=directory):
+        return
+    nameless = os.open(f"/proc/self/fd/{directory}", os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, _OWNERS_MODE)
     try:
-        with file.stream() as source, partial.open("wb") as target:
+        with file.stream() as source, os.fdopen(os.dup(nameless), "wb") as target:
             source.seek(0)
             shutil.copyfileobj(source, target)
-        partial.chmod(mode)
-        partial.rename(copy)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+        os.fchmod(nameless, mode)  # whatever the umask says
+        readable = os.open(f"/proc/self/fd/{nameless}", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.close(nameless)  # before it has a name: what is open for writing cannot be executed (ETXTBSY)
+    try:
+        with contextlib.suppress(FileExistsError):
+            # With a dir_fd it is linkat(2), told to follow the link; without, link(2), which does not.
+            os.link(f"/proc/self/fd/{readable}", name, dst_dir_fd=directory)
+    finally:
+        os.close(readable)
 
 
 def _sweep(room: Path) -> None:

@@ -1,15 +1,22 @@
 from __future__ import annotations
 
 import errno
+import multiprocessing
 import os
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from inspector.observe import staging
 from inspector.observe.staging import Staged, merged_environment, prepare, stage
 from tests.elfwriter import Elf
 from tests.machines import write_program
+
+if TYPE_CHECKING:
+    from multiprocessing.queues import SimpleQueue
+    from multiprocessing.synchronize import Barrier
 
 
 @pytest.fixture(autouse=True)
@@ -84,6 +91,7 @@ def test_in_place_is_in_place(tmp_path: Path) -> None:
     program = write_program(tmp_path, Elf().build())
     with prepare(program.path, in_place=True, arguments=["x"]) as prepared:
         assert prepared.argv == (program.path, "x")
+        assert prepared.not_staged is None
 
 
 def test_without_room_it_runs_where_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,3 +122,61 @@ def test_the_umask_does_not_lock_us_out(tmp_path: Path) -> None:
             assert Path(staged.path).read_bytes() == Path(program.path).read_bytes()
     finally:
         os.umask(before)
+
+
+def test_a_copy_in_use_stays_the_file_it_is_when_the_mode_changes(tmp_path: Path) -> None:
+    program = write_program(tmp_path, Elf(entry=0x08048500).build())
+    with stage(program.path) as staged:
+        before = Path(staged.path).stat()
+        Path(program.path).chmod(0o711)
+        with stage(program.path) as other:
+            assert Path(other.path).stat().st_mode & 0o7777 == 0o711
+        after = Path(staged.path).stat()
+        assert (after.st_ino, after.st_mode, after.st_ctime_ns) == (
+            before.st_ino,
+            before.st_mode,
+            before.st_ctime_ns,
+        )
+
+
+def _stage_and_look(path: str, together: Barrier, seen: SimpleQueue[tuple[str, int, int, bytes]]) -> None:
+    together.wait()
+    with stage(path) as staged:
+        before = Path(staged.path).stat().st_ino
+        contents = Path(staged.path).read_bytes()
+        together.wait()
+        seen.put((staged.path, before, Path(staged.path).stat().st_ino, contents))
+        together.wait()
+
+
+def test_tools_that_stage_a_program_at_once_share_one_copy(tmp_path: Path) -> None:
+    """No copy is replaced, or seen half written, while another tool may be running it."""
+    context = multiprocessing.get_context("fork")
+    contents = Elf(entry=0x08048600).build() + bytes(1 << 20)
+    for _ in range(10):
+        program = write_program(tmp_path, contents)
+        together, seen = context.Barrier(6), context.SimpleQueue()
+        tools = [
+            context.Process(target=_stage_and_look, args=(program.path, together, seen)) for _ in range(6)
+        ]
+        for tool in tools:
+            tool.start()
+        looks = {seen.get() for _ in tools}
+        for tool in tools:
+            tool.join()
+        assert len(looks) == 1
+        ((path, before, after, copied),) = looks
+        assert before == after
+        assert copied == contents
+        assert not Path(path).exists()
+
+
+def test_the_program_knows_why_it_was_not_staged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = write_program(tmp_path, Elf().build())
+    with prepare(program.path) as prepared:
+        assert prepared.path != program.path
+        assert prepared.not_staged is None
+    monkeypatch.setattr(staging, "_LARGEST_COPY_BYTES", 0)
+    with prepare(program.path) as prepared:
+        assert prepared.path == program.path
+        assert prepared.not_staged == "0 MiB are too much to copy"
