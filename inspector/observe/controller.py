@@ -73,6 +73,7 @@ def observe(
     deadline = Deadline.after(seconds)
     with launch(program, seconds=seconds) as launched:
         run = _Run(program, launched, deadline)
+        run.notes += launched.notes
         if launched.verdict.outcome is Outcome.RUNS:
             run.look_at_exec()
             if run.is_i386:

@@ -55,6 +55,8 @@ class Launched:
         self.baseline = FaultCounts(0, 0)
         """Fault counters just before execve."""
         self.verdict = ExecVerdict(Outcome.RUNS)
+        self.notes = [] if terminal.note is None else [terminal.note]
+        """What is not as it should be about the stage it runs on, in words."""
 
     def __enter__(self) -> Self:
         return self
@@ -161,7 +163,7 @@ def anonymous_executable(contents: bytes) -> int:
 
 def _spawn(image: int, program: Program, terminal: Terminal) -> subprocess.Popen[bytes]:
     try:
-        stdin = os.open(program.stdin, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY)
+        stdin = _open_stdin(program.stdin)
     except OSError as error:
         raise LaunchFailed(
             f"{program.stdin}: {error.strerror}", help="give --stdin a readable file"
@@ -189,6 +191,16 @@ def _spawn(image: int, program: Program, terminal: Terminal) -> subprocess.Popen
         ) from error
     finally:
         os.close(stdin)
+
+
+def _open_stdin(path: str) -> int:
+    """Open what the program reads, without waiting for anyone to write to a FIFO.
+
+    One that nobody has open for writing reads as empty.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK)
+    os.set_blocking(descriptor, True)
+    return descriptor
 
 
 def _lead_through_exec(

@@ -1,4 +1,4 @@
-"""The program's own terminal: a raw pseudo-terminal that is always drained.
+"""The program's own terminal: a raw pseudo-terminal, if there is one to be had, that is always drained.
 
 What the program prints goes here and nowhere else, so it can neither block for want of a reader nor
 be mistaken for gdb's words.
@@ -16,12 +16,24 @@ _KEPT_BYTES = 1 << 20
 
 
 class Terminal:
-    """A pseudo-terminal; `slave` is the program's side until `start` gives it away."""
+    """A pseudo-terminal; `slave` is the program's side until `start` gives it away.
+
+    Where there is none to be had it is a pipe, and `note` says so: a program can tell, and most C libraries
+    then write in blocks rather than in lines.
+    """
 
     def __init__(self) -> None:
         """Open the pair; `start` begins to read."""
-        self._master, self.slave = os.openpty()
-        tty.setraw(self.slave)
+        self.note: str | None = None
+        try:
+            self._master, self.slave = os.openpty()
+        except OSError as error:
+            self._master, self.slave = os.pipe()
+            self.note = (
+                f"no pseudo-terminal ({error.strerror}; mount -t devpts devpts /dev/pts): it wrote to a pipe"
+            )
+        else:
+            tty.setraw(self.slave)
         self._kept = bytearray()
         self._reader: threading.Thread | None = None
 

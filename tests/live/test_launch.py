@@ -205,3 +205,47 @@ def test_the_program_dies_with_the_tool(tiny: Program) -> None:
         while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
             time.sleep(0.01)
         assert not Path(f"/proc/{pid}").exists(), state
+
+
+def _output_of_cat(fifo: Path) -> bytes:
+    with launch(replace(launches.launch("/bin/cat"), stdin=str(fifo))) as launched:
+        launched.hand_over()
+        os.kill(launched.pid, signal.SIGCONT)
+        os.waitid(os.P_PID, launched.pid, os.WEXITED | os.WNOWAIT)
+    return launched.terminal.output
+
+
+def test_a_fifo_that_nobody_writes_to_reads_as_empty(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    assert _output_of_cat(tmp_path / "fifo") == b""
+
+
+def test_a_fifo_is_read_until_its_writer_is_done(tmp_path: Path) -> None:
+    """The program waits for what is written late, as it would for a pipe a shell gave it."""
+    os.mkfifo(tmp_path / "fifo")
+    script = "exec 3<>fifo; exec 4>fifo; exec 3<&-; echo open; sleep 0.3; echo late >&4"
+    with subprocess.Popen(["sh", "-c", script], cwd=tmp_path, stdout=subprocess.PIPE) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == b"open\n"
+        assert _output_of_cat(tmp_path / "fifo") == b"late\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can hide /dev/pts")
+def test_without_pseudo_terminals_the_program_writes_to_a_pipe() -> None:
+    script = (
+        "from inspector.observe import observe; from tests.live import launches\n"
+        "seen = observe(launches.launch('/bin/echo', ('echo', 'words')), until='exec')\n"
+        "print(seen.verdict, seen.notes)\n"
+    )
+    hide = 'mount -t tmpfs none /dev/pts && exec "$@"'
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", hide, "sh", sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if "unshare failed" in done.stderr or "mount: " in done.stderr:
+        pytest.skip(done.stderr)
+    assert done.stdout.startswith("runs "), done.stderr
+    assert "no pseudo-terminal" in done.stdout
+    assert "mount -t devpts devpts /dev/pts" in done.stdout
