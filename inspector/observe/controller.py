@@ -34,7 +34,7 @@ from inspector.observe.gdb.stops import (
 )
 from inspector.observe.host import host_facts
 from inspector.observe.launch import Launched, launch
-from inspector.observe.plan import EXIT_CALLS, Passes, make_plan
+from inspector.observe.plan import EXIT_CALLS, Passes, checkpoint_name, make_plan
 from inspector.observe.procfs.files import ProcessFiles
 from inspector.observe.signals import is_fatal
 from inspector.observe.snapshot import read_fault_counts, take_snapshot
@@ -82,7 +82,11 @@ def observe(
         if launched.verdict.outcome is Outcome.RUNS:
             reached = {snapshot.checkpoint for snapshot in run.snapshots}
             asked = (*stops, until) if until is not None else stops
-            run.notes += [f"{stop} was never reached" for stop in dict.fromkeys(asked) if stop not in reached]
+            run.notes += [
+                f"{stop} was never reached"
+                for stop in dict.fromkeys(asked)
+                if checkpoint_name(stop) not in reached
+            ]
         return run.observation()
 
 

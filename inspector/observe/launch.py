@@ -16,25 +16,24 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import resource
 import subprocess
 from signal import SIGKILL, SIGSTOP, SIGTRAP
 from typing import TYPE_CHECKING, Self
 
 from inspector.errors import CannotObserve, LaunchFailed
 from inspector.model.prediction import ExecVerdict, Outcome
-from inspector.model.program import UNLIMITED
 from inspector.model.snapshot import FaultCounts
 from inspector.observe import descendants, guard, ptrace
 from inspector.observe.deadline import Deadline
 from inspector.observe.launcher import SETUP_FAILURES, launcher_image
+from inspector.observe.limits import set_limits
 from inspector.observe.snapshot import read_fault_counts
 from inspector.observe.terminal import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inspector.model.program import Limits, Program
+    from inspector.model.program import Program
     from inspector.model.registers import Registers
 
 _EVENT_EXEC = 4
@@ -213,7 +212,7 @@ def _lead_through_exec(
         raise LaunchFailed(f"the launcher could not set the stage: {reason}", help="see `inspector doctor`")
     if stop.signal != SIGTRAP:
         raise LaunchFailed(f"the launcher was stopped by signal {stop.signal}")
-    _set_limits(pid, program.limits)
+    launched.notes += set_limits(pid, program.limits)
     prepare(pid)
     ptrace.set_options(pid)
     ptrace.continue_to_syscall(pid)
@@ -248,35 +247,3 @@ def _lead_through_exec(
 def _expect_syscall_stop(stop: ptrace.Stopped | ptrace.Gone) -> None:
     if isinstance(stop, ptrace.Gone) or not stop.syscall:
         raise LaunchFailed(f"the launcher did not reach execve ({stop})")
-
-
-def _set_limits(pid: int, limits: Limits) -> None:
-    """Set the limits from outside. What bounds memory otherwise is raised as far as it goes."""
-    wanted = {
-        resource.RLIMIT_STACK: limits.stack,
-        resource.RLIMIT_CORE: limits.core,
-        resource.RLIMIT_AS: UNLIMITED,
-        resource.RLIMIT_DATA: UNLIMITED,
-    }
-    for which, soft in wanted.items():
-        hard = resource.prlimit(pid, which)[1]
-        try:
-            resource.prlimit(pid, which, (resource.RLIM_INFINITY if soft == UNLIMITED else soft, hard))
-        except (ValueError, PermissionError) as error:
-            name, option = _LIMIT_NAMES[which]
-            raise LaunchFailed(
-                f"{name} is below the {_shown(soft)} asked for",
-                help=f"only root may raise it: ulimit -H{option} unlimited, in the shell this runs in",
-            ) from error
-
-
-def _shown(limit: int) -> str:
-    return "unlimited" if limit == UNLIMITED else f"{limit} bytes"
-
-
-_LIMIT_NAMES = {
-    resource.RLIMIT_STACK: ("this session's hard limit of the stack", "s"),
-    resource.RLIMIT_CORE: ("this session's hard limit of core files", "c"),
-    resource.RLIMIT_AS: ("this session's hard limit of address space", "v"),
-    resource.RLIMIT_DATA: ("this session's hard limit of data", "d"),
-}

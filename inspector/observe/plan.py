@@ -71,8 +71,13 @@ def make_plan(program: Program, stops: Sequence[str], until: str | None) -> Plan
         breakpoints,
         {name: frozenset() if 0 in wanted else frozenset(wanted) for name, wanted in entries.items()},
         frozenset(counted),
-        until or "exit",
+        "exit" if until is None else checkpoint_name(until),
     )
+
+
+def checkpoint_name(stop: str) -> str:
+    """Return what the checkpoint of a stop is called: the first entry of a system call bears no number."""
+    return stop.removesuffix("#1") if _CALL.fullmatch(stop) else stop
 
 
 @dataclass(slots=True)
@@ -118,4 +123,4 @@ class Passes:
         return self._calls >= max(self.plan.counted, default=0)
 
 
-__all__ = ["EXIT_CALLS", "Passes", "Plan", "make_plan"]
+__all__ = ["EXIT_CALLS", "Passes", "Plan", "checkpoint_name", "make_plan"]

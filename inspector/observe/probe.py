@@ -25,12 +25,13 @@ from inspector.model.profile import (
     SpecialArea,
     UnclearableTail,
 )
-from inspector.model.program import BASE_ENVIRONMENT, Layout, Program
+from inspector.model.program import BASE_ENVIRONMENT, Layout, Limits, Program
 from inspector.model.vma import Anonymous, Special
 from inspector.observe import probe_programs
 from inspector.observe.clock import probe_clock
 from inspector.observe.credentials import current_credentials
 from inspector.observe.launch import anonymous_executable, launch
+from inspector.observe.limits import permitted, require_memory
 from inspector.observe.paging import probe_paging
 from inspector.observe.processor import probe_processor
 from inspector.observe.procfs.files import ProcessFiles
@@ -91,6 +92,7 @@ class _Look:
 
 def probe_profile() -> MachineProfile:
     """Probe this machine. Takes some ten milliseconds; raises CannotObserve or LaunchFailed."""
+    require_memory()
     with closing(_Images()) as images:
         fixed = images.add(probe_programs.fixed())
         loader = images.add(probe_programs.position_independent())
@@ -173,6 +175,7 @@ def _try(path: str, layout: Layout = Layout.DEFAULT) -> _Look | ExecVerdict:
         requested=path,
         credentials=current_credentials(),
         cwd="/",
+        limits=permitted(Limits()),
         layout=layout,
     )
     with launch(program) as launched:

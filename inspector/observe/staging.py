@@ -26,6 +26,7 @@ from inspector.elf.file import ExecutableFile, is_elf
 from inspector.errors import UsageError
 from inspector.model.program import BASE_ENVIRONMENT, Layout, Limits, Program
 from inspector.observe.credentials import current_credentials
+from inspector.observe.limits import permitted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -61,7 +62,8 @@ def prepare(
 ) -> Iterator[Program]:
     """Yield the program the user named as it will be run, staged for as long as the context lasts.
 
-    `environment` is added to the base environment as `NAME=VALUE`; a name given again replaces it.
+    `environment` is added to the base environment as `NAME=VALUE`; a name given again replaces it. What
+    exceeds what this session may set is lowered in `limits`.
     """
     try:
         cwd = os.getcwd()  # noqa: PTH109 - the kernel wants text
@@ -76,7 +78,7 @@ def prepare(
             credentials=current_credentials(),
             cwd=cwd,
             stdin=stdin,
-            limits=limits or Limits(),
+            limits=permitted(limits or Limits()),
             layout=layout,
             randomize=randomize,
             not_staged=staged.note,

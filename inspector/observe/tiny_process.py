@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from inspector.errors import CannotObserve
 from inspector.model.prediction import Outcome
-from inspector.model.program import BASE_ENVIRONMENT, Program
+from inspector.model.program import BASE_ENVIRONMENT, Limits, Program
 from inspector.observe import ptrace
 from inspector.observe.credentials import current_credentials
 from inspector.observe.launch import Launched, anonymous_executable, launch
+from inspector.observe.limits import permitted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,6 +76,7 @@ def tiny_process(image: bytes) -> Iterator[TinyProcess]:
             requested=path,
             credentials=current_credentials(),
             cwd="/",
+            limits=permitted(Limits()),
         )
         with launch(program) as launched:
             if launched.verdict.outcome is not Outcome.RUNS:

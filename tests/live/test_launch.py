@@ -182,7 +182,7 @@ def test_a_stack_limit_above_the_hard_limit_is_said_so() -> None:
         "except LaunchFailed as error: print(error, '|', error.help)\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    assert "hard limit of the stack is below" in done.stdout, done.stderr
+    assert "hard limit of the stack is 1048576 bytes, below the 8388608 bytes" in done.stdout, done.stderr
 
 
 def test_the_program_dies_with_the_tool(tiny: Program) -> None:

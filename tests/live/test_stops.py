@@ -108,6 +108,8 @@ def test_a_count_alone_stops_nowhere_else(caller: Program) -> None:
 def test_one_place_may_have_several_names(caller: Program) -> None:
     seen = observe_program(caller, stops=["syscall#2", "syscall:write#1", "syscall:4#1", "syscall:exit"])
     assert names(seen) == ["syscall#2", "syscall:write", "syscall:4", "syscall:exit", "exit"]
+    assert seen.notes == ()
+    assert names(observe_program(caller, until="syscall:brk#1")) == ["syscall:brk"]
 
 
 @pytest.mark.parametrize("stop", ["syscall:", "syscall#", "syscall#0", "syscall#x", "syscall:write#0"])

@@ -20,9 +20,18 @@ class PhysicalMemory:
     """The machine's RAM. Invariant: a frame's count is the number of its users, and 0 means free."""
 
     def __init__(self, size_bytes: int = 1 << 30) -> None:
-        """Reserve `size_bytes` of host address space; host memory is used only as frames are."""
+        """Reserve `size_bytes` of host address space; host memory is used only as frames are.
+
+        Raises NotModelled where this session may not have that much.
+        """
         flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE
-        self._bytes = mmap.mmap(-1, size_bytes, flags=flags)
+        try:
+            self._bytes = mmap.mmap(-1, size_bytes, flags=flags)
+        except OSError as error:
+            what = f"a machine with {size_bytes >> 20} MiB of memory, which this session may not reserve"
+            raise NotModelled(
+                what, help="raise the session's limits: ulimit -v unlimited -d unlimited"
+            ) from error
         self.size_bytes = size_bytes
         self._references: list[int] = [1]
         self._free: list[Pfn] = []

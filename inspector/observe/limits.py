@@ -1,0 +1,99 @@
+"""The resource limits programs are run under, as far as this session may set them.
+
+A limit of the session that is lower than what was asked for is raised where that is allowed
+(CAP_SYS_RESOURCE). Where it is not, the program is run, and predicted, under the stack limit that does
+apply. What bounds an address space as a whole is not part of a prediction: where an i386 program could get to
+feel it, it is noted, and the machine is not probed.
+
+Source: kernel/sys.c:do_prlimit().
+"""
+
+from __future__ import annotations
+
+import resource
+from typing import TYPE_CHECKING
+
+from inspector.errors import CannotObserve, LaunchFailed
+from inspector.model.program import UNLIMITED, Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_MEMORY = ((resource.RLIMIT_AS, "address space", "v"), (resource.RLIMIT_DATA, "data", "d"))
+_ALL_OF_I386 = 1 << 32
+_OURS = 0
+"""prlimit(2): the calling process."""
+
+
+def permitted(wanted: Limits) -> Limits:
+    """Return `wanted`, each limit lowered to what this session may give a program."""
+    return Limits(
+        stack=_permitted(resource.RLIMIT_STACK, wanted.stack),
+        core=_permitted(resource.RLIMIT_CORE, wanted.core),
+    )
+
+
+def set_limits(pid: int, limits: Limits) -> Iterator[str]:
+    """Set the limits of `pid`, a program about to be executed; yield what may get in its way, in words.
+
+    Raises LaunchFailed for `limits` that are not permitted.
+    """
+    for which, name, option, soft in (
+        (resource.RLIMIT_STACK, "the stack", "s", limits.stack),
+        (resource.RLIMIT_CORE, "core files", "c", limits.core),
+    ):
+        if not _raised(pid, which, soft):
+            hard = resource.prlimit(pid, which)[1]
+            raise LaunchFailed(
+                f"{_too_low(name, hard)}, below the {_shown(soft)} asked for", help=_cure(option)
+            )
+    for which, name, option in _MEMORY:
+        if not _raised(pid, which, UNLIMITED):
+            hard = resource.prlimit(pid, which)[1]
+            resource.prlimit(pid, which, (hard, hard))
+            if hard < _ALL_OF_I386:
+                yield f"{_too_low(name, hard)}, of which the prediction does not know: {_cure(option)}"
+
+
+def require_memory() -> None:
+    """Raise CannotObserve where programs cannot have all the memory an i386 address space can hold."""
+    for which, name, option in _MEMORY:
+        hard = _permitted(which, UNLIMITED)
+        if hard < _ALL_OF_I386:
+            raise CannotObserve(
+                f"{_too_low(name, hard)}, too little to probe the machine",
+                help=f"{_cure(option)}; or give --profile FILE, taken where there is no such limit",
+            )
+
+
+def _too_low(name: str, hard: int) -> str:
+    return f"this session's hard limit of {name} is {_shown(hard)}"
+
+
+def _cure(option: str) -> str:
+    return f"only root may raise it: ulimit -H{option} unlimited, in the shell this runs in"
+
+
+def _permitted(which: int, soft: int) -> int:
+    before = resource.prlimit(_OURS, which)
+    # Tried, not judged by capabilities: those of a user namespace do not count here.
+    if _raised(_OURS, which, soft):
+        resource.prlimit(_OURS, which, before)
+        return soft
+    return before[1]
+
+
+def _raised(pid: int, which: int, soft: int) -> bool:
+    """Set a soft limit, and the hard one with it where that is lower; return whether that was allowed."""
+    hard = resource.prlimit(pid, which)[1]
+    wanted = resource.RLIM_INFINITY if soft == UNLIMITED else soft
+    fits = hard == resource.RLIM_INFINITY or (wanted != resource.RLIM_INFINITY and wanted <= hard)
+    try:
+        resource.prlimit(pid, which, (wanted, hard if fits else wanted))
+    except (ValueError, PermissionError):
+        return False
+    return True
+
+
+def _shown(limit: int) -> str:
+    return "unlimited" if limit == UNLIMITED else f"{limit} bytes"
