@@ -129,13 +129,17 @@ def command(
     preload()
     # Imported inside a function, for commands that end before they would need it.
     import_module("elftools.elf.elffile")
-    return run_batch(partial(_present, output), requests, output, jobs=jobs, name=attrgetter("requested"))
+    from inspector.observe.perf.sources import kept_registered
+
+    with kept_registered():
+        return run_batch(partial(_present, output), requests, output, jobs=jobs, name=attrgetter("requested"))
 
 
 def preload() -> None:
     """Import all that a check needs: before workers are forked, or while gdb gets ready."""
     for name in (
         "observe.controller",
+        "observe.perf.witness",
         "predict",
         "reconcile",
         "report.check",

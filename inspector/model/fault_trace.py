@@ -39,6 +39,8 @@ class FaultTrace:
     """Faults of each process, by its number."""
     lost: int = 0
     """Faults that were counted but did not reach us; `notes` say where the first gap is."""
+    complete: bool = True
+    """Whether `faults` go on to the end of the last process, rather than to where it was killed."""
     counted: int | None = None
     """What the kernel's own counter of such faults says."""
     verdict: ExecVerdict | None = None

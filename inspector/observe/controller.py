@@ -57,12 +57,14 @@ def observe(
     seconds: float = 30.0,
     gdb: str | None = None,
     session: GdbSession | None = None,
+    faults: bool = True,
 ) -> Observation:
     """Run `program` and return what was seen at exec, main, each of `stops`, and exit.
 
     `until` names the last checkpoint wanted; `seconds` bounds the whole run; `gdb` is the path of the
     debugger, `session` one that has been started already and is ended here. What `stops` and `until` may be
-    is said in inspector/observe/plan.py.
+    is said in inspector/observe/plan.py. With `faults`, a program that is followed to its end is run once
+    more, without gdb and for as long again, to record its page faults.
 
     A run that cannot be followed to where it was asked to go, for want of time or of a gdb, is not lost: the
     observation holds what was seen until then, and `cut_short` says why there is no more. Raises
@@ -87,7 +89,12 @@ def observe(
                 for stop in dict.fromkeys(asked)
                 if checkpoint_name(stop) not in reached
             ]
-        return run.observation()
+        observation = run.observation()
+    if not faults or plan.until != "exit" or not run.executed_i386 or deadline.passed:
+        return observation
+    from inspector.observe.perf.witness import witnessed
+
+    return witnessed(observation, seconds=seconds)
 
 
 @dataclass(slots=True)
@@ -105,6 +112,11 @@ class _Run:
     ending: Ending | None = None
     gdb_version: str | None = None
     is_i386: bool = True
+
+    @property
+    def executed_i386(self) -> bool:
+        """Whether execve came to load a program, and none of 64 bits."""
+        return self.launched.verdict.outcome is not Outcome.REFUSED and self.is_i386
 
     def look_at_exec(self) -> None:
         """Take the pristine snapshot, before anyone but the kernel has touched the process."""

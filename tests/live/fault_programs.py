@@ -108,6 +108,8 @@ SOURCES = {
         }""",
     "kills_itself": "int main(int c, char **v) { (void)c; raise(atoi(v[1])); return 1; }",
     "prints": 'int main(void) { for (int i = 0; i < 300000; i++) puts("a line"); return 0; }',
+    # ends otherwise every time but the first
+    "once": 'int main(int c, char **v) { (void)c; return !fopen(v[1], "wx"); }',
     "creates": 'int main(int c, char **v) { (void)c; return !fopen(v[1], "w"); }',
 }
 PLACE = 0x60000000

@@ -18,33 +18,32 @@ import os
 import select
 import time
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from signal import Signals
 from typing import TYPE_CHECKING
 
-from inspector.errors import CannotObserve
+from inspector.errors import CannotObserve, InspectorError
 from inspector.model.ending import Ending
 from inspector.model.fault_trace import FaultSource, FaultTrace
-from inspector.model.prediction import ExecVerdict, Outcome
+from inspector.model.prediction import Outcome
 from inspector.observe import ptrace
 from inspector.observe.launch import launch
-from inspector.observe.perf.orphans import adopting_orphans, end_orphans
 from inspector.observe.perf.recorder import NoFaultSource, Recorder
-from inspector.observe.perf.records import Fork
 from inspector.observe.perf.sequence import sequence
 from inspector.observe.perf.sources import BY_HOW_MUCH_THEY_TELL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from inspector.model.observation import Observation
     from inspector.model.program import Program
+    from inspector.observe.launch import Launched
     from inspector.observe.perf.sequence import FaultSequence
     from inspector.observe.perf.sources import EventSet
 
 _LINGER_SECONDS = 2.0
 """How long processes that outlive the first one are followed."""
-_CLEANUP_SECONDS = 5.0
-_POLL_SECONDS = 0.001
 _FIRST_REALTIME_SIGNAL = 32
 
 
@@ -58,14 +57,13 @@ def record_faults(
     CannotObserve where it cannot be followed. Nothing is left running in any case.
     """
     deadline = time.monotonic() + seconds
-    notes: list[str] = []
-    ending: Ending | None = None
-    with adopting_orphans(), Recorder(ways) as recorder:
+    end = _End()
+    with Recorder(ways) as recorder:
         try:
             with launch(program, seconds=seconds, prepare=partial(_prepare, recorder)) as launched:
                 if launched.verdict.outcome is Outcome.RUNS:
                     recorder.expect_to_see_more()
-                    ending = _follow(launched.pid, recorder, deadline, notes)
+                    end = _follow(launched.pid, recorder, deadline)
         except NoFaultSource as refusal:
             return FaultTrace(
                 None, None, notes=(f"page faults were not recorded: {refusal} ({refusal.help})",)
@@ -74,9 +72,35 @@ def record_faults(
             raise CannotObserve(
                 f"the program could not be followed: {error}", help="see `inspector doctor`"
             ) from error
-        finally:
-            _end_the_rest(recorder)
-        return _trace(recorder, launched.pid, launched.verdict, ending, launched.terminal.output, notes)
+        # By now all that it started has ended, and nothing more will come.
+        recorder.drain()
+        return _trace(recorder, launched, end)
+
+
+def witnessed(observation: Observation, *, seconds: float) -> Observation:
+    """Run the program of `observation` once more and return that with the page faults added.
+
+    Raises nothing: what came in the way, or came out otherwise than before, stands in the notes.
+    """
+    if observation.program.randomize:
+        note = "page faults were not recorded: ASLR gives every run, and so a second one, other addresses"
+        return replace(observation, notes=(*observation.notes, note))
+    try:
+        trace = record_faults(observation.program, seconds=seconds)
+    except InspectorError as error:
+        trace = FaultTrace(None, None, notes=(f"page faults were not recorded: {error}",))
+    notes = (*observation.notes, *trace.notes)
+    before, now = (None if each is None else str(each) for each in (observation.ending, trace.ending))
+    if before is not None and now is not None and before != now:
+        notes = (*notes, f"the run that page faults were recorded of ended otherwise: {now}")
+    return replace(
+        observation,
+        notes=notes,
+        faults=trace.faults,
+        fault_source=None if trace.source is None else trace.source.value,
+        faults_lost=trace.lost,
+        faults_complete=trace.complete,
+    )
 
 
 def _prepare(recorder: Recorder, pid: int) -> None:
@@ -88,8 +112,17 @@ def _prepare(recorder: Recorder, pid: int) -> None:
     recorder.attach(pid, home)
 
 
-def _follow(pid: int, recorder: Recorder, deadline: float, notes: list[str]) -> Ending | None:
-    """Let the process go and empty the rings until it and what it forked have ended; tell how it ended."""
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How a run came to its end."""
+
+    ending: Ending | None = None
+    cut: str | None = None
+    """What had to be killed, in words. None: nothing."""
+
+
+def _follow(pid: int, recorder: Recorder, deadline: float) -> _End:
+    """Let the process go and empty the rings until it and what it forked have ended, or are to be killed."""
     process = os.pidfd_open(pid)
     try:
         ptrace.detach(pid)
@@ -97,13 +130,12 @@ def _follow(pid: int, recorder: Recorder, deadline: float, notes: list[str]) -> 
     finally:
         os.close(process)
     if not ended:
-        notes.append("still running at the deadline, and killed: its faults are cut short")
-        return None
+        return _End(cut="the program was killed at the deadline")
     if not all_ended:
         tasks = sequence(recorder.records(), pid).tasks
         left = ", ".join(str(number) for number, count in enumerate(tasks) if count > 0)
-        notes.append(f"outlived the program and killed, its faults cut short: process {left}")
-    return _ending(pid)
+        return _End(_ending(pid), cut=f"process {left} outlived the program and was killed")
+    return _End(_ending(pid))
 
 
 def _drain_until_end(recorder: Recorder, process: int, deadline: float) -> tuple[bool, bool]:
@@ -136,39 +168,23 @@ def _ending(pid: int) -> Ending:
     return Ending(signal=f"SIG{number}" if number >= _FIRST_REALTIME_SIGNAL else Signals(number).name)
 
 
-def _end_the_rest(recorder: Recorder) -> None:
-    """End whatever the program has forked and that is still there."""
-    deadline = time.monotonic() + _CLEANUP_SECONDS
-    while True:
-        recorder.drain()
-        born = [each.pid for each in recorder.records() if isinstance(each, Fork) and each.pid != each.parent]
-        if not end_orphans(born) or time.monotonic() > deadline:
-            return
-        time.sleep(_POLL_SECONDS)
-
-
-def _trace(
-    recorder: Recorder,
-    pid: int,
-    verdict: ExecVerdict,
-    ending: Ending | None,
-    output: bytes,
-    notes: list[str],
-) -> FaultTrace:
+def _trace(recorder: Recorder, launched: Launched, end: _End) -> FaultTrace:
     """Put together what was recorded, after everything has ended."""
     happened, counted = recorder.happened(), recorder.counted()
-    found = sequence(recorder.records(), pid)
+    found = sequence(recorder.records(), launched.pid)
     lost = happened - len(found.faults)
+    cut = [] if end.cut is None else [f"{end.cut}: the page faults are cut short"]
     return FaultTrace(
         source=recorder.source,
         faults=tuple(found.faults),
         counts=tuple(found.counts),
         lost=lost,
+        complete=end.cut is None,
         counted=counted,
-        verdict=verdict,
-        ending=ending,
-        output=output,
-        notes=(*_limits(recorder), *notes, *found.notes, *_gaps(found, lost, happened, counted)),
+        verdict=launched.verdict,
+        ending=end.ending,
+        output=launched.terminal.output,
+        notes=(*_limits(recorder), *cut, *found.notes, *_gaps(found, lost, happened, counted)),
     )
 
 
