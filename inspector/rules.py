@@ -184,6 +184,12 @@ _CATALOGUE = (
         "mm/mmap.c:accountable_mapping()",
     ),
     Rule(
+        "memory.commit",
+        "A private writable mapping larger than RAM and swap together is refused.",
+        "The heuristic (vm.overcommit_memory 0) refuses at once only what could never be backed.",
+        "mm/util.c:__vm_enough_memory()",
+    ),
+    Rule(
         "vma.read-implies-exec",
         "Without PT_GNU_STACK every readable mapping of an i386 program is executable.",
         "Old toolchains did not say whether they need executable data, so Linux assumes they do.",

@@ -108,6 +108,9 @@ class MachineProfile:
     mmap_floor: int
     """Lowest address the kernel chooses by itself; the sysctl above shows only a part of it."""
     ram_bytes: int
+    swap_bytes: int
+    overcommit_memory: int | None
+    """Sysctl vm.overcommit_memory: 0 heuristic, 1 always, 2 never beyond a limit; None: not known."""
     static_pie_moves_brk: bool
     """Whether a loader run directly has its heap moved to ELF_ET_DYN_BASE."""
     exec_rules: ExecRules

@@ -32,6 +32,7 @@ from inspector.observe.clock import probe_clock
 from inspector.observe.credentials import current_credentials
 from inspector.observe.launch import anonymous_executable, launch
 from inspector.observe.limits import permitted, require_memory
+from inspector.observe.memory import ram_bytes, swap_bytes
 from inspector.observe.paging import probe_paging
 from inspector.observe.processor import probe_processor
 from inspector.observe.procfs.files import ProcessFiles
@@ -125,7 +126,9 @@ def probe_profile() -> MachineProfile:
         page_tables=_geometry(here.snapshot, _kernel_word_bytes(here)),
         mmap_floor=floor,
         mmap_min_addr=_mmap_min_addr(),
-        ram_bytes=os.sysconf("SC_PHYS_PAGES") * PAGE_SIZE,
+        ram_bytes=ram_bytes(),
+        swap_bytes=swap_bytes(),
+        overcommit_memory=_overcommit_memory(),
         static_pie_moves_brk=runs_itself.snapshot.brk == base,
         exec_rules=rules,
         processor=probe_processor(),
@@ -136,6 +139,13 @@ def probe_profile() -> MachineProfile:
         tsc=clock.tsc,
         signal_frame=probe_signal_frame(),
     )
+
+
+def _overcommit_memory() -> int | None:
+    try:
+        return int(Path("/proc/sys/vm/overcommit_memory").read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
 
 
 def boot_id() -> str:

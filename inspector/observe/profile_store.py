@@ -19,7 +19,7 @@ import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from inspector.model.address import PAGE_SIZE
+from inspector.observe.memory import ram_bytes, swap_bytes
 
 if TYPE_CHECKING:
     from inspector.model.profile import MachineProfile
@@ -35,6 +35,7 @@ _BOOT_ID = "kernel/random/boot_id"
 _SYSCTLS = (
     "vm/legacy_va_layout",  # bottom-up or top-down mmap
     "vm/mmap_min_addr",
+    "vm/overcommit_memory",
     "abi/vsyscall32",  # whether an i386 program gets a vdso, on a 64-bit kernel
     "vm/vdso_enabled",  # the same, on a 32-bit one
 )
@@ -171,8 +172,8 @@ def _load(path: str, facts: list[str]) -> MachineProfile | None:
         document = json.loads(data)
         if document["probed_for"] != facts:
             return None
-        # Memory can be plugged in, or taken back by a hypervisor, at any time.
-        return replace(profile_from_plain(document), ram_bytes=os.sysconf("SC_PHYS_PAGES") * PAGE_SIZE)
+        # Memory and swap can be added, or taken back by a hypervisor, at any time.
+        return replace(profile_from_plain(document), ram_bytes=ram_bytes(), swap_bytes=swap_bytes())
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return None
 

@@ -16,12 +16,17 @@ if TYPE_CHECKING:
     from inspector.model.signal_frame import SignalFrame
 
 
+_OVERCOMMIT: dict[int | None, str] = {0: "up to all there is at a time", 1: "always", 2: "up to a limit"}
+"""The values of vm.overcommit_memory."""
+
+
 def profile_document(profile: MachineProfile) -> Document:
     """Return everything a prediction may know of the machine."""
     machine = (
         Fact("kernel", f"{profile.kernel} {profile.machine}, {8 * profile.kernel_word_bytes} bits"),
         Fact("boot", profile.boot_id),
-        Fact("memory", size(profile.ram_bytes)),
+        Fact("memory", f"{size(profile.ram_bytes)}, and {size(profile.swap_bytes)} of swap"),
+        Fact("memory is committed", _OVERCOMMIT.get(profile.overcommit_memory, "by a policy not known")),
         Fact("page size", size(profile.page_size)),
         Fact("page tables", f"{profile.page_tables.name}, index bits {_bits(profile)}"),
         Fact("stack guard gap", size(profile.stack_guard_gap)),

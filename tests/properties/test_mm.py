@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from inspector.model.address import PAGE_SIZE, VirtAddr
 from inspector.model.program import Limits
 from inspector.model.vma import Access, Anonymous, FileBacking
+from inspector.predict.kernel.commit import CommitPolicy
 from inspector.predict.kernel.errno import KernelError
 from inspector.predict.kernel.files import FileTable
 from inspector.predict.kernel.kernel import Kernel
@@ -43,6 +44,7 @@ def address_space() -> AddressSpace:
         page_cache=PageCache(PROCESSOR_MEMORY),
         fault_around_bytes=16 * PAGE_SIZE,
         special_pages={},
+        commit=CommitPolicy(overcommit_memory=1, memory_bytes=0),
     )
 
 

@@ -45,6 +45,8 @@ def profile_from_plain(plain: dict[str, Any]) -> MachineProfile:
         mmap_min_addr=int(plain["mmap_min_addr"], 16),
         mmap_floor=int(plain["mmap_floor"], 16),
         ram_bytes=plain["ram_bytes"],
+        swap_bytes=plain["swap_bytes"],
+        overcommit_memory=plain["overcommit_memory"],
         static_pie_moves_brk=plain["static_pie_moves_brk"],
         exec_rules=_exec_rules(plain["exec_rules"]),
         processor=_processor(plain["processor"]),

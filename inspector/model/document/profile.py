@@ -110,6 +110,8 @@ class ProfileJson(Struct, frozen=True):
     mmap_min_addr: Hex32
     mmap_floor: PageHex
     ram_bytes: Count
+    swap_bytes: Count
+    overcommit_memory: Annotated[int, Meta(ge=0, le=2)] | None
     static_pie_moves_brk: bool
     exec_rules: ExecRulesJson
     processor: ProcessorJson
@@ -151,6 +153,8 @@ def profile_json(profile: MachineProfile) -> ProfileJson:
         mmap_min_addr=to_hex(profile.mmap_min_addr),
         mmap_floor=to_hex(profile.mmap_floor),
         ram_bytes=profile.ram_bytes,
+        swap_bytes=profile.swap_bytes,
+        overcommit_memory=profile.overcommit_memory,
         static_pie_moves_brk=profile.static_pie_moves_brk,
         exec_rules=ExecRulesJson(
             program_bss_by_segment=rules.program_bss_by_segment,

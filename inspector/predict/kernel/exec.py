@@ -18,6 +18,7 @@ from inspector.model.prediction import ExecVerdict, Outcome
 from inspector.model.program import CAP_SYS_RAWIO
 from inspector.model.vma import Access, Anonymous, Sharing, Special, Vma, VmFlag
 from inspector.predict.kernel import binfmt_elf
+from inspector.predict.kernel.commit import CommitPolicy
 from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.fault import fault_in_pages
 from inspector.predict.kernel.files import standard_files
@@ -140,6 +141,7 @@ def _start(
         fault_around_bytes=profile.fault_around_bytes,
         special_pages=kernel.special_pages,
         heap_label_touches=profile.exec_rules.heap_label_touches,
+        commit=CommitPolicy(profile.overcommit_memory, profile.ram_bytes + profile.swap_bytes),
     )
     task = Task(
         kernel,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from inspector.model.address import Pfn
+    from inspector.predict.kernel.commit import CommitPolicy
     from inspector.predict.kernel.pagecache import PageCache
     from inspector.predict.machine.memory import PhysicalMemory
     from inspector.predict.machine.pagetable import PageTables
@@ -49,6 +50,7 @@ class AddressSpace:
         page_cache: PageCache,
         fault_around_bytes: int,
         special_pages: Mapping[str, Sequence[Pfn | None]],
+        commit: CommitPolicy,
         heap_label_touches: bool = False,
     ) -> None:
         """Create an empty address space; sizes and addresses are in bytes.
@@ -81,6 +83,7 @@ class AddressSpace:
         self.tlb_is_stale = False
         """Whether an entry has become stricter, or gone, since the processor last forgot what it knew."""
         self._labels: dict[int, tuple[VmArea, Vma]] = {}
+        self.commit = commit
 
     # --- areas ----------------------------------------------------------------------------------
 
@@ -195,14 +198,25 @@ class AddressSpace:
             raise KernelError(Errno.EEXIST)
         if file is not None and file.noexec and Access.EXECUTE in access:
             raise KernelError(Errno.EPERM)
-        self.munmap(address, size)
         # Private writable memory is charged against the commit limit (rule `vma.account`).
-        flags = VmFlag.ACCOUNT if account and Access.WRITE in access else VmFlag.NONE
+        flags = VmFlag.NONE
+        if account and Access.WRITE in access:
+            flags = VmFlag.ACCOUNT
+            self.commit.charge(size, replaced=self._charged(target))
+        self.munmap(address, size)
         if file is None:
             self._add(VmArea(target, access, flags, Anonymous(), address // PAGE_SIZE))
         else:
             self._add(VmArea(target, access, flags, file, offset // PAGE_SIZE))
         return address
+
+    def _charged(self, part: AddressRange) -> int:
+        """Return how many bytes in `part` are charged against the commit limit."""
+        return sum(
+            max(0, min(area.end, part.end) - max(area.start, part.start))
+            for area in self.areas
+            if VmFlag.ACCOUNT in area.flags
+        )
 
     def brk_flags(self, start: VirtAddr, length: int, *, execute: bool, merge_above: int = 0) -> None:
         """Add anonymous memory at a fixed place, as .bss and the heap are (rule `vma.segment-bss`).
@@ -215,6 +229,7 @@ class AddressSpace:
             return
         self.get_unmapped_area(start, size, fixed=True)
         self.munmap(start, size)
+        self.commit.charge(size)
         access = Access.READ | Access.WRITE
         if execute or self.read_implies_exec:
             access |= Access.EXECUTE

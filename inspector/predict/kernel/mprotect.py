@@ -39,6 +39,8 @@ def _mprotect_fixup(mm: AddressSpace, area: VmArea, pages: AddressRange, access:
     if Access.WRITE in access:
         # A private area that becomes writable is charged against the commit limit (rule `vma.account`).
         if area.sharing is Sharing.PRIVATE and Access.WRITE not in area.access:
+            if VmFlag.ACCOUNT not in flags:
+                mm.commit.charge(pages.size_bytes)
             flags |= VmFlag.ACCOUNT
     elif isinstance(area.origin, Anonymous) and area.anon_vma is None:
         flags &= ~VmFlag.ACCOUNT

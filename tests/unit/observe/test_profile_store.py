@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inspector.errors import BadDocument, CannotObserve, CannotSave
-from inspector.model.address import PAGE_SIZE
 from inspector.model.document import parse_profile, profile_document
 from inspector.observe import probe, profile_store
+from inspector.observe.memory import ram_bytes, swap_bytes
 from inspector.observe.profile_store import current_profile, load_profile, save_profile
 from tests.machines import PROFILE as MADE_UP
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from inspector.model.profile import MachineProfile
 
-PROFILE = replace(MADE_UP, ram_bytes=os.sysconf("SC_PHYS_PAGES") * PAGE_SIZE)
+PROFILE = replace(MADE_UP, ram_bytes=ram_bytes(), swap_bytes=swap_bytes())
 
 
 class Probes:
@@ -150,7 +150,9 @@ def test_a_file_of_another_user_is_not_believed(cache: Path, probes: Probes) -> 
     assert probes.count == 2
 
 
-@pytest.mark.parametrize("sysctl", ["vm/legacy_va_layout", "vm/mmap_min_addr", "abi/vsyscall32"])
+@pytest.mark.parametrize(
+    "sysctl", ["vm/legacy_va_layout", "vm/mmap_min_addr", "vm/overcommit_memory", "abi/vsyscall32"]
+)
 def test_a_changed_setting_is_probed_again(
     cache: Path, probes: Probes, sysctl: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -294,3 +294,44 @@ def test_a_static_pies_alignment_may_be_ignored(tmp_path: Path, heeded: bool) ->
     elf = Elf([Phdr(vaddr=0, align=0x400000), gnu_stack()], type=3, entry=0x100)
     (first, *_) = exec_on(with_rules(static_pie_aligned=heeded), tmp_path, elf)[2]
     assert (int(first.split("-")[0], 16) % 0x400000 == 0) is heeded
+
+
+HUGE = Phdr(offset=0x1000, vaddr=0x10000000, filesz=0x10, memsz=0x60000000, flags=R | W)
+GIB = 1 << 30
+
+
+@pytest.mark.parametrize(
+    ("ram", "swap", "outcome"), [(1, 0, "killed: SIGSEGV"), (1, 1, "runs"), (2, 0, "runs")]
+)
+def test_what_ram_and_swap_could_never_back_is_refused(
+    tmp_path: Path, ram: int, swap: int, outcome: str
+) -> None:
+    machine = replace(PROFILE, ram_bytes=ram * GIB, swap_bytes=swap * GIB)
+    answer, rule, _ = exec_on(machine, tmp_path, Elf([TEXT, HUGE, gnu_stack()]))
+    assert (answer, rule) == (outcome, "exec.runs" if outcome == "runs" else "memory.commit")
+
+
+def test_the_most_that_is_granted_is_all_there_is(tmp_path: Path) -> None:
+    """The cleared tail's page belongs to the file's mapping, and is charged by itself."""
+    bss = HUGE.memsz - 0x1000 if HUGE.memsz else 0
+    elf = Elf([TEXT, HUGE, gnu_stack()])
+    assert exec_on(replace(PROFILE, ram_bytes=bss), tmp_path, elf)[0] == "runs"
+    assert exec_on(replace(PROFILE, ram_bytes=bss - 0x1000), tmp_path, elf)[0] == "killed: SIGSEGV"
+
+
+def test_memory_is_always_granted_where_the_machine_says_so(tmp_path: Path) -> None:
+    machine = replace(PROFILE, ram_bytes=GIB, overcommit_memory=1)
+    assert exec_on(machine, tmp_path, Elf([TEXT, HUGE, gnu_stack()]))[0] == "runs"
+
+
+@pytest.mark.parametrize("policy", [2, None])
+def test_a_commit_limit_is_named_not_guessed(tmp_path: Path, policy: int | None) -> None:
+    machine = replace(PROFILE, overcommit_memory=policy)
+    with pytest.raises(NotModelled, match="commit limit"):
+        exec_on(machine, tmp_path, Elf([TEXT, HUGE, gnu_stack()]))
+    assert exec_on(machine, tmp_path, Elf([TEXT, DATA, gnu_stack()]))[0] == "runs"
+
+
+def test_a_read_only_mapping_is_not_charged(tmp_path: Path) -> None:
+    elf = Elf([TEXT, replace(HUGE, filesz=0x60000000, flags=R), gnu_stack()])
+    assert exec_on(replace(PROFILE, ram_bytes=GIB), tmp_path, elf)[0] == "runs"
