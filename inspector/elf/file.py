@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import mmap
 import os
 import stat
 from typing import BinaryIO, Self
@@ -13,6 +14,8 @@ from inspector.errors import CannotObserve
 from inspector.model.prediction import FileIdentity
 
 _CHUNK_BYTES = 1 << 20
+LARGEST_HASHED_BYTES = 256 << 20
+"""What is larger is read as a whole only if it runs."""
 
 
 def is_elf(path: str) -> bool:
@@ -77,14 +80,36 @@ class ExecutableFile:
         except OSError:
             return os.path.realpath(self.path)
 
+    @functools.cached_property
+    def _mapped(self) -> tuple[tuple[int, int], int]:
+        """What maps prints for a mapping of the file: (major, minor) of the device, and the inode.
+
+        stat(2) may tell another device, as btrfs does for its subvolumes, and maps of an overlayfs may tell
+        the file below. So it is mapped, for a look at our own maps.
+        Source: fs/proc/task_mmu.c:show_map_vma(), fs/btrfs/inode.c:btrfs_getattr().
+        """
+        own = (os.major(self.stat.st_dev), os.minor(self.stat.st_dev)), self.stat.st_ino
+        try:
+            with mmap.mmap(
+                self._fd, 1, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_WRITE
+            ) as page:
+                return _line_of_maps(_address_of(page)) or own
+        except (OSError, ValueError):  # an empty file, a file system that maps nothing, no /proc
+            return own
+
     @property
     def device(self) -> tuple[int, int]:
-        """(major, minor) of the device the file lies on."""
-        return os.major(self.stat.st_dev), os.minor(self.stat.st_dev)
+        """(major, minor) of the device that maps prints for the file."""
+        return self._mapped[0]
+
+    @property
+    def inode(self) -> int:
+        """The inode number that maps prints for the file."""
+        return self._mapped[1]
 
     @functools.cached_property
-    def identity(self) -> FileIdentity:
-        """What names this file in a prediction or recording; reads it once to hash its contents.
+    def sha256(self) -> str:
+        """The hash of the contents, in hexadecimal; reads the whole file, once.
 
         Holes of a sparse file are read as zeros by the kernel without touching a disk.
         """
@@ -93,4 +118,38 @@ class ExecutableFile:
         while chunk := self.read(offset, _CHUNK_BYTES):
             digest.update(chunk)
             offset += len(chunk)
-        return FileIdentity(self.resolved_path, self.device, self.stat.st_ino, self.size, digest.hexdigest())
+        return digest.hexdigest()
+
+    @property
+    def identity(self) -> FileIdentity:
+        """What names this file in a prediction or recording, its hash included."""
+        return self._identity(self.sha256)
+
+    @property
+    def identity_if_small(self) -> FileIdentity:
+        """The same, but of a large file without a hash: for one that is not going to run."""
+        return self.identity if self.size <= LARGEST_HASHED_BYTES else self._identity(None)
+
+    def _identity(self, sha256: str | None) -> FileIdentity:
+        return FileIdentity(self.resolved_path, self.device, self.inode, self.size, sha256)
+
+
+def _address_of(mapping: mmap.mmap) -> int:
+    import ctypes
+
+    first = ctypes.c_char.from_buffer(mapping)
+    try:
+        return ctypes.addressof(first)
+    finally:
+        del first  # the mapping cannot be closed while it is used
+
+
+def _line_of_maps(address: int) -> tuple[tuple[int, int], int] | None:
+    """Return device and inode of the area of ours that starts at `address`."""
+    with open("/proc/self/maps", "rb") as maps:  # noqa: PTH123
+        for line in maps:
+            start, _, _, _, device, inode, *_ = line.replace(b"-", b" ", 1).split(maxsplit=6)
+            if int(start, 16) == address:
+                major, _, minor = device.partition(b":")
+                return (int(major, 16), int(minor, 16)), int(inode)
+    return None

@@ -56,7 +56,8 @@ class FileIdentity:
     device: tuple[int, int]
     inode: int
     size: int
-    sha256: str
+    sha256: str | None
+    """None: a large file that does not run, and was not read as a whole."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -277,7 +277,8 @@ class _Run:
         identities: dict[tuple[tuple[int, int], int], FileIdentity] = {}
         for path in paths:
             with suppress(OSError, InspectorError), ExecutableFile(path) as file:
-                identities.setdefault((file.device, file.stat.st_ino), file.identity)
+                identity = file.identity if self.snapshots else file.identity_if_small
+                identities.setdefault((file.device, file.inode), identity)
         return list(identities.values())
 
 

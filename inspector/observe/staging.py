@@ -121,7 +121,7 @@ def _staged(requested: str, stack: ExitStack) -> Staged:
     # We may read and execute it, by whatever right; the copy is ours, so the owner's bits must say so.
     mode = file.stat.st_mode & _COPIED_MODE | _OWNERS_MODE
     variant = "" if mode == _ORDINARY_MODE else f"-{mode:o}"
-    directory = room / f"{file.identity.sha256[:_HASH_DIGITS]}{variant}"
+    directory = room / f"{file.sha256[:_HASH_DIGITS]}{variant}"
     lock = stack.enter_context(_locked_directory(directory))
     stack.callback(_remove_unless_shared, directory, lock)
     name = Path(requested).name

@@ -83,9 +83,17 @@ def _unequal_strings(name: str, mine: Sequence[str], seen: Sequence[str]) -> Ite
 
 
 def _contents(prediction: Prediction, observation: Observation) -> Iterator[Finding]:
-    """Compare the program and its interpreter by their SHA-256; their places are the areas' business."""
+    """Compare the program and its interpreter by their SHA-256; their places are the areas' business.
+
+    Of a large file that does not run only the size is known.
+    """
     for mine, seen in zip_longest(prediction.files, observation.files):
         if mine is not None and seen is not None:
-            yield from _unequal(f"contents of {seen.path}", mine.sha256, seen.sha256)
+            if mine.sha256 is not None and seen.sha256 is not None:
+                yield from _unequal(f"contents of {seen.path}", mine.sha256, seen.sha256)
+            else:
+                yield from _unequal(f"size of {seen.path}", str(mine.size), str(seen.size))
         elif mine is not None and _runs(prediction):
-            yield Finding("execve", SUBJECT, f"contents of {mine.path}", mine.sha256, "", Verdict.UNOBSERVED)
+            yield Finding(
+                "execve", SUBJECT, f"contents of {mine.path}", mine.sha256 or "", "", Verdict.UNOBSERVED
+            )

@@ -36,7 +36,7 @@ class Tolerances:
                 (mine.path, seen.path)
                 for mine in prediction.files
                 for seen in observation.files
-                if mine.sha256 == seen.sha256 and _place(mine) != _place(seen)
+                if mine.sha256 is not None and mine.sha256 == seen.sha256 and _place(mine) != _place(seen)
             ),
             _may_read_disk(observation),
             observation.program.path if _is_staged(observation) else None,

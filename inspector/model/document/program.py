@@ -68,7 +68,7 @@ class FileJson(Struct, frozen=True):
     device: Device
     inode: Inode
     size: Count
-    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$", max_length=64)]
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$", max_length=64)] | None
 
 
 class VerdictJson(Struct, frozen=True):

@@ -365,4 +365,4 @@ def _wrapped(value: int) -> VirtAddr:
 
 def _mapped(elf_file: ElfFile) -> MappedFile:
     file = elf_file.file
-    return MappedFile(file.resolved_path, file.device, file.stat.st_ino, file.size, file)
+    return MappedFile(file.resolved_path, file.device, file.inode, file.size, file)

@@ -79,7 +79,7 @@ def execve(program: Program, kernel: Kernel, bases: RandomBases | None = None) -
         return _execve(program, kernel, bases, opened)
     except KernelError as refusal:
         verdict = ExecVerdict(Outcome.REFUSED, errno=refusal.errno.value, rule=refusal.rule)
-        return ExecResult(verdict, tuple(file.identity for file in opened))
+        return ExecResult(verdict, tuple(file.identity_if_small for file in opened))
 
 
 def _execve(
@@ -107,14 +107,15 @@ def _execve(
     elf_program = binfmt_elf.check(file, program, profile.exec_rules)
     if elf_program.interpreter is not None:
         opened.append(elf_program.interpreter.file)
-    identities = tuple(each.identity for each in opened)
 
     # fs/exec.c:begin_new_exec(): from here on there is no program to return an errno to.
     try:
         process = _start(elf_program, program, kernel, layout, bases, strings)
     except KernelError as failure:
-        return ExecResult(ExecVerdict(Outcome.KILLED, signal="SIGSEGV", rule=failure.rule), identities)
-    return ExecResult(ExecVerdict(Outcome.RUNS, rule="exec.runs"), identities, process)
+        verdict = ExecVerdict(Outcome.KILLED, signal="SIGSEGV", rule=failure.rule)
+        return ExecResult(verdict, tuple(each.identity_if_small for each in opened))
+    verdict = ExecVerdict(Outcome.RUNS, rule="exec.runs")
+    return ExecResult(verdict, tuple(each.identity for each in opened), process)
 
 
 def _start(

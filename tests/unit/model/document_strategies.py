@@ -283,7 +283,7 @@ verdicts = (
     | every(ExecVerdict, **(_verdict_parts | {"errno": texts}), outcome=st.just(Outcome.REFUSED))
     | every(ExecVerdict, **(_verdict_parts | {"signal": maybe(texts)}), outcome=st.just(Outcome.KILLED))
 )
-files = every(FileIdentity, path=texts, device=devices, inode=words, size=counts, sha256=digests)
+files = every(FileIdentity, path=texts, device=devices, inode=words, size=counts, sha256=maybe(digests))
 bases = every(
     RandomBases,
     **dict.fromkeys(("stack_top", "mmap_base", "brk", "load_bias"), addresses),
