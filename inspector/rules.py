@@ -46,7 +46,7 @@ _CATALOGUE = (
     Rule(
         "exec.no-permission",
         "The file's mode does not let the caller execute it.",
-        "The first matching class of owner, group, others decides; root needs one x bit anywhere.",
+        "The first match of owner, access control list, group, others decides; root needs one x bit at all.",
         "fs/namei.c:generic_permission()",
     ),
     Rule(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from inspector.elf.file import ExecutableFile
 from inspector.errors import CannotObserve
-from inspector.model.program import CAP_DAC_OVERRIDE
 from inspector.predict.kernel.errno import Errno, KernelError
+from inspector.predict.kernel.permission import may_execute
 
 if TYPE_CHECKING:
     from inspector.model.program import Credentials
@@ -38,7 +38,7 @@ def open_exec(path: str, cwd: str, credentials: Credentials) -> ExecutableFile:
         raise KernelError(Errno.EACCES, "exec.not-regular")
     if mount.f_flag & _ST_NOEXEC:
         raise KernelError(Errno.EACCES, "exec.noexec-mount")
-    if not may_execute(found, credentials):
+    if not may_execute(full, found, credentials):
         raise KernelError(Errno.EACCES, "exec.no-permission")
     try:
         return ExecutableFile(full)
@@ -48,17 +48,6 @@ def open_exec(path: str, cwd: str, credentials: Credentials) -> ExecutableFile:
         ) from error
     except OSError as error:
         raise KernelError(_errno_of(error), "exec.path") from error
-
-
-def may_execute(found: os.stat_result, credentials: Credentials) -> bool:
-    """Whether the mode bits let the caller execute. Source: fs/namei.c:acl_permission_check()."""
-    if credentials.capabilities & CAP_DAC_OVERRIDE:
-        return bool(found.st_mode & 0o111)
-    if credentials.euid == found.st_uid:
-        return bool(found.st_mode & stat.S_IXUSR)
-    if found.st_gid == credentials.egid or found.st_gid in credentials.groups:
-        return bool(found.st_mode & stat.S_IXGRP)
-    return bool(found.st_mode & stat.S_IXOTH)
 
 
 def _errno_of(error: OSError) -> Errno:
