@@ -105,6 +105,7 @@ PROFILE = MachineProfile(
     page_tables=X86_64,
     mmap_min_addr=4096,
     mmap_floor=65536,
+    hint_floor=65536,
     ram_bytes=8 << 30,
     swap_bytes=0,
     overcommit_memory=0,

@@ -107,6 +107,8 @@ class MachineProfile:
     """Lowest address a program without CAP_SYS_RAWIO may ask for (sysctl vm.mmap_min_addr)."""
     mmap_floor: int
     """Lowest address the kernel chooses by itself; the sysctl above shows only a part of it."""
+    hint_floor: int
+    """Where a mapping goes that wishes for a lower address (mm/mmap.c:round_hint_to_min())."""
     ram_bytes: int
     swap_bytes: int
     overcommit_memory: int | None

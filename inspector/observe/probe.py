@@ -102,7 +102,10 @@ def probe_profile() -> MachineProfile:
         here = looks[Layout.DEFAULT]
         layouts = {layout.value: _layout(looks[layout], _look(interpreted, layout)) for layout in Layout}
         runs_itself = _look(loader)
-        floor = _probe_mmap_floor(images, loader, bottom_up=layouts[Layout.DEFAULT.value].bottom_up)
+        hint_floor = _probe_hint_floor(images)
+        bottom_up = layouts[Layout.DEFAULT.value].bottom_up
+        # A search from below does not get there.
+        floor = hint_floor if bottom_up else _probe_mmap_floor(images, loader)
         guard_gap = _probe_guard_gap(images, loader, here, floor)
         rules = _probe_exec_rules(images, here)
     areas = tuple(SpecialArea(v.name, v.range.size_bytes // PAGE_SIZE, v.perms) for v in _specials(here))
@@ -125,6 +128,7 @@ def probe_profile() -> MachineProfile:
         stack_guard_gap=guard_gap,
         page_tables=_geometry(here.snapshot, _kernel_word_bytes(here)),
         mmap_floor=floor,
+        hint_floor=hint_floor,
         mmap_min_addr=_mmap_min_addr(),
         ram_bytes=ram_bytes(),
         swap_bytes=swap_bytes(),
@@ -289,17 +293,19 @@ def _probe_guard_gap(images: _Images, loader: str, here: _Look, floor: int) -> i
     return gap * PAGE_SIZE
 
 
-def _probe_mmap_floor(images: _Images, loader: str, *, bottom_up: bool) -> int:
+def _probe_hint_floor(images: _Images) -> int:
+    """Return where an interpreter goes that wishes for the second page."""
+    wishful = images.add(probe_programs.interpreter_at(PAGE_SIZE))
+    look = _look(images.add(probe_programs.interpreted(wishful, base=probe_programs.FIXED_BASE)))
+    return _aux(look, AuxType.AT_BASE) + PAGE_SIZE
+
+
+def _probe_mmap_floor(images: _Images, loader: str) -> int:
     """Return the lowest address the kernel maps at by itself.
 
     A program that fills the task but for a hole at its lower end gets its interpreter there if that fits
-    above the floor, and elsewhere if not; the smallest hole that takes it tells the floor. A search from
-    below does not get there; what is left is the kernel's answer to a wish for the lowest page.
+    above the floor, and elsewhere if not; the smallest hole that takes it tells the floor.
     """
-    if bottom_up:
-        wishful = images.add(probe_programs.interpreter_at(PAGE_SIZE))
-        look = _look(images.add(probe_programs.interpreted(wishful, base=probe_programs.FIXED_BASE)))
-        return _aux(look, AuxType.AT_BASE) + PAGE_SIZE
 
     def fits(pages: int) -> bool:
         end = pages * PAGE_SIZE

@@ -32,6 +32,7 @@ def profile_document(profile: MachineProfile) -> Document:
         Fact("stack guard gap", size(profile.stack_guard_gap)),
         Fact("mmap_min_addr", f"{profile.mmap_min_addr:#x}"),
         Fact("lowest mapping by choice", f"{profile.mmap_floor:#x}"),
+        Fact("lowest mapping by wish", f"{profile.hint_floor:#x}"),
         Fact("platform", profile.platform),
         Fact("vdso", f"{size(len(profile.vdso))}, SHA-256 {hashlib.sha256(profile.vdso).hexdigest()[:16]}"),
         Fact(

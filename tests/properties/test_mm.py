@@ -38,6 +38,7 @@ def address_space() -> AddressSpace:
         stack_guard_gap=0,
         lowest_fixed=0,
         mmap_floor=PAGE_SIZE,
+        hint_floor=PAGE_SIZE,
         read_implies_exec=False,
         page_tables=PageTables(X86_64),
         memory=PROCESSOR_MEMORY,

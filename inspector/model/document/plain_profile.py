@@ -44,6 +44,7 @@ def profile_from_plain(plain: dict[str, Any]) -> MachineProfile:
         page_tables=_geometry(plain["page_tables"]),
         mmap_min_addr=int(plain["mmap_min_addr"], 16),
         mmap_floor=int(plain["mmap_floor"], 16),
+        hint_floor=int(plain["hint_floor"], 16),
         ram_bytes=plain["ram_bytes"],
         swap_bytes=plain["swap_bytes"],
         overcommit_memory=plain["overcommit_memory"],

@@ -109,6 +109,7 @@ class ProfileJson(Struct, frozen=True):
     page_tables: GeometryJson
     mmap_min_addr: Hex32
     mmap_floor: PageHex
+    hint_floor: PageHex
     ram_bytes: Count
     swap_bytes: Count
     overcommit_memory: Annotated[int, Meta(ge=0, le=2)] | None
@@ -152,6 +153,7 @@ def profile_json(profile: MachineProfile) -> ProfileJson:
         page_tables=GeometryJson(geometry.name, geometry.index_bits, geometry.entry_bytes),
         mmap_min_addr=to_hex(profile.mmap_min_addr),
         mmap_floor=to_hex(profile.mmap_floor),
+        hint_floor=to_hex(profile.hint_floor),
         ram_bytes=profile.ram_bytes,
         swap_bytes=profile.swap_bytes,
         overcommit_memory=profile.overcommit_memory,

@@ -135,6 +135,7 @@ def _start(
         stack_guard_gap=profile.stack_guard_gap,
         lowest_fixed=0 if program.credentials.capabilities & CAP_SYS_RAWIO else profile.mmap_min_addr,
         mmap_floor=profile.mmap_floor,
+        hint_floor=profile.hint_floor,
         read_implies_exec=elf_program.read_implies_exec,
         page_tables=PageTables(profile.page_tables),
         memory=kernel.memory,

@@ -54,6 +54,7 @@ def handle_mm_fault(mm: AddressSpace, area: VmArea, address: int, access: Access
     entry = mm.page_tables.lookup(vpn)
     write = access is Access.WRITE
     if entry is None:
+        mm.page_tables.allocate_above(vpn)
         if isinstance(area.origin, Anonymous):
             return _do_anonymous_page(mm, area, vpn, write=write)
         if not isinstance(area.origin, MappedFile):

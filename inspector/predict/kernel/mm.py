@@ -44,6 +44,7 @@ class AddressSpace:
         stack_guard_gap: int,
         lowest_fixed: int,
         mmap_floor: int,
+        hint_floor: int,
         read_implies_exec: bool,
         page_tables: PageTables,
         memory: PhysicalMemory,
@@ -55,7 +56,8 @@ class AddressSpace:
     ) -> None:
         """Create an empty address space; sizes and addresses are in bytes.
 
-        `lowest_fixed` bounds what the program may ask for, `mmap_floor` what the kernel chooses itself.
+        `lowest_fixed` bounds what the program may ask for, `mmap_floor` what the kernel chooses itself,
+        `hint_floor` what it takes a wish for.
         The search for free space starts below `mmap_base`, and where nothing is free there, or always if
         `bottom_up`, above `legacy_base` (None: random and not known). `special_pages` are the frames of the
         kernel's own areas, by name. `heap_label_touches`: see ExecRules.
@@ -67,6 +69,7 @@ class AddressSpace:
         self.stack_guard_gap = stack_guard_gap
         self.lowest_fixed = lowest_fixed
         self.mmap_floor = mmap_floor
+        self.hint_floor = hint_floor
         self.read_implies_exec = read_implies_exec
         self.page_tables = page_tables
         self.memory = memory
@@ -259,7 +262,7 @@ class AddressSpace:
             return hint
         hint = page_down(hint)
         if hint:
-            hint = VirtAddr(max(hint, self.mmap_floor))
+            hint = VirtAddr(max(hint, self.hint_floor))
             above = self._at(self._first_above(hint))
             if hint + size <= min(self.task_size, self._gap_start(above)):
                 return hint

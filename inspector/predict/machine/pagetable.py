@@ -95,17 +95,27 @@ class PageTables:
         """Allocate the tables that an entry for page `vpn` needs, and no entry."""
         self._leaf_table(vpn)
 
+    def allocate_above(self, vpn: Vpn) -> None:
+        """Allocate what tables lead to the page table of `vpn`, but not that one.
+
+        Every fault does so before it is handled, and they stay if it fails.
+        Source: mm/memory.c:__handle_mm_fault().
+        """
+        self._table(vpn, len(self._levels) - 2)
+
     def _leaf_table(self, vpn: Vpn) -> _Table:
         leaf = self._leaves.get(vpn >> self._leaf_bits)
-        if leaf is not None:
-            return leaf
+        if leaf is None:
+            leaf = self._leaves[vpn >> self._leaf_bits] = self._table(vpn, len(self._levels) - 1)
+        return leaf
+
+    def _table(self, vpn: Vpn, depth: int) -> _Table:
         node = self._root
-        for shift, mask in self._levels[:-1]:
+        for shift, mask in self._levels[:depth]:
             child = node.entries.setdefault(vpn >> shift & mask, _Table())
             if not isinstance(child, _Table):
                 raise TypeError(f"page {vpn:#x} lies under a leaf entry")
             node = child
-        self._leaves[vpn >> self._leaf_bits] = node
         return node
 
     def unmap(self, pages: AddressRange) -> list[tuple[Vpn, PageTableEntry]]:

@@ -244,6 +244,7 @@ def profiles(draw: st.DrawFn) -> MachineProfile:
             ),
             mmap_min_addr=half_words,
             mmap_floor=st.integers(0, 0xFFFFF).map(lambda pages: pages << 12),
+            hint_floor=st.integers(0, 0xFFFFF).map(lambda pages: pages << 12),
             ram_bytes=counts,
             swap_bytes=counts,
             overcommit_memory=maybe(st.integers(0, 2)),

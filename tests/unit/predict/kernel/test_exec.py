@@ -335,3 +335,23 @@ def test_a_commit_limit_is_named_not_guessed(tmp_path: Path, policy: int | None)
 def test_a_read_only_mapping_is_not_charged(tmp_path: Path) -> None:
     elf = Elf([TEXT, replace(HUGE, filesz=0x60000000, flags=R), gnu_stack()])
     assert exec_on(replace(PROFILE, ram_bytes=GIB), tmp_path, elf)[0] == "runs"
+
+
+def test_the_lowest_wish_may_lie_above_the_lowest_choice(tmp_path: Path) -> None:
+    low = Elf([Phdr(vaddr=0x1000), gnu_stack()], type=3, entry=0x1100)
+    (tmp_path / "ld.so").write_bytes(low.build())
+    (tmp_path / "ld.so").chmod(0o755)
+    name = f"{tmp_path}/ld.so\0".encode()
+    interp = Phdr(type=PT_INTERP, offset=0x800, filesz=len(name))
+    elf = Elf([interp, TEXT, gnu_stack()], contents={0x800: name})
+    machine = replace(PROFILE, mmap_floor=0x1000, hint_floor=0x20000)
+    assert exec_on(machine, tmp_path, elf)[2][0].startswith("0x20000-")
+
+
+def test_an_ignored_tail_leaves_page_tables_behind(tmp_path: Path) -> None:
+    beyond = replace(READ_ONLY_TAIL, offset=0x8000, flags=R | W)
+    program = write_program(tmp_path, Elf([TEXT, beyond, gnu_stack()]).build())
+    process = execve(program, with_rules(unclearable_tail=UnclearableTail.IGNORED)).process
+    assert process is not None
+    # Of the stack: all three. Of the data, which has no page: the directory of its gigabyte.
+    assert process.mm.page_tables.table_count == 4

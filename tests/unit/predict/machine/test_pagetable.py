@@ -62,3 +62,11 @@ def test_a_page_number_under_a_leaf_is_refused() -> None:
     tables.map(Vpn(1), anonymous())
     assert [vpn for vpn, _ in tables.entries()] == [1]
     assert tables.table_count == 0
+
+
+def test_a_fault_that_fails_leaves_all_tables_but_the_last() -> None:
+    for geometry, left in ((X86_64, 2), (PAE, 1), (I386, 0)):
+        tables = PageTables(geometry)
+        tables.allocate_above(Vpn(0x8048))
+        assert tables.table_count == left
+        assert tables.lookup(Vpn(0x8048)) is None
