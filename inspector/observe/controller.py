@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING
 from inspector.elf.file import ExecutableFile
 from inspector.elf.header import EHDR_SIZE, ElfHeader
 from inspector.errors import CannotObserve, GdbRefused, InspectorError, NotModelled, UsageError
+from inspector.elf.header import EHDR_SIZE, PHDR_SIZE, ElfHeader, parse_program_headers
+from inspector.elf.symbols import find_symbol, resolve_stop
+from inspector.errors import GdbRefused, InspectorError, NotModelled, UsageError
 from inspector.model.address import AddressRange, VirtAddr
 from inspector.model.auxv import AuxType
 from inspector.model.ending import Ending
@@ -265,7 +268,10 @@ class _Run:
         if self.program.randomize and self.snapshots and self.is_i386:
             from inspector.observe.aslr import random_bases
 
-            return replace(observation, bases=random_bases(self.snapshots[0], file_entry=self._file_entry()))
+            with ExecutableFile(self.program.path) as file:
+                header = ElfHeader.parse(file.read(0, EHDR_SIZE))
+                segments = parse_program_headers(file.read(header.phoff, header.phnum * PHDR_SIZE))
+            return replace(observation, bases=random_bases(self.snapshots[0], header, segments))
         return observation
 
     def _files(self) -> list[FileIdentity]:
