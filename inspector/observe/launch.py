@@ -25,6 +25,8 @@ from inspector.model.prediction import ExecVerdict, Outcome
 from inspector.model.snapshot import FaultCounts
 from inspector.observe import descendants, guard, ptrace
 from inspector.observe.deadline import Deadline
+from inspector.observe import guard, ptrace
+from inspector.observe.anonymous import anonymous_executable
 from inspector.observe.launcher import SETUP_FAILURES, launcher_image
 from inspector.observe.limits import set_limits
 from inspector.observe.snapshot import read_fault_counts
@@ -144,20 +146,6 @@ def _launcher(program: Program) -> int:
         os.close(placeholder)
         raise
     return placeholder
-
-
-def anonymous_executable(contents: bytes) -> int:
-    """Return a read-only descriptor of a file that exists in memory only."""
-    writable = os.memfd_create("launcher", os.MFD_CLOEXEC)
-    try:
-        with os.fdopen(os.dup(writable), "wb") as file:
-            file.write(contents)
-        # A file open for writing cannot be executed (ETXTBSY).
-        return os.open(f"/proc/self/fd/{writable}", os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError as error:
-        raise LaunchFailed("/proc is not mounted", help="mount -t proc proc /proc") from error
-    finally:
-        os.close(writable)
 
 
 def _spawn(image: int, program: Program, terminal: Terminal) -> subprocess.Popen[bytes]:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from inspector.errors import InspectorError
 from inspector.model.address import AddressRange, VirtAddr
 from inspector.model.program import Program
+from inspector.observe.anonymous import anonymous_executable
 from inspector.observe.credentials import current_credentials
-from inspector.observe.launch import anonymous_executable, launch
+from inspector.observe.launch import launch
 from inspector.observe.tiny_elf import Assembler, link
 
 if TYPE_CHECKING:

@@ -28,10 +28,12 @@ from inspector.model.profile import (
 from inspector.model.program import BASE_ENVIRONMENT, Layout, Limits, Program
 from inspector.model.vma import Anonymous, Special
 from inspector.observe import probe_programs
+from inspector.observe.anonymous import anonymous_executable
 from inspector.observe.clock import probe_clock
 from inspector.observe.credentials import current_credentials
 from inspector.observe.launch import anonymous_executable, launch
 from inspector.observe.limits import permitted, require_memory
+from inspector.observe.launch import launch
 from inspector.observe.memory import ram_bytes, swap_bytes
 from inspector.observe.paging import probe_paging
 from inspector.observe.processor import probe_processor

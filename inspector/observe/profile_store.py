@@ -41,7 +41,7 @@ _SYSCTLS = (
 )
 """Settings under /proc/sys that can change while the machine runs."""
 _PROBING_MODULES = (
-    *("probe.py", "probe_programs.py", "launch.py", "snapshot.py", "tiny_elf.py"),
+    *("probe.py", "probe_programs.py", "anonymous.py", "launch.py", "snapshot.py", "tiny_elf.py"),
     *("processor.py", "paging.py", "clock.py", "signal_frame.py", "tiny_process.py"),
 )
 """What a profile of this boot was taken by: a mended probe must not be answered from before."""

@@ -12,7 +12,7 @@ import pytest
 
 from inspector.model.document import parse_profile
 from inspector.observe import probe_programs
-from inspector.observe.launch import anonymous_executable
+from inspector.observe.anonymous import anonymous_executable
 from inspector.observe.probe import probe_profile
 
 if TYPE_CHECKING:
