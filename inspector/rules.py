@@ -56,6 +56,12 @@ _CATALOGUE = (
         "fs/exec.c:do_open_execat()",
     ),
     Rule(
+        "exec.open-for-writing",
+        "Someone has the file open for writing.",
+        "What runs may not change meanwhile; the profile says whether this kernel minds.",
+        "fs/exec.c:do_open_execat()",
+    ),
+    Rule(
         "exec.no-handler",
         "No handler knows the first 256 bytes of the file.",
         "Every registered format looks at the magic number; when none takes the file the answer is ENOEXEC.",

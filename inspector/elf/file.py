@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import functools
 import hashlib
 import mmap
 import os
+import signal
 import stat
 from typing import BinaryIO, Self
 
@@ -13,6 +16,7 @@ from inspector.elf.header import ELF_MAGIC
 from inspector.errors import CannotObserve
 from inspector.model.prediction import FileIdentity
 
+_F_SETSIG = 10
 _CHUNK_BYTES = 1 << 20
 LARGEST_HASHED_BYTES = 256 << 20
 """What is larger is read as a whole only if it runs."""
@@ -71,6 +75,34 @@ class ExecutableFile:
     def size(self) -> int:
         """The file's length in bytes when it was opened."""
         return self.stat.st_size
+
+    @property
+    def is_on_nosuid_mount(self) -> bool:
+        """Whether set-user-ID bits and file capabilities are void; fs/namespace.c:mnt_may_suid()."""
+        return bool(os.fstatvfs(self._fd).f_flag & os.ST_NOSUID)
+
+    def attribute(self, name: str) -> bytes | None:
+        """Return an extended attribute of the file; None where it has none, or none that we may see."""
+        try:
+            return os.getxattr(self._fd, name)
+        except OSError:
+            return None
+
+    @property
+    def is_open_for_writing(self) -> bool:
+        """Whether someone has the file open for writing; no, where we may not ask.
+
+        A read lease is granted only if no one has, and to the file's owner or with CAP_LEASE. It is given
+        back at once; who opens the file meanwhile waits that long, and the signal that tells does nothing.
+        Source: fs/locks.c:check_conflicting_open().
+        """
+        try:
+            fcntl.fcntl(self._fd, _F_SETSIG, signal.SIGURG)
+            fcntl.fcntl(self._fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+            fcntl.fcntl(self._fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+        except OSError as error:
+            return error.errno == errno.EAGAIN
+        return False
 
     @functools.cached_property
     def resolved_path(self) -> str:

@@ -71,8 +71,23 @@ class ExecRules:
     """The most bytes of program headers a file may have."""
     heap_label_touches: bool
     """Whether maps gives the label [heap] to an area that only touches the heap's start."""
+    refuses_open_for_writing: bool
+    """Whether a file that is open for writing cannot be executed (ETXTBSY)."""
     static_pie_aligned: bool
     """Whether p_align is heeded in a position-independent program without an interpreter."""
+
+
+@dataclass(frozen=True, slots=True)
+class BinfmtMisc:
+    """A handler registered with binfmt_misc; it takes a file by its bytes or by its name's ending."""
+
+    name: str
+    offset: int
+    magic: bytes
+    """Empty: by the ending."""
+    mask: bytes
+    """As long as `magic`: which of its bits count."""
+    extension: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +131,8 @@ class MachineProfile:
     static_pie_moves_brk: bool
     """Whether a loader run directly has its heap moved to ELF_ET_DYN_BASE."""
     exec_rules: ExecRules
+    binfmt_misc: tuple[BinfmtMisc, ...]
+    """The handlers that are enabled; all are asked before the kernel's own."""
     processor: Processor
     fault_around_bytes: int
     """How much of a file a read fault maps at once, around the page it is for (mm/memory.c)."""

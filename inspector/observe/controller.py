@@ -13,11 +13,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from inspector.elf.file import ExecutableFile
-from inspector.elf.header import EHDR_SIZE, ElfHeader
-from inspector.errors import CannotObserve, GdbRefused, InspectorError, NotModelled, UsageError
 from inspector.elf.header import EHDR_SIZE, PHDR_SIZE, ElfHeader, parse_program_headers
-from inspector.elf.symbols import find_symbol, resolve_stop
-from inspector.errors import GdbRefused, InspectorError, NotModelled, UsageError
+from inspector.errors import CannotObserve, GdbRefused, InspectorError, NotModelled, UsageError
 from inspector.model.address import AddressRange, VirtAddr
 from inspector.model.auxv import AuxType
 from inspector.model.ending import Ending

@@ -24,9 +24,8 @@ from inspector.errors import CannotObserve, LaunchFailed
 from inspector.model.prediction import ExecVerdict, Outcome
 from inspector.model.snapshot import FaultCounts
 from inspector.observe import descendants, guard, ptrace
-from inspector.observe.deadline import Deadline
-from inspector.observe import guard, ptrace
 from inspector.observe.anonymous import anonymous_executable
+from inspector.observe.deadline import Deadline
 from inspector.observe.launcher import SETUP_FAILURES, launcher_image
 from inspector.observe.limits import set_limits
 from inspector.observe.snapshot import read_fault_counts

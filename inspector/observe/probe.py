@@ -29,11 +29,11 @@ from inspector.model.program import BASE_ENVIRONMENT, Layout, Limits, Program
 from inspector.model.vma import Anonymous, Special
 from inspector.observe import probe_programs
 from inspector.observe.anonymous import anonymous_executable
+from inspector.observe.binfmt_misc import registered
 from inspector.observe.clock import probe_clock
 from inspector.observe.credentials import current_credentials
-from inspector.observe.launch import anonymous_executable, launch
-from inspector.observe.limits import permitted, require_memory
 from inspector.observe.launch import launch
+from inspector.observe.limits import permitted, require_memory
 from inspector.observe.memory import ram_bytes, swap_bytes
 from inspector.observe.paging import probe_paging
 from inspector.observe.processor import probe_processor
@@ -137,6 +137,7 @@ def probe_profile() -> MachineProfile:
         overcommit_memory=_overcommit_memory(),
         static_pie_moves_brk=runs_itself.snapshot.brk == base,
         exec_rules=rules,
+        binfmt_misc=registered(),
         processor=probe_processor(),
         fault_around_bytes=paging.fault_around_bytes,
         zap_frees_page_tables=paging.zap_frees_page_tables,
@@ -168,6 +169,12 @@ class _Images:
     def add(self, contents: bytes) -> str:
         self._descriptors.append(anonymous_executable(contents))
         return f"/proc/{os.getpid()}/fd/{self._descriptors[-1]}"
+
+    def add_open_for_writing(self) -> str:
+        """Add a program that stays open for writing."""
+        path = self.add(probe_programs.fixed())
+        self._descriptors.append(os.open(path, os.O_WRONLY | os.O_CLOEXEC))
+        return path
 
     def close(self) -> None:
         for descriptor in self._descriptors:
@@ -342,6 +349,7 @@ def _probe_exec_rules(images: _Images, here: _Look) -> ExecRules:
         # Source: fs/binfmt_elf.c:load_elf_phdrs(). The one limit there was before is ELF_MIN_ALIGN.
         program_headers_limit=65536 if isinstance(headers, _Look) else PAGE_SIZE,
         heap_label_touches=bss is not None and bss.name == "[heap]",
+        refuses_open_for_writing=not isinstance(_try(images.add_open_for_writing()), _Look),
         static_pie_aligned=_program_base(aligned) % alignment == 0,
     )
 

@@ -19,6 +19,7 @@ import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from inspector.observe.binfmt_misc import registered
 from inspector.observe.memory import ram_bytes, swap_bytes
 
 if TYPE_CHECKING:
@@ -172,8 +173,13 @@ def _load(path: str, facts: list[str]) -> MachineProfile | None:
         document = json.loads(data)
         if document["probed_for"] != facts:
             return None
-        # Memory and swap can be added, or taken back by a hypervisor, at any time.
-        return replace(profile_from_plain(document), ram_bytes=ram_bytes(), swap_bytes=swap_bytes())
+        # Memory, swap and handlers can be added or taken away at any time.
+        return replace(
+            profile_from_plain(document),
+            ram_bytes=ram_bytes(),
+            swap_bytes=swap_bytes(),
+            binfmt_misc=registered(),
+        )
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return None
 

@@ -114,6 +114,9 @@ def _staged(requested: str, stack: ExitStack) -> Staged:
     file = stack.enter_context(ExecutableFile(requested))
     if file.size > _LARGEST_COPY_BYTES:
         return Staged(requested, f"{file.size >> 20} MiB are too much to copy")
+    if file.is_open_for_writing:
+        # A copy would run where this one may not, and might not be whole.
+        return Staged(requested, "someone has it open for writing")
     room = _tmpfs_directory()
     if room is None:
         return Staged(requested, "no tmpfs allows writing and execution")

@@ -14,9 +14,8 @@ from inspector.model.program import BASE_ENVIRONMENT, Limits, Program
 from inspector.observe import ptrace
 from inspector.observe.anonymous import anonymous_executable
 from inspector.observe.credentials import current_credentials
-from inspector.observe.launch import Launched, anonymous_executable, launch
-from inspector.observe.limits import permitted
 from inspector.observe.launch import Launched, launch
+from inspector.observe.limits import permitted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -51,6 +51,8 @@ def profile_document(profile: MachineProfile) -> Document:
         Fact("tail that cannot be cleared", rules.unclearable_tail.value),
         Fact("program headers", f"at most {size(rules.program_headers_limit)}"),
         Fact("[heap]", "what touches its start" if rules.heap_label_touches else "what holds its start"),
+        Fact("a file open for writing", "cannot be run" if rules.refuses_open_for_writing else "can be run"),
+        Fact("handlers of binfmt_misc", ", ".join(each.name for each in profile.binfmt_misc) or "none"),
         Fact("p_align of a static PIE", "heeded" if rules.static_pie_aligned else "not heeded"),
     )
     layouts = Table(

@@ -13,6 +13,7 @@ from inspector.elf.file import ExecutableFile
 from inspector.model.prediction import Outcome
 from inspector.model.vma import FileBacking
 from inspector.predict.kernel.exec import execve
+from inspector.predict.kernel.kernel import Kernel
 from tests.elfwriter import Elf
 from tests.machines import PROFILE, write_program
 
@@ -36,9 +37,9 @@ def test_the_device_is_the_one_that_maps_prints(tmp_path: Path, monkeypatch: pyt
     with ExecutableFile(program.path) as file:
         assert (file.stat.st_dev, file.stat.st_ino) == (0xABCD, 12345)
         assert (file.device, file.inode) == (true_device, true_inode)
-    process = execve(program, PROFILE).process
+    process = execve(program, Kernel(PROFILE)).process
     assert process is not None
-    mapped = {vma.backing for vma in process.mm.vmas if isinstance(vma.backing, FileBacking)}
+    mapped = {vma.backing for vma in process.task.mm.vmas if isinstance(vma.backing, FileBacking)}
     assert {(backing.device, backing.inode) for backing in mapped} == {(true_device, true_inode)}
 
 
@@ -68,7 +69,7 @@ def test_a_large_file_that_does_not_run_is_not_read(
         return data
 
     monkeypatch.setattr(os, "pread", counted)
-    result = execve(program, PROFILE)
+    result = execve(program, Kernel(PROFILE))
     assert result.verdict.outcome is outcome
     (identity,) = result.files
     assert (identity.size, identity.sha256) == (10 << 30, None)
@@ -78,5 +79,5 @@ def test_a_large_file_that_does_not_run_is_not_read(
 def test_what_runs_is_hashed_however_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(elf_file, "LARGEST_HASHED_BYTES", 100)
     image = Elf().build()
-    (identity,) = execve(write_program(tmp_path, image), PROFILE).files
+    (identity,) = execve(write_program(tmp_path, image), Kernel(PROFILE)).files
     assert identity.sha256 == hashlib.sha256(image).hexdigest()

@@ -12,6 +12,7 @@ from inspector.model.address import VirtAddr
 from inspector.model.processor import CpuidAnswer, OutOfRange, Processor
 from inspector.model.profile import (
     AuxConstant,
+    BinfmtMisc,
     ExecRules,
     LayoutProfile,
     MachineProfile,
@@ -50,6 +51,7 @@ def profile_from_plain(plain: dict[str, Any]) -> MachineProfile:
         overcommit_memory=plain["overcommit_memory"],
         static_pie_moves_brk=plain["static_pie_moves_brk"],
         exec_rules=_exec_rules(plain["exec_rules"]),
+        binfmt_misc=tuple(_binfmt_misc(handler) for handler in plain["binfmt_misc"]),
         processor=_processor(plain["processor"]),
         fault_around_bytes=plain["fault_around_bytes"],
         zap_frees_page_tables=plain["zap_frees_page_tables"],
@@ -70,6 +72,16 @@ def _layout(plain: dict[str, Any]) -> LayoutProfile:
 
 def _exec_rules(plain: dict[str, Any]) -> ExecRules:
     return ExecRules(**plain | {"unclearable_tail": UnclearableTail(plain["unclearable_tail"])})
+
+
+def _binfmt_misc(plain: dict[str, Any]) -> BinfmtMisc:
+    return BinfmtMisc(
+        name=plain["name"],
+        offset=plain["offset"],
+        magic=bytes.fromhex(plain["magic"]),
+        mask=bytes.fromhex(plain["mask"]),
+        extension=plain["extension"],
+    )
 
 
 def _aux_constant(plain: dict[str, Any]) -> AuxConstant:

@@ -12,6 +12,7 @@ from inspector.model.document.plain_profile import profile_from_plain
 from inspector.model.document.processor import ProcessorJson, processor_json
 from inspector.model.document.scalars import (
     MAX_NUMBER,
+    Bytes16,
     Count,
     Hex,
     Hex32,
@@ -82,7 +83,18 @@ class ExecRulesJson(Struct, frozen=True):
     unclearable_tail: UnclearableTail
     program_headers_limit: Count
     heap_label_touches: bool
+    refuses_open_for_writing: bool
     static_pie_aligned: bool
+
+
+class BinfmtMiscJson(Struct, frozen=True):
+    """A handler of binfmt_misc: for files with `magic`, under `mask`, at `offset`, or with the extension."""
+
+    name: str
+    offset: Annotated[int, Meta(ge=0, le=255)]
+    magic: Annotated[Bytes16, Meta(max_length=512)]
+    mask: Annotated[Bytes16, Meta(max_length=512)]
+    extension: str
 
 
 class ProfileJson(Struct, frozen=True):
@@ -115,6 +127,7 @@ class ProfileJson(Struct, frozen=True):
     overcommit_memory: Annotated[int, Meta(ge=0, le=2)] | None
     static_pie_moves_brk: bool
     exec_rules: ExecRulesJson
+    binfmt_misc: Annotated[tuple[BinfmtMiscJson, ...], Meta(max_length=1024)]
     processor: ProcessorJson
     fault_around_bytes: FaultAround
     zap_frees_page_tables: bool
@@ -164,7 +177,12 @@ def profile_json(profile: MachineProfile) -> ProfileJson:
             unclearable_tail=rules.unclearable_tail,
             program_headers_limit=rules.program_headers_limit,
             heap_label_touches=rules.heap_label_touches,
+            refuses_open_for_writing=rules.refuses_open_for_writing,
             static_pie_aligned=rules.static_pie_aligned,
+        ),
+        binfmt_misc=tuple(
+            BinfmtMiscJson(each.name, each.offset, each.magic.hex(), each.mask.hex(), each.extension)
+            for each in profile.binfmt_misc
         ),
         processor=processor_json(profile.processor),
         fault_around_bytes=profile.fault_around_bytes,
@@ -185,6 +203,15 @@ def profile_of(json: ProfileJson) -> MachineProfile:
         task_size = from_hex(bounds.task_size)
         if not from_hex(bounds.et_dyn_base) < task_size or task_size < _SMALLEST_TASK:
             raise ValueError(f"the layout {name!r} leaves programs no room")
+    if any(len(handler.magic) != len(handler.mask) for handler in json.binfmt_misc):
+        raise ValueError("a binfmt_misc handler has a mask of another length than its magic")
+    _check_vdso(json)
+    if json.signal_frame is not None:
+        check_signal_frame(json.signal_frame)
+    return profile_from_plain(msgspec.to_builtins(json))
+
+
+def _check_vdso(json: ProfileJson) -> None:
     vdso_pages = sum(area.pages for area in json.special_areas if area.name == "[vdso]")
     if len(json.vdso) != vdso_pages * PAGE_SIZE:
         raise ValueError(f"[vdso] has {vdso_pages} pages, but its image {len(json.vdso)} bytes")
@@ -195,9 +222,6 @@ def profile_of(json: ProfileJson) -> MachineProfile:
         raise ValueError(f"the areas before [vdso] have {other_pages} pages, but vvar {len(json.vvar)} bytes")
     if any(page >= len(json.vvar) // PAGE_SIZE for page in json.vvar_pages):
         raise ValueError("vvar_pages names a page that vvar does not have")
-    if json.signal_frame is not None:
-        check_signal_frame(json.signal_frame)
-    return profile_from_plain(msgspec.to_builtins(json))
 
 
 def _aux_constant_json(constant: AuxConstant) -> AuxConstantJson:

@@ -95,7 +95,7 @@ def check(file: ExecutableFile, program: Program, rules: ExecRules) -> ElfProgra
         raise KernelError(Errno.ENOEXEC, "elf.machine")
     main = ElfFile(file, header, load_elf_phdrs(file, header, rules.program_headers_limit))
 
-    interpreter_file = _open_interpreter(main, program)
+    interpreter_file = _open_interpreter(main, program, rules)
     executable_stack: bool | None = None
     for segment in main.segments:
         if segment.type == elf.PT_GNU_STACK:
@@ -127,7 +127,7 @@ def load_elf_phdrs(file: ExecutableFile, header: ElfHeader, limit: int) -> tuple
     raise KernelError(Errno.ENOEXEC, "elf.program-headers")
 
 
-def _open_interpreter(main: ElfFile, program: Program) -> ExecutableFile | None:
+def _open_interpreter(main: ElfFile, program: Program, rules: ExecRules) -> ExecutableFile | None:
     for segment in main.segments:
         if segment.type != elf.PT_INTERP:
             continue
@@ -141,7 +141,7 @@ def _open_interpreter(main: ElfFile, program: Program) -> ExecutableFile | None:
         # An empty path, which a program cannot hand to execve, is the current directory to the kernel.
         path = os.fsdecode(name.split(b"\0", 1)[0]) or "."
         try:
-            interpreter = open_exec(path, program.cwd, program.credentials)
+            interpreter = open_exec(path, program.cwd, program.credentials, rules)
         except KernelError as error:
             raise KernelError(error.errno, "elf.interpreter-missing") from error
         if len(interpreter.read(0, elf.EHDR_SIZE)) < elf.EHDR_SIZE:

@@ -18,6 +18,7 @@ from inspector.model.prediction import ExecVerdict, Outcome
 from inspector.model.program import CAP_SYS_RAWIO
 from inspector.model.vma import Access, Anonymous, Sharing, Special, Vma, VmFlag
 from inspector.predict.kernel import binfmt_elf
+from inspector.predict.kernel.binfmt_misc import search_binfmt_handler
 from inspector.predict.kernel.commit import CommitPolicy
 from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.fault import fault_in_pages
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from inspector.predict.kernel.stack import StackTables, Strings
 
 _SETID_BITS = 0o6000
+_CAPABILITY = "security.capability"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +88,17 @@ def _execve(
     program: Program, kernel: Kernel, bases: RandomBases | None, opened: list[ExecutableFile]
 ) -> ExecResult:
     profile = kernel.profile
-    file = open_exec(program.path, program.cwd, program.credentials)
+    file = open_exec(program.path, program.cwd, program.credentials, profile.exec_rules)
     opened.append(file)
     layout = address_layout(program, profile, bases)
     strings = copy_strings(program, layout.stack_top, profile.kernel_word_bytes)
 
+    handler = search_binfmt_handler(profile.binfmt_misc, file, program.path)
+    if handler is not None:
+        raise NotModelled(
+            f"handler {handler.name!r} of binfmt_misc",
+            help=f"disable it to see the kernel's own: echo 0 > /proc/sys/fs/binfmt_misc/{handler.name}",
+        )
     magic = file.read(0, 4)
     if magic[:2] == b"#!":
         raise NotModelled(
@@ -99,11 +107,17 @@ def _execve(
         )
     if magic != ELF_MAGIC:
         raise KernelError(Errno.ENOEXEC, "exec.no-handler")
-    if file.stat.st_mode & _SETID_BITS:
-        raise NotModelled(
-            "set-user-ID or set-group-ID program",
-            help="run a copy of it: the bits are not copied to the staged program",
-        )
+    if not file.is_on_nosuid_mount:
+        if file.stat.st_mode & _SETID_BITS:
+            raise NotModelled(
+                "set-user-ID or set-group-ID program",
+                help="run a copy of it: the bits are not copied to the staged program",
+            )
+        if file.attribute(_CAPABILITY) is not None:
+            raise NotModelled(
+                "program with file capabilities",
+                help="run a copy of it: capabilities are not copied to the staged program",
+            )
     elf_program = binfmt_elf.check(file, program, profile.exec_rules)
     if elf_program.interpreter is not None:
         opened.append(elf_program.interpreter.file)

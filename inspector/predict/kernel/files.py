@@ -148,7 +148,7 @@ class HostFile:
         """Make it something that can be mapped."""
         file = self.contents
         noexec = bool(os.fstatvfs(file.fileno()).f_flag & os.ST_NOEXEC)
-        self.mapped = MappedFile(file.resolved_path, file.device, file.stat.st_ino, file.size, file, noexec)
+        self.mapped = MappedFile(file.resolved_path, file.device, file.inode, file.size, file, noexec)
 
     @property
     def stat(self) -> FileStat:

@@ -13,12 +13,13 @@ from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.permission import may_execute
 
 if TYPE_CHECKING:
+    from inspector.model.profile import ExecRules
     from inspector.model.program import Credentials
 
 _ST_NOEXEC = 8
 
 
-def open_exec(path: str, cwd: str, credentials: Credentials) -> ExecutableFile:
+def open_exec(path: str, cwd: str, credentials: Credentials, rules: ExecRules) -> ExecutableFile:
     """Open `path` as execve does, relative paths from `cwd`.
 
     Raises KernelError with the errno execve gives, or CannotObserve where the caller may execute the
@@ -41,13 +42,17 @@ def open_exec(path: str, cwd: str, credentials: Credentials) -> ExecutableFile:
     if not may_execute(full, found, credentials):
         raise KernelError(Errno.EACCES, "exec.no-permission")
     try:
-        return ExecutableFile(full)
+        file = ExecutableFile(full)
     except PermissionError as error:
         raise CannotObserve(
             f"{path}: may be executed but not read", help="make it readable, or run as a user who may read it"
         ) from error
     except OSError as error:
         raise KernelError(_errno_of(error), "exec.path") from error
+    if rules.refuses_open_for_writing and file.is_open_for_writing:
+        file.close()
+        raise KernelError(Errno.ETXTBSY, "exec.open-for-writing")
+    return file
 
 
 def _errno_of(error: OSError) -> Errno:

@@ -27,6 +27,7 @@ from inspector.model.prediction import (
 from inspector.model.processor import CpuidAnswer, OutOfRange, Processor
 from inspector.model.profile import (
     AuxConstant,
+    BinfmtMisc,
     ExecRules,
     LayoutProfile,
     MachineProfile,
@@ -256,12 +257,25 @@ def profiles(draw: st.DrawFn) -> MachineProfile:
                         "program_bss_by_segment",
                         "interpreter_bss_by_segment",
                         "heap_label_touches",
+                        "refuses_open_for_writing",
                         "static_pie_aligned",
                     ),
                     st.booleans(),
                 ),
                 unclearable_tail=st.sampled_from(UnclearableTail),
                 program_headers_limit=counts,
+            ),
+            binfmt_misc=few(
+                st.binary(max_size=16).flatmap(
+                    lambda magic: every(
+                        BinfmtMisc,
+                        name=texts,
+                        offset=st.integers(0, 255),
+                        magic=st.just(magic),
+                        mask=st.binary(min_size=len(magic), max_size=len(magic)),
+                        extension=texts,
+                    )
+                )
             ),
             processor=_processors,
             fault_around_bytes=st.integers(1, 1024).map(lambda pages: pages << 12),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from inspector.elf.header import PT_INTERP
 from inspector.errors import NotModelled
 from inspector.model.prediction import Outcome
-from inspector.model.profile import UnclearableTail
+from inspector.model.profile import BinfmtMisc, UnclearableTail
 from inspector.model.program import Layout, Limits
 from inspector.model.vma import Anonymous
 from inspector.predict import predict
@@ -21,8 +23,6 @@ from tests.elfwriter import Elf, Phdr, R, W, X, gnu_stack
 from tests.machines import PROFILE, write_program
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from inspector.model.profile import MachineProfile
     from inspector.model.snapshot import Snapshot
 
@@ -351,7 +351,54 @@ def test_the_lowest_wish_may_lie_above_the_lowest_choice(tmp_path: Path) -> None
 def test_an_ignored_tail_leaves_page_tables_behind(tmp_path: Path) -> None:
     beyond = replace(READ_ONLY_TAIL, offset=0x8000, flags=R | W)
     program = write_program(tmp_path, Elf([TEXT, beyond, gnu_stack()]).build())
-    process = execve(program, with_rules(unclearable_tail=UnclearableTail.IGNORED)).process
+    process = execve(program, Kernel(with_rules(unclearable_tail=UnclearableTail.IGNORED))).process
     assert process is not None
     # Of the stack: all three. Of the data, which has no page: the directory of its gigabyte.
-    assert process.mm.page_tables.table_count == 4
+    assert process.task.mm.page_tables.table_count == 4
+
+
+@pytest.mark.parametrize("minds", [True, False])
+def test_a_file_that_is_open_for_writing_may_not_run(tmp_path: Path, minds: bool) -> None:
+    program = write_program(tmp_path, Elf().build())
+    machine = with_rules(refuses_open_for_writing=minds)
+    with Path(program.path).open("r+b"):
+        answer = execve(program, Kernel(machine)).verdict
+    assert (str(answer), answer.rule) == (
+        ("refused: ETXTBSY", "exec.open-for-writing") if minds else ("runs", "exec.runs")
+    )
+    assert str(execve(program, Kernel(machine)).verdict) == "runs"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give capabilities to a file")
+def test_file_capabilities_are_named_not_guessed(tmp_path: Path) -> None:
+    program = write_program(tmp_path, Elf().build())
+    # struct vfs_cap_data, revision 2, effective: CAP_NET_BIND_SERVICE.
+    os.setxattr(program.path, "security.capability", struct.pack("<5I", 0x02000001, 1 << 10, 0, 0, 0))
+    with pytest.raises(NotModelled, match="file capabilities"):
+        execve(program, Kernel(PROFILE))
+
+
+ARM = BinfmtMisc("qemu-arm", 18, b"\x28\x00", b"\xff\xff")
+
+
+@pytest.mark.parametrize(
+    ("handler", "taken"),
+    [
+        (BinfmtMisc("elf", 0, b"\x7fELF", b"\xff" * 4), True),
+        (BinfmtMisc("elf, any case", 1, b"elf", b"\xdf" * 3), True),
+        (ARM, False),
+        (BinfmtMisc("by name", 0, b"", b"", "exe"), True),
+        (BinfmtMisc("by another name", 0, b"", b"", "com"), False),
+        (BinfmtMisc("behind the buffer", 255, b"\0\0", b"\xff\xff"), False),
+        (BinfmtMisc("anything", 255, b"\x01", b"\x00"), True),
+    ],
+    ids=lambda value: value.name if isinstance(value, BinfmtMisc) else "",
+)
+def test_a_registered_handler_comes_first(tmp_path: Path, handler: BinfmtMisc, taken: bool) -> None:
+    program = write_program(tmp_path, Elf().build(), name="program.exe")
+    machine = replace(PROFILE, binfmt_misc=(ARM, handler))
+    if taken:
+        with pytest.raises(NotModelled, match=handler.name):
+            execve(program, Kernel(machine))
+    else:
+        assert str(execve(program, Kernel(machine)).verdict) == "runs"
