@@ -338,12 +338,6 @@ _CATALOGUE = (
     ),
     # --- page faults ------------------------------------------------------------------------------
     Rule(
-        "fault.around",
-        "A read of a file's page maps the pages around it too: those of its window that are in memory.",
-        "One fault is dearer than sixteen entries; window, area, page table and file bound what is mapped.",
-        "mm/memory.c:do_fault_around()",
-    ),
-    Rule(
         "fault.execute-twice",
         "Executing an absent page of memory that may not be executed faults twice.",
         "The first fault is taken for a read and maps the page; the second finds it there, and forbidden.",

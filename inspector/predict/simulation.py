@@ -89,6 +89,8 @@ class Simulation:
             case Breakpoint(address=address):
                 self._breakpoint(task, address)
             case HardwareException(vector=vector, ip=ip):
+                if vector not in _TRAPS:
+                    self._cpu.write("eflags", self._cpu.read("eflags") | _RESUME_FLAG)
                 self._signal(task, signal.from_exception(vector, ip))
             case TimerInterrupt():
                 if time.monotonic() > self._deadline:
@@ -126,6 +128,8 @@ class Simulation:
         self._is_over = checkpoint == self._plan.until != "exit"
 
 
+_TRAPS = (3, 4)
+"""Vectors reported behind the instruction, as #BP and #OF are, and not as faults."""
 _TICK_SECONDS = 0.1
 _RESUME_FLAG = 1 << 16
 """EFLAGS.RF, which the processor sets in what it saves when it reports a fault."""

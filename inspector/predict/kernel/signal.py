@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inspector.errors import NotModelled
+from inspector.model.address import VirtAddr
 from inspector.model.ending import Ending
 
 if TYPE_CHECKING:
-    from inspector.model.address import VirtAddr
     from inspector.predict.kernel.fault import Refused
     from inspector.predict.kernel.task import Task
 
@@ -23,7 +23,8 @@ class SignalInfo:
 
     name: str
     code: int
-    address: VirtAddr | None
+    address: VirtAddr
+    """si_addr; 0 where the kernel names none."""
 
 
 _EXCEPTIONS = {
@@ -44,7 +45,7 @@ def from_exception(vector: int, ip: VirtAddr) -> SignalInfo:
     if vector not in _EXCEPTIONS:
         raise NotModelled(f"processor exception {vector}", ip=ip)
     name, code, has_address = _EXCEPTIONS[vector]
-    return SignalInfo(name, code, ip if has_address else None)
+    return SignalInfo(name, code, ip if has_address else VirtAddr(0))
 
 
 def from_fault(refused: Refused) -> SignalInfo:
