@@ -154,12 +154,12 @@ def verify_stops(
 ) -> None:
     """Raise UnknownSymbol or UsageError before anything is run, if some stop makes no sense for a program."""
     from inspector.elf.file import is_elf
-    from inspector.observe.plan import make_plan
+    from inspector.elf.stops import plan_stops
 
     for launching, requested in launched:
         if is_elf(requested):
             with replace(launching, in_place=True).prepare(requested) as program:
-                make_plan(program, stops, until)
+                plan_stops(program.path, stops, until)
 
 
 def check_program(request: Request) -> Checked:

@@ -2,7 +2,7 @@
 
 launch ──> exec          looked at by us alone, undisturbed
        ──> gdb attach    measured: what it makes resident is the first Perturbation
-       ──> main, symbols, addresses, system calls      under gdb, as planned (plan.py)
+       ──> main, symbols, addresses, system calls      under gdb, as planned (elf/stops.py)
        ──> exit          the entry of exit_group, or the signal that kills
 """
 
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from inspector.elf.file import ExecutableFile
 from inspector.elf.header import EHDR_SIZE, PHDR_SIZE, ElfHeader, parse_program_headers
+from inspector.elf.stops import EXIT_CALLS, Passes, checkpoint_name, plan_stops
 from inspector.errors import CannotObserve, GdbRefused, InspectorError, NotModelled, UsageError
 from inspector.model.address import AddressRange, VirtAddr
 from inspector.model.auxv import AuxType
@@ -34,7 +35,6 @@ from inspector.observe.gdb.stops import (
 )
 from inspector.observe.host import host_facts
 from inspector.observe.launch import Launched, launch
-from inspector.observe.plan import EXIT_CALLS, Passes, checkpoint_name, make_plan
 from inspector.observe.procfs.files import ProcessFiles
 from inspector.observe.signals import is_fatal
 from inspector.observe.snapshot import read_fault_counts, take_snapshot
@@ -42,11 +42,11 @@ from inspector.observe.snapshot import read_fault_counts, take_snapshot
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from inspector.elf.stops import StopPlan
     from inspector.model.prediction import FileIdentity
     from inspector.model.program import Program
     from inspector.model.registers import Registers
     from inspector.model.snapshot import FaultCounts
-    from inspector.observe.plan import Plan
 
 
 def observe(
@@ -63,7 +63,7 @@ def observe(
 
     `until` names the last checkpoint wanted; `seconds` bounds the whole run; `gdb` is the path of the
     debugger, `session` one that has been started already and is ended here. What `stops` and `until` may be
-    is said in inspector/observe/plan.py. With `faults`, a program that is followed to its end is run once
+    is said in inspector/elf/stops.py. With `faults`, a program that is followed to its end is run once
     more, without gdb and for as long again, to record its page faults.
 
     A run that cannot be followed to where it was asked to go, for want of time or of a gdb, is not lost: the
@@ -71,7 +71,7 @@ def observe(
     InspectorError where not even the program at exec could be looked at, UsageError for stops that make no
     sense; nothing is left running in any case.
     """
-    plan = make_plan(program, stops, until)
+    plan = plan_stops(program.path, stops, until)
     deadline = Deadline.after(seconds)
     with launch(program, seconds=seconds) as launched:
         run = _Run(program, launched, deadline)
@@ -159,7 +159,7 @@ class _Run:
             self.snapshots.append(replace(self.snapshots[-1], checkpoint=other))
             self.raw.append(replace(self.raw[-1], checkpoint=other))
 
-    def follow_if_possible(self, plan: Plan, session: GdbSession | None, gdb: str | None) -> None:
+    def follow_if_possible(self, plan: StopPlan, session: GdbSession | None, gdb: str | None) -> None:
         """Follow the process to where `plan` ends, or as far as that goes."""
         try:
             self.follow(plan, session or GdbSession(gdb))
@@ -169,7 +169,7 @@ class _Run:
                 seconds = self.deadline.seconds
                 self.cut_short = f"the run was not over within {seconds:g} s (allow it more with --timeout)"
 
-    def follow(self, plan: Plan, session: GdbSession) -> None:
+    def follow(self, plan: StopPlan, session: GdbSession) -> None:
         """Hand the process to gdb and stop it where `plan` says."""
         with session:
             session.end_by(self.deadline)
@@ -194,7 +194,7 @@ class _Run:
         if change is not None:
             self.perturbations.append(change)
 
-    def _arm(self, session: GdbSession, plan: Plan) -> int | None:
+    def _arm(self, session: GdbSession, plan: StopPlan) -> int | None:
         """Set the stops; return the number of the one at every system call, if there is such."""
         bias = self.load_bias()
         for address in set(plan.breakpoints.values()):
@@ -209,7 +209,7 @@ class _Run:
                 ) from error
         return session.catch_syscalls(()) if plan.counted else None
 
-    def _run_to_end(self, session: GdbSession, plan: Plan, every_call: int | None) -> None:
+    def _run_to_end(self, session: GdbSession, plan: StopPlan, every_call: int | None) -> None:
         passes = Passes(plan, self.load_bias())
         fatal: SignalReceived | None = None
         while True:
@@ -217,7 +217,7 @@ class _Run:
                 case BreakpointHit(address=address):
                     reached = passes.at_address(address)
                 case SyscallEntry():
-                    reached = passes.at_call(stop)
+                    reached = passes.at_call(stop.number, stop.name)
                     if every_call is not None and passes.all_counted:
                         session.remove_breakpoint(every_call)
                         every_call = None

@@ -97,13 +97,15 @@ def second_opinion(prediction: Prediction, until: str) -> Prediction:
 
     What differs between the two depends on chance, and cannot be known (rule `register.random`).
     """
-    names = (snapshot.checkpoint.partition("#")[0] for snapshot in prediction.snapshots)
+    from inspector.elf.stops import stop_at
+
+    names = (stop_at(snapshot.checkpoint) for snapshot in prediction.snapshots)
     return predict(
         prediction.program,
         prediction.profile,
         bases=prediction.bases,
         stops=[name for name in names if name not in ("exec", "main", "exit")],
-        until=until.partition("#")[0],
+        until=stop_at(until),
         chance=0xFF,
     )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from inspector.elf.stops import EXIT_CALLS, SYSCALL_PREFIX
+from inspector.elf.stops import Passes
 from inspector.errors import NotModelled
 from inspector.model.address import VirtAddr
 from inspector.model.prediction import NotModelledAt
@@ -40,16 +40,15 @@ class Simulation:
         self._deadline = time.monotonic() + seconds
         self._kernel = kernel
         self._plan = plan
-        self._names = {VirtAddr(address + process.bias): name for name, address in plan.breakpoints.items()}
         self._first = kernel.current = process.task
         self._cpu = kernel.cpu
         self._cpu.registers = process.registers
-        self._passes: dict[str, int] = {}
+        self._passes = Passes(plan, process.bias)
         self._is_over = False
         self.snapshots: list[Snapshot] = []
         self.not_modelled: NotModelledAt | None = None
-        for address in self._names:
-            self._cpu.add_breakpoint(address)
+        for address in set(plan.breakpoints.values()):
+            self._cpu.add_breakpoint(VirtAddr(address + process.bias))
 
     @property
     def ending(self) -> Ending | None:
@@ -101,10 +100,7 @@ class Simulation:
         if call is None:
             return
         if task is self._first:
-            if call.name in EXIT_CALLS:
-                self._look("exit")
-            elif any(name in (call.name, str(call.number)) for name in self._plan.syscalls):
-                self._look(f"{SYSCALL_PREFIX}{call.name}")
+            self._look(self._passes.at_call(call.number, call.name))
         if not self._is_over:
             do_syscall(task, call)
 
@@ -112,20 +108,18 @@ class Simulation:
         """Debug registers are the first process's own, and each stop is for once."""
         if task is self._first:
             self._cpu.remove_breakpoint(address)
-            self._look(self._names[address])
+            self._look(self._passes.at_address(address))
 
     def _signal(self, task: Task, info: signal.SignalInfo) -> None:
         """Deliver a signal that an instruction caused."""
         if task is self._first and signal.is_fatal(task, info):
-            self._look("exit")
+            self._look(self._passes.at_death())
         signal.deliver(task, info)
 
-    def _look(self, checkpoint: str) -> None:
-        """Take a snapshot; a second pass of the same stop is `NAME#2`."""
-        number = self._passes[checkpoint] = self._passes.get(checkpoint, 0) + 1
-        name = checkpoint if number == 1 else f"{checkpoint}#{number}"
-        self.snapshots.append(self._first.snapshot(name, self._cpu.registers))
-        self._is_over = checkpoint == self._plan.until != "exit"
+    def _look(self, reached: list[str]) -> None:
+        """Take a snapshot for each of the checkpoints that this stop is."""
+        self.snapshots += [self._first.snapshot(name, self._cpu.registers) for name in reached]
+        self._is_over = self._plan.until in reached and self._plan.until != "exit"
 
 
 _TRAPS = (3, 4)

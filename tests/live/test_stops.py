@@ -11,12 +11,15 @@ from inspector.model.document import observation_document, parse_observation
 from inspector.observe import observe
 from inspector.observe.controller import observe as observe_program
 from inspector.observe.tiny_elf import Assembler, link
+from inspector.predict import predict
+from inspector.reconcile import reconcile
 from tests.live import launches
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from inspector.model.observation import Observation
+    from inspector.model.profile import MachineProfile
     from inspector.model.program import Program
 
 pytestmark = pytest.mark.live
@@ -95,6 +98,29 @@ def test_the_nth_system_call_is_counted_from_execve(caller: Program) -> None:
     assert counted[-1][1] == counted[-2][1]
     named = stops(observe_program(caller, stops=["syscall:getpid", "syscall:write", "syscall:brk"]))
     assert [eip for _, eip in named[:-1]] == [eip for _, eip in counted[:6]]
+
+
+@pytest.mark.parametrize(
+    ("asked", "until"),
+    [
+        (["syscall#1", "syscall#4", "syscall#8"], None),
+        (["syscall:write", "syscall:45", "syscall#2"], None),
+        (["syscall:write#3", "syscall:getpid#2"], None),
+        ([], "syscall:write#2"),
+        (["syscall:write"], "syscall#6"),
+        ([], "syscall:brk#1"),
+    ],
+    ids=str,
+)
+def test_the_prediction_stops_at_the_same_places(
+    caller: Program, profile: MachineProfile, asked: list[str], until: str | None
+) -> None:
+    prediction = predict(caller, profile, stops=asked, until=until)
+    seen = observe(caller, stops=asked, until=until)
+    assert [each.checkpoint for each in prediction.snapshots] == [each.checkpoint for each in seen.snapshots]
+    result = reconcile(prediction, seen)
+    assert result.differences == ()
+    assert result.exit_code == 0
 
 
 def test_a_count_alone_stops_nowhere_else(caller: Program) -> None:
