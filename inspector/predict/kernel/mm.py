@@ -115,9 +115,9 @@ class AddressSpace:
         """Add an area that no file is behind to free space."""
         if isinstance(vma.backing, FileBacking) or vma.flags is None:
             raise TypeError(f"an area of a file, or of unknown flags: {vma}")
-        self._add(VmArea(vma.range, vma.access, vma.flags, vma.backing, vma.start // PAGE_SIZE))
+        self.add(VmArea(vma.range, vma.access, vma.flags, vma.backing, vma.start // PAGE_SIZE))
 
-    def _add(self, area: VmArea, *, just_expand: bool = False) -> None:
+    def add(self, area: VmArea, *, just_expand: bool = False) -> None:
         """Add an area to free space and merge it with its neighbours (rule `vma.merge`)."""
         index = self._first_above(area.start)
         merged, below, above = merge_range(
@@ -208,9 +208,9 @@ class AddressSpace:
             self.commit.charge(size, replaced=self._charged(target))
         self.munmap(address, size)
         if file is None:
-            self._add(VmArea(target, access, flags, Anonymous(), address // PAGE_SIZE))
+            self.add(VmArea(target, access, flags, Anonymous(), address // PAGE_SIZE))
         else:
-            self._add(VmArea(target, access, flags, file, offset // PAGE_SIZE))
+            self.add(VmArea(target, access, flags, file, offset // PAGE_SIZE))
         return address
 
     def _charged(self, part: AddressRange) -> int:
@@ -243,7 +243,7 @@ class AddressSpace:
         if below is not None and below.end <= merge_above:
             self.areas.insert(index, area)
         else:
-            self._add(area, just_expand=True)
+            self.add(area, just_expand=True)
 
     def get_unmapped_area(self, hint: VirtAddr, size: int, *, fixed: bool = False) -> VirtAddr:
         """Choose where `size` bytes go: at a fixed address, at a free hint, or the first fit.
