@@ -6,6 +6,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from inspector.errors import NotModelled
+from inspector.model.address import PAGE_SIZE
 from inspector.model.ending import Ending
 from inspector.model.program import UNLIMITED
 from inspector.predict.kernel.errno import Errno, KernelError
@@ -21,6 +22,8 @@ _RLIMIT_STACK, _RLIMIT_CORE = 3, 4
 _RLIMITS = 16
 _COMPAT_INFINITY = 0xFFFF_FFFF
 _ROBUST_LIST_HEAD_BYTES = 12
+_UTSNAME_BYTES = 65
+_CLOCK_REALTIME, _CLOCK_MONOTONIC, _NANOSECONDS = 0, 1, 1_000_000_000
 # struct user_desc: seg_32bit, contents:2, read_exec_only, limit_in_pages, seg_not_present, useable
 _SEG_32BIT, _LIMIT_IN_PAGES, _USER_DESC_FLAGS = 0x01, 0x10, 0x3F
 _FIRST_TLS_ENTRY, _TLS_ENTRIES = 12, 3
@@ -132,6 +135,65 @@ def prlimit64(task: Task, pid: int, which: int, new: int, old: int) -> int:
         raise KernelError(Errno.EINVAL)
     if old:
         copy_to_user(task, old, struct.pack("<QQ", *_limit(task, which)))
+    return 0
+
+
+@system_call("sysinfo")
+def sysinfo(task: Task, address: int) -> int:
+    """Tell how much memory there is; what is in use is assumed to be none.
+
+    Sizes are in bytes, or in pages where one does not fit in 32 bits.
+    Source: kernel/sys.c:do_sysinfo(), compat sysinfo().
+    """
+    profile = task.kernel.profile
+    task.kernel.assume("sysinfo", "all memory is free, no load, just booted")
+    ram, swap = profile.ram_bytes, profile.swap_bytes
+    unit = 1 if max(ram, swap) < 1 << 32 else PAGE_SIZE
+    sizes = (ram // unit, ram // unit, 0, 0, swap // unit, swap // unit)
+    copy_to_user(task, address, struct.pack("<i3I6IHxxIII8x", 0, 0, 0, 0, *sizes, 1, 0, 0, unit))
+    return 0
+
+
+@system_call("uname")
+def uname(task: Task, address: int) -> int:
+    """Name the system; the profile knows neither the node nor the build. Source: kernel/sys.c:newuname()."""
+    profile = task.kernel.profile
+    task.kernel.assume("uname", "node, version and domain are (none)")
+    fields = ("Linux", "(none)", profile.kernel, "(none)", profile.machine, "(none)")
+    copy_to_user(task, address, b"".join(_utsname_field(field) for field in fields))
+    return 0
+
+
+def _utsname_field(text: str) -> bytes:
+    return text.encode()[: _UTSNAME_BYTES - 1].ljust(_UTSNAME_BYTES, b"\0")
+
+
+@system_call("sched_yield")
+def sched_yield(_task: Task) -> int:
+    """Let others run: a process's faults do not depend on when. Source: kernel/sched/syscalls.c."""
+    return 0
+
+
+@system_call("nanosleep")
+def nanosleep(task: Task, duration: int, _remaining: int) -> int:
+    """Sleep, in a time that stands still. Source: kernel/time/hrtimer.c:nanosleep_time32()."""
+    return _sleep(*struct.unpack("<ii", copy_from_user(task, duration, 8)))
+
+
+@system_call("clock_nanosleep_time64")
+def clock_nanosleep(task: Task, clock: int, flags: int, duration: int, _remaining: int) -> int:
+    """Sleep by a clock. Source: kernel/time/posix-timers.c:clock_nanosleep()."""
+    if clock not in (_CLOCK_REALTIME, _CLOCK_MONOTONIC) or flags:
+        raise NotModelled(f"clock_nanosleep by clock {clock} with flags {flags:#x}")
+    # A 32-bit program's nanoseconds are the lower half of the word; the upper one is padding.
+    seconds, nanoseconds = struct.unpack("<qi4x", copy_from_user(task, duration, 16))
+    return _sleep(seconds, nanoseconds)
+
+
+def _sleep(seconds: int, nanoseconds: int) -> int:
+    """Source: include/linux/time64.h:timespec64_valid()."""
+    if seconds < 0 or not 0 <= nanoseconds < _NANOSECONDS:
+        raise KernelError(Errno.EINVAL)
     return 0
 
 

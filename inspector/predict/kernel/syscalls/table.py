@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from inspector.predict.kernel.syscalls import children, files, memory, process
+from inspector.predict.kernel.syscalls import children, descriptors, files, memory, process
 from inspector.predict.kernel.syscalls.registry import HANDLERS, Entry
 
-MODULES = (children, files, memory, process)
+MODULES = (children, descriptors, files, memory, process)
 """Importing a module enters its calls."""
 
 

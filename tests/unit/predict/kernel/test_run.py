@@ -89,6 +89,14 @@ def test_the_kernels_own_read_faults_in_kernel_mode(tmp_path: Path) -> None:
         (91, (DATA + 1, 4096), -22),  # munmap of half a page: EINVAL
         (125, (0x50000000, 4096, 1), -12),  # mprotect of nothing: ENOMEM
         (7, (-1, 0, 0), -10),  # waitpid without children: ECHILD
+        (41, (9,), -9),  # dup of nothing: EBADF
+        (63, (1, -1), -9),  # dup2 to no descriptor: EBADF
+        (330, (1, 1, 0), -22),  # dup3 to itself: EINVAL
+        (221, (1, 0, -1), -22),  # fcntl(F_DUPFD) from no descriptor: EINVAL
+        (183, (DATA, 1), -34),  # getcwd into one byte: ERANGE
+        (116, (0,), -14),  # sysinfo to nowhere: EFAULT
+        (122, (0,), -14),  # uname to nowhere: EFAULT
+        (162, (0, 0), -14),  # nanosleep for a time that is nowhere: EFAULT
     ],
 )
 def test_calls_fail_as_linux_fails_them(
@@ -141,3 +149,33 @@ def test_a_child_copies_what_it_writes_and_its_parent_reuses_what_is_left(tmp_pa
     ]
     assert by_process[0] == [FaultKind.FILE_READ, FaultKind.ANONYMOUS, FaultKind.REUSE]
     assert by_process[1] == [FaultKind.FILE_READ, FaultKind.COPY_ON_WRITE]
+
+
+@pytest.mark.parametrize(
+    ("number", "arguments", "result"), [(41, (1,), 3), (63, (1, 9), 9), (221, (1, 0, 5), 5)]
+)
+def test_a_file_gets_one_more_descriptor(
+    tmp_path: Path, number: int, arguments: tuple[int, ...], result: int
+) -> None:
+    prediction = run(tmp_path, call(number, *arguments) + exit_with_result())
+    assert prediction.ending is not None
+    assert prediction.ending.status == result
+
+
+@pytest.mark.parametrize(
+    ("number", "arguments", "what"), [(63, (1, 5000), "descriptor 5000"), (221, (1, 3, 0), "fcntl command 3")]
+)
+def test_what_the_prediction_cannot_know_of_descriptors_is_named(
+    tmp_path: Path, number: int, arguments: tuple[int, ...], what: str
+) -> None:
+    prediction = run(tmp_path, call(number, *arguments) + EXIT)
+    assert prediction.not_modelled is not None
+    assert what in prediction.not_modelled.what
+
+
+def test_memory_that_32_bits_cannot_count_in_bytes_is_told_in_pages(tmp_path: Path) -> None:
+    # sysinfo(DATA); the unit and the memory, each divided until it fits in a byte
+    unit = run(tmp_path, call(116, DATA) + "a1 34a00408 c1e80a" + exit_with_result())
+    memory = run(tmp_path, call(116, DATA) + "a1 10a00408 c1e80f" + exit_with_result())
+    assert (unit.ending and unit.ending.status, memory.ending and memory.ending.status) == (4, 64)
+    assert [assumption.name for assumption in unit.assumptions] == ["sysinfo"]

@@ -1,0 +1,38 @@
+"""Small system calls: what they return and store, and which pages the kernel touches on the way."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.live import launches
+from tests.live.whole_runs import disagreements
+
+if TYPE_CHECKING:
+    from inspector.model.profile import MachineProfile
+
+pytestmark = [pytest.mark.live, pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")]
+
+SOURCE = Path(__file__).with_name("calls.c")
+
+
+@pytest.fixture(scope="module")
+def calls(stage: Path) -> Path:
+    """Return the program, compiled."""
+    built = stage / "calls"
+    command = ["gcc", "-m32", "-static", "-O1", "-o", str(built), str(SOURCE)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("gcc cannot link static i386 programs")
+    return built
+
+
+@pytest.mark.parametrize("group", ["descriptors", "paths", "machine", "sleeping"])
+def test_calls_are_linuxs(group: str, calls: Path, profile: MachineProfile) -> None:
+    text = calls.with_name("text-of-calls")
+    text.write_text("some text\n" * 1000)
+    launch = launches.launch(calls, (str(calls), str(text), group), cwd=calls.parent)
+    assert disagreements(launch, profile) == []
