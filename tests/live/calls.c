@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
@@ -85,12 +86,29 @@ static void sleeping(void)
     add(syscall(SYS_sched_yield));
 }
 
+static void names(void)
+{
+    char *page = fresh[2];
+    add(prctl(PR_GET_NAME, page + 4090));
+    add_bytes(page + 4090, 16);
+    strcpy(fresh[6] - 5, "a name that is too long");
+    add(prctl(PR_SET_NAME, fresh[6] - 5));
+    add(prctl(PR_GET_NAME, fresh[8]));
+    add_bytes(fresh[8], 17);
+    add(prctl(PR_SET_NAME, "short"));
+    add(prctl(PR_GET_NAME, fresh[8]));
+    add_bytes(fresh[8], 17);
+    add(prctl(PR_SET_NAME, 0));
+    add(prctl(PR_GET_NAME, 0));
+}
+
 int main(int count, char **arguments)
 {
     const char *only = count > 2 ? arguments[2] : "";
     if (!strcmp(only, "descriptors")) descriptors(arguments[1]);
     if (!strcmp(only, "paths")) paths();
     if (!strcmp(only, "machine")) machine();
+    if (!strcmp(only, "names")) names();
     if (!strcmp(only, "sleeping")) sleeping();
     return (int)(sum % 251);
 }

@@ -30,7 +30,7 @@ def calls(stage: Path) -> Path:
     return built
 
 
-@pytest.mark.parametrize("group", ["descriptors", "paths", "machine", "sleeping"])
+@pytest.mark.parametrize("group", ["descriptors", "paths", "machine", "names", "sleeping"])
 def test_calls_are_linuxs(group: str, calls: Path, profile: MachineProfile) -> None:
     text = calls.with_name("text-of-calls")
     text.write_text("some text\n" * 1000)

@@ -7,6 +7,7 @@ fs/exec.c:begin_new_exec() every failure is SIGSEGV.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ from inspector.predict.kernel.layout import address_layout, initial_stack_start
 from inspector.predict.kernel.mm import AddressSpace
 from inspector.predict.kernel.namei import open_exec
 from inspector.predict.kernel.stack import RANDOM_BYTES, copy_strings, create_elf_tables
-from inspector.predict.kernel.task import Task
+from inspector.predict.kernel.task import COMM_BYTES, Task
 from inspector.predict.kernel.uaccess import copy_to_user
 from inspector.predict.machine.pagetable import PageTables
 
@@ -162,6 +163,7 @@ def _start(
     task = Task(
         kernel,
         number=0,
+        comm=os.fsencode(program.path.rpartition("/")[2])[:COMM_BYTES],
         mm=mm,
         limits=program.limits,
         credentials=program.credentials,

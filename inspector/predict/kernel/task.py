@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 PARENT_PID, FIRST_PID = 999, 1000
 """What a program that asks is told; no one can know."""
 
+COMM_BYTES = 15
+"""A process's name may have these many bytes (TASK_COMM_LEN less its NUL)."""
+
 
 @dataclass(slots=True, eq=False)
 class Task:
@@ -41,6 +44,8 @@ class Task:
     executable: str
     """What /proc/PID/exe leads to."""
     files: FileTable
+    comm: bytes
+    """The name ps shows, at most COMM_BYTES of it."""
     pid: int = FIRST_PID
     parent: Task | None = None
     auxv: tuple[AuxEntry, ...] = ()

@@ -11,8 +11,8 @@ from inspector.model.ending import Ending
 from inspector.model.program import UNLIMITED
 from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.syscalls.registry import signed, system_call
-from inspector.predict.kernel.task import PARENT_PID
-from inspector.predict.kernel.uaccess import copy_from_user, copy_to_user, put_user
+from inspector.predict.kernel.task import COMM_BYTES, PARENT_PID
+from inspector.predict.kernel.uaccess import copy_from_user, copy_to_user, put_user, strncpy_from_user
 from inspector.predict.machine.cpu import descriptor
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ _RLIMITS = 16
 _COMPAT_INFINITY = 0xFFFF_FFFF
 _ROBUST_LIST_HEAD_BYTES = 12
 _UTSNAME_BYTES = 65
+_PR_SET_NAME, _PR_GET_NAME = 15, 16
 _CLOCK_REALTIME, _CLOCK_MONOTONIC, _NANOSECONDS = 0, 1, 1_000_000_000
 # struct user_desc: seg_32bit, contents:2, read_exec_only, limit_in_pages, seg_not_present, useable
 _SEG_32BIT, _LIMIT_IN_PAGES, _USER_DESC_FLAGS = 0x01, 0x10, 0x3F
@@ -166,6 +167,18 @@ def uname(task: Task, address: int) -> int:
 
 def _utsname_field(text: str) -> bytes:
     return text.encode()[: _UTSNAME_BYTES - 1].ljust(_UTSNAME_BYTES, b"\0")
+
+
+@system_call("prctl")
+def prctl(task: Task, option: int, address: int, _third: int, _fourth: int, _fifth: int) -> int:
+    """Change or tell the process's name. Source: kernel/sys.c:prctl()."""
+    if option == _PR_SET_NAME:
+        task.comm = strncpy_from_user(task, address, COMM_BYTES)
+    elif option == _PR_GET_NAME:
+        copy_to_user(task, address, task.comm.ljust(COMM_BYTES + 1, b"\0"))
+    else:
+        raise NotModelled(f"prctl option {option}")
+    return 0
 
 
 @system_call("sched_yield")

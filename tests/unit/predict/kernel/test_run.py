@@ -96,6 +96,7 @@ def test_the_kernels_own_read_faults_in_kernel_mode(tmp_path: Path) -> None:
         (183, (DATA, 1), -34),  # getcwd into one byte: ERANGE
         (116, (0,), -14),  # sysinfo to nowhere: EFAULT
         (122, (0,), -14),  # uname to nowhere: EFAULT
+        (172, (15, 0), -14),  # prctl(PR_SET_NAME) from nowhere: EFAULT
         (162, (0, 0), -14),  # nanosleep for a time that is nowhere: EFAULT
     ],
 )
@@ -163,7 +164,12 @@ def test_a_file_gets_one_more_descriptor(
 
 
 @pytest.mark.parametrize(
-    ("number", "arguments", "what"), [(63, (1, 5000), "descriptor 5000"), (221, (1, 3, 0), "fcntl command 3")]
+    ("number", "arguments", "what"),
+    [
+        (63, (1, 5000), "descriptor 5000"),
+        (221, (1, 3, 0), "fcntl command 3"),
+        (172, (4, 0), "prctl option 4"),
+    ],
 )
 def test_what_the_prediction_cannot_know_of_descriptors_is_named(
     tmp_path: Path, number: int, arguments: tuple[int, ...], what: str
@@ -179,3 +185,10 @@ def test_memory_that_32_bits_cannot_count_in_bytes_is_told_in_pages(tmp_path: Pa
     memory = run(tmp_path, call(116, DATA) + "a1 10a00408 c1e80f" + exit_with_result())
     assert (unit.ending and unit.ending.status, memory.ending and memory.ending.status) == (4, 64)
     assert [assumption.name for assumption in unit.assumptions] == ["sysinfo"]
+
+
+def test_a_process_is_named_after_its_program_at_first(tmp_path: Path) -> None:
+    # prctl(PR_GET_NAME, DATA); the name's second letter
+    prediction = run(tmp_path, call(172, 16, DATA) + "0fb605 01a00408" + exit_with_result())
+    assert prediction.ending is not None
+    assert prediction.ending.status == ord("r")
