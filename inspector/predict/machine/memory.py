@@ -35,6 +35,10 @@ class PhysicalMemory:
         self.size_bytes = size_bytes
         self._references: list[int] = [1]
         self._free: list[Pfn] = []
+        self.executed: set[Pfn] = set()
+        """Frames from which a processor has fetched instructions."""
+        self.stale: set[Pfn] = set()
+        """Frames that were executed and have been written since, or may have been, unseen by it."""
 
     @property
     def host_address(self) -> int:
@@ -77,8 +81,15 @@ class PhysicalMemory:
 
     def write(self, frame: Pfn, offset: int, data: bytes) -> None:
         """Store `data` at `offset` of a frame."""
+        if frame in self.executed:
+            self.outdate(frame)
         start = (frame << PAGE_SHIFT) + offset
         self._bytes[start : start + len(data)] = data
+
+    def outdate(self, frame: Pfn) -> None:
+        """Note that instructions fetched from an executed frame may no longer be what it holds."""
+        self.executed.discard(frame)
+        self.stale.add(frame)
 
     def copy(self, frame: Pfn) -> Pfn:
         """Return a new frame with the contents of `frame`."""

@@ -1,0 +1,211 @@
+"""The x87 and SSE state beside Unicorn: exceptions that it keeps to itself, arithmetic that it does badly.
+
+Unicorn rounds as the processor does, but its status word lacks the exception flags. They are gathered when
+a program asks for them. What its operations have accrued is the only count there is: its own status word
+has ZE set at times when the processor has not. The flag of a denormal operand (DE) it does not know at all.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+from unicorn import x86_const as x86
+
+from inspector.errors import NotModelled
+from inspector.predict.machine import x87
+from inspector.predict.machine.engine import DENORMAL_FLUSHED, EXCEPTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inspector.predict.machine.engine import Engine
+
+CONTROL, CONTROL_SSE = 0x37F, 0x1F80
+"""What Linux gives a new program: arch/x86/kernel/fpu/core.c:fpstate_init_user()."""
+
+_MASKS, _ROUNDING_SHIFT, _TOP_SHIFT = 0x3F, 10, 11
+_SSE_MASKS, _SSE_KNOWN = 0x1F80, 0x2FFFF
+_DENORMALS_ARE_ZERO, _FLUSH_TO_ZERO = 0x40, 0x8000
+_EMPTY = 3
+_FLAGS = 0x80FF
+"""What fnclex clears: the exceptions, SF, ES and B."""
+_ENVIRONMENT = struct.Struct("<HHHHHHIHHIHH")
+"""Control, status and tag words; instruction pointer, its selector, opcode; data pointer, its selector."""
+ENVIRONMENT_SIZE = _ENVIRONMENT.size
+_RESERVED = 0xFFFF
+
+
+class Coprocessor:
+    """The floating-point half of a processor."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Begin as Linux lets a program begin."""
+        self._engine = engine
+        self.flushes = False
+        """MXCSR asks for denormals to be taken or given as 0."""
+        self._inexact_is_uncertain = False
+        engine.write(x86.UC_X86_REG_FPCW, CONTROL)
+        engine.write(x86.UC_X86_REG_MXCSR, CONTROL_SSE)
+
+    # --- status ---------------------------------------------------------------------------------
+
+    @property
+    def status(self) -> int:
+        """The status word, with every exception flag but DE."""
+        return self._engine.read(x86.UC_X86_REG_FPSW) & ~EXCEPTIONS | self._engine.accrued()[0] & EXCEPTIONS
+
+    @status.setter
+    def status(self, value: int) -> None:
+        self._engine.set_accrued(x87=value & EXCEPTIONS)
+        self._engine.write(x86.UC_X86_REG_FPSW, value)
+
+    def gather(self, *, clear_c1: bool) -> None:
+        """Bring the status word up to date."""
+        self._engine.write(x86.UC_X86_REG_FPSW, self.status & ~(x87.C1 if clear_c1 else 0))
+
+    def forget(self) -> None:
+        """fnclex: clear the exception flags."""
+        self.status = self._engine.read(x86.UC_X86_REG_FPSW) & ~_FLAGS
+
+    def initialise(self) -> None:
+        """Fninit."""
+        self._load(CONTROL, 0, 0xFFFF, 0, 0, 0, 0)
+
+    def environment(self, opcode_at: Callable[[int], int]) -> bytes:
+        """What fnstenv stores; `opcode_at` tells the opcode of the x87 instruction at an address."""
+        read = self._engine.read
+        pointer = read(x86.UC_X86_REG_FIP)
+        return _ENVIRONMENT.pack(
+            read(x86.UC_X86_REG_FPCW),
+            _RESERVED,
+            self.status,
+            _RESERVED,
+            read(x86.UC_X86_REG_FPTAG),
+            _RESERVED,
+            pointer,
+            read(x86.UC_X86_REG_FCS),
+            opcode_at(pointer) if pointer else 0,
+            read(x86.UC_X86_REG_FDP),
+            read(x86.UC_X86_REG_FDS),
+            _RESERVED,
+        )
+
+    def load_environment(self, contents: bytes) -> None:
+        """Fldenv. Raises NotModelled if it unmasks exceptions."""
+        control, _, status, _, tags, _, ip, cs, _, data, ds, _ = _ENVIRONMENT.unpack(contents)
+        check_control(control)
+        self._load(control, status, tags, ip, cs, data, ds)
+
+    def _load(self, control: int, status: int, tags: int, ip: int, cs: int, data: int, ds: int) -> None:
+        self.status = status
+        for register, value in (
+            (x86.UC_X86_REG_FPCW, control),
+            (x86.UC_X86_REG_FPTAG, tags),
+            (x86.UC_X86_REG_FIP, ip),
+            (x86.UC_X86_REG_FCS, cs),
+            (x86.UC_X86_REG_FDP, data),
+            (x86.UC_X86_REG_FDS, ds),
+        ):
+            self._engine.write(register, value)
+
+    # --- SSE ------------------------------------------------------------------------------------
+
+    def gather_sse(self) -> None:
+        """Bring MXCSR up to date."""
+        accrued = self._engine.accrued()[1] & EXCEPTIONS
+        if accrued & x87.PE and self._inexact_is_uncertain:
+            raise NotModelled("the inexact flag after a rounding that does not set it")
+        value = self._engine.read(x86.UC_X86_REG_MXCSR) & ~EXCEPTIONS | accrued
+        self._engine.write(x86.UC_X86_REG_MXCSR, value)
+
+    def doubt_inexact(self) -> bool:
+        """Note a roundsd or the like that is not to set the inexact flag, as Unicorn does; False."""
+        self._inexact_is_uncertain = True
+        return False
+
+    def is_valid_sse(self, value: int) -> bool:
+        """Whether ldmxcsr takes `value`, rather than raise #GP."""
+        return not value & ~_SSE_KNOWN
+
+    def prepare_sse(self, value: int) -> None:
+        """Get ready for ldmxcsr. Raises NotModelled if it unmasks exceptions."""
+        if value & _SSE_MASKS != _SSE_MASKS:
+            raise NotModelled("unmasked floating-point exceptions")
+        self.flushes = bool(value & (_DENORMALS_ARE_ZERO | _FLUSH_TO_ZERO))
+        self._engine.set_accrued(sse=value & EXCEPTIONS)
+
+    def check_flushes(self) -> None:
+        """Raise NotModelled if a denormal has been flushed to 0: Unicorn does so a little too often."""
+        if self._engine.accrued()[1] & DENORMAL_FLUSHED:
+            raise NotModelled("a denormal number flushed to 0")
+
+    # --- arithmetic -----------------------------------------------------------------------------
+
+    @property
+    def rounds_to_nearest(self) -> bool:
+        """The rounding mode is the usual one."""
+        return self._rounding == x87.NEAREST
+
+    @property
+    def _rounding(self) -> int:
+        return self._engine.read(x86.UC_X86_REG_FPCW) >> _ROUNDING_SHIFT & 3
+
+    def compute(self, mnemonic: str) -> None:
+        """Carry out fprem, fprem1, fscale or fxtract."""
+        if mnemonic == "fxtract":
+            outcome = x87.extract(self._register(0))
+        elif mnemonic == "fscale":
+            outcome = x87.scale(self._register(0), self._register(1), self._rounding)
+        else:
+            outcome = x87.remainder(self._register(0), self._register(1), nearest=mnemonic == "fprem1")
+        self._set_top(outcome.value)
+        if outcome.pushed is not None:
+            self._push(outcome.pushed)
+        self.status = self.status & ~outcome.sets | outcome.conditions | outcome.exceptions
+
+    def integer(self, mnemonic: str, size: int) -> tuple[bytes, int]:
+        """Return what fist, fistp or fisttp stores into `size` bytes, and the status bits it sets."""
+        rounding = x87.ZERO if mnemonic == "fisttp" else self._rounding
+        value, exceptions, c1 = x87.to_integer(self._register(0), size, rounding)
+        return value.to_bytes(size, "little"), exceptions | c1
+
+    def stored(self, mnemonic: str, status: int) -> None:
+        """Note that a store has set `status`, and pop the stack if it does."""
+        word = self.status & ~x87.C1 | status
+        if mnemonic != "fist":
+            top = self._top
+            self._tag(top, _EMPTY)
+            word = word & ~(7 << _TOP_SHIFT) | (top + 1) % 8 << _TOP_SHIFT
+        self.status = word
+
+    @property
+    def _top(self) -> int:
+        return self._engine.read(x86.UC_X86_REG_FPSW) >> _TOP_SHIFT & 7
+
+    def _register(self, index: int) -> x87.Extended:
+        number = (self._top + index) % 8
+        if self._engine.read(x86.UC_X86_REG_FPTAG) >> 2 * number & _EMPTY == _EMPTY:
+            raise NotModelled("x87 stack underflow")
+        return x87.Extended(*self._engine.uc.reg_read(x86.UC_X86_REG_FP0 + number))
+
+    def _set_top(self, value: x87.Extended) -> None:
+        self._engine.uc.reg_write(x86.UC_X86_REG_FP0 + self._top, tuple(value))
+
+    def _push(self, value: x87.Extended) -> None:
+        top = (self._top - 1) % 8
+        if self._engine.read(x86.UC_X86_REG_FPTAG) >> 2 * top & _EMPTY != _EMPTY:
+            raise NotModelled("x87 stack overflow")
+        self.status = self.status & ~(7 << _TOP_SHIFT) | top << _TOP_SHIFT
+        self._tag(top, 0)
+        self._set_top(value)
+
+    def _tag(self, number: int, tag: int) -> None:
+        tags = self._engine.read(x86.UC_X86_REG_FPTAG) & ~(_EMPTY << 2 * number)
+        self._engine.write(x86.UC_X86_REG_FPTAG, tags | tag << 2 * number)
+
+
+def check_control(control: int) -> None:
+    """Raise NotModelled if an x87 control word unmasks an exception."""
+    if control & _MASKS != _MASKS:
+        raise NotModelled("unmasked floating-point exceptions")

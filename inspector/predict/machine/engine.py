@@ -1,0 +1,128 @@
+"""Unicorn through its C interface, where the Python binding is slow or lacks a thing.
+
+The binding looks up a register's type and makes a fresh C object at each access: 1.4 us a register. Here
+a read is one call into a buffer that stays.
+
+Unicorn accumulates the exceptions of floating-point operations (inexact, overflow, ...) inside, but copies
+them neither to the x87 status word nor to MXCSR, and offers no register for them. They stand in the saved
+context, an opaque block of memory, at two bytes found once a process by experiment: the same division is
+done twice, exact and inexact, and one byte differs.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import unicorn
+from unicorn import x86_const as x86
+from unicorn.unicorn_py3.unicorn import uclib
+
+from inspector.errors import NotModelled
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+EXCEPTIONS = 0x3F
+"""IE DE ZE OE UE PE: the same six bits in the x87 status word, in MXCSR and in what Unicorn accrues."""
+DENORMAL_FLUSHED = 0xC0
+"""What Unicorn accrues besides: a denormal was taken, or given, as 0 (MXCSR's DAZ and FTZ)."""
+_INEXACT = 0x20
+
+
+class Engine:
+    """One instance of Unicorn: an i386 without memory or hooks."""
+
+    def __init__(self) -> None:
+        """Create it; hooks and memory are added through `uc`."""
+        self.uc = unicorn.Uc(unicorn.UC_ARCH_X86, unicorn.UC_MODE_32)
+        self.uc.ctl_set_cpu_model(x86.UC_CPU_X86_SKYLAKE_CLIENT)
+        self._handle = self.uc._uch  # noqa: SLF001 - what the C interface wants
+        self._value = ctypes.c_uint64()
+        self._reference = ctypes.byref(self._value)
+        self._groups: dict[tuple[int, ...], tuple[Any, Any, Any]] = {}
+        self._context: Any = None
+
+    def read(self, register: int) -> int:
+        """Return a register of at most 32 bits."""
+        self._value.value = 0
+        uclib.uc_reg_read(self._handle, register, self._reference)
+        return self._value.value
+
+    def write(self, register: int, value: int) -> None:
+        """Set a register of at most 32 bits."""
+        self._value.value = value
+        uclib.uc_reg_write(self._handle, register, self._reference)
+
+    def read_all(self, registers: tuple[int, ...]) -> Sequence[int]:
+        """Return several registers of at most 32 bits each; the tuple is best a constant."""
+        group = self._groups.get(registers)
+        if group is None:
+            count = len(registers)
+            values = (ctypes.c_uint64 * count)()
+            start = ctypes.addressof(values)
+            group = (
+                (ctypes.c_int * count)(*registers),
+                (ctypes.c_void_p * count)(*(start + 8 * index for index in range(count))),
+                values,
+            )
+            self._groups[registers] = group
+        identifiers, pointers, values = group
+        uclib.uc_reg_read_batch(self._handle, identifiers, pointers, len(registers))
+        return list(values)
+
+    def accrued(self) -> tuple[int, int]:
+        """Return the exceptions accrued since they were last cleared, by x87 and by SSE operations."""
+        x87, sse = _accrued_offsets()
+        contents = self._saved()
+        return contents[x87], contents[sse]
+
+    def set_accrued(self, *, x87: int | None = None, sse: int | None = None) -> None:
+        """Replace them. Not to be called from a hook."""
+        contents = self._saved()
+        for value, offset in zip((x87, sse), _accrued_offsets(), strict=True):
+            if value is not None:
+                contents[offset] = value
+        self.uc.context_restore(self._context)
+
+    def _saved(self) -> Any:  # noqa: ANN401 - a ctypes array
+        if self._context is None:
+            self._context = self.uc.context_save()
+        else:
+            self.uc.context_update(self._context)
+        return _contents(self._context)
+
+
+def _contents(context: Any) -> Any:  # noqa: ANN401
+    return (ctypes.c_uint8 * context.size).from_address(context.context.value)
+
+
+# fninit; fld1; fidiv dword [0x100]; ficom dword [0x104]; fstp st; fldz; fstp st; fninit
+_X87_DIVISION = bytes.fromhex("dbe3 d9e8 da3500010000 da1504010000 ddd8 d9ee ddd8 dbe3")
+# cvtsi2sd xmm1, [0x100]; cvtsi2sd xmm0, [0x104]; divsd xmm0, xmm1; pxor xmm0, xmm0; pxor xmm1, xmm1
+_SSE_DIVISION = bytes.fromhex("f20f2a0d00010000 f20f2a0504010000 f20f5ec1 660fefc0 660fefc9")
+
+
+@cache
+def _accrued_offsets() -> tuple[int, int]:
+    """Return where a saved context holds what x87 and SSE operations have accrued."""
+    return _difference(_X87_DIVISION), _difference(_SSE_DIVISION)
+
+
+def _difference(division: bytes) -> int:
+    uc = Engine().uc
+    uc.mem_map(0, 0x1000)
+    uc.mem_write(0, division)
+    uc.reg_write(x86.UC_X86_REG_CR4, 1 << 9)
+    uc.mem_write(0x104, (1).to_bytes(4, "little"))
+    saved = []
+    for divisor in (1, 3):
+        uc.mem_write(0x100, divisor.to_bytes(4, "little"))
+        uc.emu_start(0, len(division))
+        saved.append(bytes(_contents(uc.context_save())))
+    found = [at for at, (exact, inexact) in enumerate(zip(*saved, strict=True)) if exact != inexact]
+    if len(found) != 1 or saved[1][found[0]] != _INEXACT:
+        version = ".".join(map(str, unicorn.uc_version()[:2]))
+        raise NotModelled(f"floating-point exceptions, which this version of Unicorn ({version}) hides")
+    return found[0]

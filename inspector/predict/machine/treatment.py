@@ -1,0 +1,234 @@
+"""What is done at an erratum: carry the instruction out, raise what Unicorn would not, or refuse."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING
+
+from inspector.errors import NotModelled
+from inspector.model.address import VirtAddr, page_down
+from inspector.model.vma import Access
+from inspector.predict.machine.coprocessor import ENVIRONMENT_SIZE, check_control
+from inspector.predict.machine.errata import C1, Treatment
+from inspector.predict.machine.event import GENERAL_PROTECTION, HardwareException, PageFault
+from inspector.predict.machine.segment import USER_DATA
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inspector.predict.machine.cpu import Cpu
+    from inspector.predict.machine.errata import Erratum
+
+_TRAP_FLAG, _ALIGNMENT_FLAG = 1 << 8, 1 << 18
+_SSE_WIDTH = 16
+_OPERAND_SIZE = 0x66
+_SIZES = {"word": 2, "dword": 4, "qword": 8}
+_SEVERAL = 16
+_BOUNDED = frozenset({Treatment.ALIGNED, Treatment.CONTROL, Treatment.THREAD, Treatment.MINIMUM})
+"""Checked the first `_SEVERAL` times: what is wrong there is wrong at once, and loops are to be fast."""
+
+
+class Then(enum.Enum):
+    """How the processor goes on."""
+
+    AFTER = enum.auto()
+    """With the next instruction: this one has been carried out."""
+    THERE = enum.auto()
+    """With this instruction, which Unicorn may now carry out."""
+
+
+class Treatments:
+    """Treats errata on one processor."""
+
+    def __init__(self, cpu: Cpu) -> None:
+        """Serve `cpu`."""
+        self._cpu = cpu
+        self._checks: dict[int, int] = {}
+        self._concerns: dict[Treatment, Callable[[Erratum], bool]] = {
+            Treatment.ALIGNED: self._is_misaligned,
+            Treatment.CONTROL: self._unmasks,
+            Treatment.CONSTANT: lambda _: not cpu.coprocessor.rounds_to_nearest,
+            Treatment.FLAGS: self._traps,
+            Treatment.ENTER: self._overflows,
+            Treatment.MINIMUM: lambda _: cpu.coprocessor.flushes,
+            Treatment.ROUND: lambda _: cpu.coprocessor.doubt_inexact(),
+            Treatment.THREAD: lambda erratum: any(
+                f"{name}:" in erratum.operands for name in cpu.null_segments
+            ),
+        }
+        self._treatments: dict[Treatment, Callable[[Erratum], HardwareException | PageFault | Then]] = {
+            Treatment.PROTECT: self._protect,
+            Treatment.ALIGNED: self._protect,
+            Treatment.ENTER: self._fault_below,
+            Treatment.THREAD: self._protect,
+            Treatment.STATUS: self._status,
+            Treatment.ENVIRONMENT: self._environment,
+            Treatment.CLEAR: self._clear,
+            Treatment.COMPUTE: self._compute,
+            Treatment.STORE_MXCSR: self._store_mxcsr,
+            Treatment.LOAD_MXCSR: self._load_mxcsr,
+            Treatment.SEGMENT: self._segment,
+        }
+
+    def concerns(self, erratum: Erratum) -> bool:
+        """Whether it matters this time. May be asked while the engine runs."""
+        concerned = self._concerns.get(erratum.treatment)
+        return concerned is None or concerned(erratum)
+
+    def is_settled(self, erratum: Erratum) -> bool:
+        """Whether it has been asked about often enough, to no avail."""
+        if erratum.treatment is Treatment.ROUND:
+            return True
+        if erratum.treatment not in _BOUNDED:
+            return False
+        count = self._checks[erratum.address] = self._checks.get(erratum.address, 0) + 1
+        return count >= _SEVERAL
+
+    def treat(self, erratum: Erratum) -> HardwareException | PageFault | Then:
+        """Do what the instruction does. Raises NotModelled where that is not known."""
+        treatment = self._treatments.get(erratum.treatment)
+        if treatment is None:
+            raise NotModelled(f"instruction {erratum.text}", ip=erratum.address)
+        return treatment(erratum)
+
+    # --- what concerns --------------------------------------------------------------------------
+
+    def _operand(self, erratum: Erratum) -> VirtAddr:
+        return self._cpu.operand_address(erratum.code, erratum.address)
+
+    def _is_misaligned(self, erratum: Erratum) -> bool:
+        return self._operand(erratum) % _SSE_WIDTH != 0
+
+    def _unmasks(self, erratum: Erratum) -> bool:
+        contents = self._cpu.view.peek(self._operand(erratum), 2)
+        if len(contents) == 2:  # noqa: PLR2004 - else it faults
+            check_control(int.from_bytes(contents, "little"))
+        return False
+
+    def _traps(self, erratum: Erratum) -> bool:
+        size = 2 if erratum.mnemonic == "popf" else 4
+        flags = int.from_bytes(self._cpu.view.peek(self._cpu.read("esp"), size), "little")
+        return bool(flags & (_TRAP_FLAG | _ALIGNMENT_FLAG))
+
+    def _overflows(self, erratum: Erratum) -> bool:
+        # The push that comes first faults first.
+        stack = self._cpu.read("esp")
+        places = (stack - 4, stack - 1, self._below(erratum))
+        return [self._cpu.view.allows(place, Access.WRITE) for place in places] == [True, True, False]
+
+    def _below(self, erratum: Erratum) -> VirtAddr:
+        """Where esp points after an enter, which is tried for writing: Intel SDM, ENTER, exceptions."""
+        return VirtAddr(
+            self._cpu.read("esp") - 4 - int.from_bytes(erratum.code[-3:-1], "little") & 0xFFFF_FFFF
+        )
+
+    # --- treatments -----------------------------------------------------------------------------
+
+    def _protect(self, erratum: Erratum) -> HardwareException:
+        return HardwareException(GENERAL_PROTECTION, VirtAddr(erratum.address))
+
+    def _fault_below(self, erratum: Erratum) -> PageFault:
+        return PageFault(self._below(erratum), Access.WRITE, VirtAddr(erratum.address))
+
+    def _status(self, erratum: Erratum) -> Then:
+        self._know_c1(erratum)
+        self._cpu.coprocessor.gather(clear_c1=erratum.c1 is C1.CLEAR)
+        return Then.THERE
+
+    def _environment(self, erratum: Erratum) -> Then:
+        self._know_c1(erratum)
+        self._check_width(erratum)
+        coprocessor = self._cpu.coprocessor
+        coprocessor.gather(clear_c1=erratum.c1 is C1.CLEAR)
+        place = self._operand(erratum)
+        if self._cpu.view.poke(place, coprocessor.environment(self._opcode_at)):
+            return Then.AFTER
+        return self._fault_within(erratum, place)
+
+    def _clear(self, erratum: Erratum) -> Then:
+        coprocessor = self._cpu.coprocessor
+        if erratum.mnemonic == "fnclex":
+            coprocessor.forget()
+        elif erratum.mnemonic == "fninit":
+            coprocessor.initialise()
+        else:
+            self._check_width(erratum)
+            place = self._operand(erratum)
+            contents = self._cpu.view.peek(place, ENVIRONMENT_SIZE)
+            if len(contents) < ENVIRONMENT_SIZE:
+                return self._fault_within(erratum, place)
+            coprocessor.load_environment(contents)
+        return Then.AFTER
+
+    def _compute(self, erratum: Erratum) -> Then:
+        coprocessor = self._cpu.coprocessor
+        if "[" not in erratum.operands:
+            coprocessor.compute(erratum.mnemonic)
+            return Then.AFTER
+        size = _SIZES[erratum.operands.split(" ", 1)[0]]
+        contents, status = coprocessor.integer(erratum.mnemonic, size)
+        if not self._cpu.view.poke(self._operand(erratum), contents):
+            return Then.THERE
+        coprocessor.stored(erratum.mnemonic, status)
+        return Then.AFTER
+
+    def _store_mxcsr(self, _erratum: Erratum) -> Then:
+        self._cpu.coprocessor.gather_sse()
+        return Then.THERE
+
+    def _load_mxcsr(self, erratum: Erratum) -> HardwareException | Then:
+        coprocessor = self._cpu.coprocessor
+        contents = self._cpu.view.peek(self._operand(erratum), 4)
+        if len(contents) == 4:  # noqa: PLR2004 - else it faults
+            value = int.from_bytes(contents, "little")
+            if not coprocessor.is_valid_sse(value):
+                return self._protect(erratum)
+            before = coprocessor.flushes
+            coprocessor.prepare_sse(value)
+            if coprocessor.flushes and not before:
+                self._cpu.look_again()
+        return Then.THERE
+
+    def _segment(self, erratum: Erratum) -> Then:
+        cpu = self._cpu
+        register, _, source = erratum.operands.partition(", ")
+        if not source:
+            contents = cpu.view.peek(cpu.read("esp"), 2)
+        elif "[" in source:
+            contents = cpu.view.peek(self._operand(erratum), 2)
+        else:
+            contents = cpu.read(source).to_bytes(4, "little")[:2]
+        if len(contents) < 2:  # noqa: PLR2004 - it faults
+            return Then.THERE
+        selector = int.from_bytes(contents, "little")
+        if register not in ("fs", "gs") and selector != USER_DATA:
+            raise NotModelled(f"instruction {erratum.text} with selector {selector:#x}", ip=erratum.address)
+        if register != "ss":
+            was_null = register in cpu.null_segments
+            cpu.write(register, selector)
+            if not was_null and register in cpu.null_segments:
+                cpu.look_again()
+        if not source:
+            cpu.write("esp", cpu.read("esp") + (2 if _OPERAND_SIZE in erratum.code[:-1] else 4))
+        return Then.AFTER
+
+    def _fault_within(self, erratum: Erratum, place: VirtAddr) -> Then:
+        """Let Unicorn fault on an environment, unless which byte the hardware names is its own affair."""
+        if page_down(place) != page_down(place + ENVIRONMENT_SIZE - 1):
+            raise NotModelled(f"a page fault within {erratum.text}", ip=erratum.address)
+        return Then.THERE
+
+    def _know_c1(self, erratum: Erratum) -> None:
+        if erratum.c1 is C1.UNKNOWN:
+            raise NotModelled(
+                f"instruction {erratum.text}, which shows how x87 rounded last", ip=erratum.address
+            )
+
+    def _check_width(self, erratum: Erratum) -> None:
+        if _OPERAND_SIZE in erratum.code[:-2]:
+            raise NotModelled(f"instruction {erratum.text}, sixteen bits wide", ip=erratum.address)
+
+    def _opcode_at(self, address: int) -> int:
+        """Return the opcode of an x87 instruction as fnstenv stores it: 11 bits."""
+        code = self._cpu.view.peek(address, 15).lstrip(b"\x26\x2e\x36\x3e\x64-\x67\x9b")
+        return (code[0] & 7) << 8 | code[1] if len(code) > 1 else 0
