@@ -53,6 +53,7 @@ CASES = {
     "execute .data": Case("b8 00c00408 ffe0", "SIGSEGV", 2, _USER | _FETCH | _PRESENT),
     "execute the stack": Case("89e0 ffe0", "SIGSEGV", 2, _USER | _FETCH | _PRESENT),
     "read a kernel address": Case("a1 00e0ffff", "SIGSEGV", 1, _USER),
+    "read the last page": Case("a1 00f0ffff", "SIGSEGV", 1, _USER),
     "jump to nowhere": Case("b8 00000070 ffe0", "SIGSEGV", 1, _USER | _FETCH),
     # push eax; jmp to it
     "overflow the stack": Case("50 ebfd", "SIGSEGV", 1, _USER | _WRITE),
