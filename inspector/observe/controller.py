@@ -16,7 +16,7 @@ from inspector.elf.file import ExecutableFile
 from inspector.elf.header import EHDR_SIZE, PHDR_SIZE, ElfHeader, parse_program_headers
 from inspector.elf.stops import EXIT_CALLS, Passes, checkpoint_name, plan_stops
 from inspector.errors import CannotObserve, GdbRefused, InspectorError, NotModelled, UsageError
-from inspector.model.address import AddressRange, VirtAddr
+from inspector.model.address import AddressRange, VirtAddr, address_of
 from inspector.model.auxv import AuxType
 from inspector.model.ending import Ending
 from inspector.model.observation import Observation, Perturbation, RawEvidence
@@ -131,13 +131,24 @@ class _Run:
             self.snapshots[-1] = replace(self.snapshots[-1], stack=self._stack(registers))
 
     def _stack(self, registers: Registers) -> StackImage | None:
-        """Read the initial stack; every page of it is resident, so the reading adds none."""
-        stack = next((vma for vma in self.snapshots[-1].vmas or () if registers.esp in vma.range), None)
-        if stack is None:
+        """Read the initial stack without making a page of it resident.
+
+        ASLR may put more than a page between its strings and its tables (arch_align_stack()). A page of
+        that gap is absent: an anonymous page nobody has touched reads as zeros.
+        """
+        snapshot = self.snapshots[-1]
+        area = next((vma for vma in snapshot.vmas or () if registers.esp in vma.range), None)
+        if area is None:
             return None
-        sp = VirtAddr(registers.esp)
+        present = None if snapshot.pages is None else {page.vpn for page in snapshot.pages}
+        image = AddressRange(VirtAddr(registers.esp), area.end)
+        contents = b""
         with ProcessFiles(self.launched.pid) as files:
-            return StackImage(sp, files.memory(AddressRange(sp, stack.end)))
+            for vpn in image.vpns():
+                part = AddressRange(max(image.start, address_of(vpn)), address_of(vpn + 1))
+                is_there = present is None or vpn in present
+                contents += files.memory(part) if is_there else bytes(part.size_bytes)
+        return StackImage(image.start, contents)
 
     def look(self, checkpoint: str, registers: Registers | None) -> Snapshot:
         """Take a snapshot and keep it."""

@@ -10,15 +10,17 @@ import pytest
 
 from inspector.elf.header import ElfHeader, parse_program_headers
 from inspector.errors import NotModelled
-from inspector.model.address import AddressRange, VirtAddr
+from inspector.model.address import PAGE_SIZE, AddressRange, VirtAddr, address_of
 from inspector.model.prediction import Outcome
 from inspector.model.snapshot import StackImage
 from inspector.observe.aslr import random_bases
+from inspector.observe.controller import observe
 from inspector.observe.launch import launch as start
 from inspector.observe.procfs.files import ProcessFiles
 from inspector.observe.snapshot import take_snapshot
 from inspector.predict import predict
 from tests.live.launches import executable, launch
+from tests.live.looking import needs_pagemap
 from tests.live.odd_programs import FIXED, INTERPRETERS, MOVABLE, OddElf, Segment, with_interpreter
 
 if TYPE_CHECKING:
@@ -90,6 +92,27 @@ def test_areas_follow_from_the_bases(name: str, stage: Path, profile: MachinePro
         assert told < RUNS
     elif name != "movable, aligned to 4 MiB":
         assert told == RUNS
+
+
+@needs_pagemap
+def test_looking_at_a_stack_with_a_gap_fills_no_page_of_it(stage: Path) -> None:
+    """arch_align_stack() may leave a whole page between the strings and the tables: absent, and zeros."""
+    path = executable(stage / "gap", FIXED.contents())
+    program = replace(launch(path, envp=("X=" + "x" * 3500,)), randomize=True)
+    for _ in range(100):
+        seen = observe(program, until="exec")
+        (snapshot,) = seen.snapshots
+        assert snapshot.stack is not None
+        assert snapshot.pages is not None
+        assert seen.perturbations == ()
+        present = {page.vpn for page in snapshot.pages}
+        image = AddressRange(snapshot.stack.sp, VirtAddr(snapshot.stack.sp + len(snapshot.stack.contents)))
+        absent = [vpn for vpn in image.vpns() if vpn not in present]
+        if absent:
+            start = address_of(absent[0]) - image.start
+            assert snapshot.stack.contents[start : start + PAGE_SIZE] == bytes(PAGE_SIZE)
+            return
+    pytest.fail("a hundred stacks without a gap")
 
 
 def test_a_segment_above_the_mmap_area_hides_nothing(stage: Path) -> None:
