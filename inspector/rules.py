@@ -353,7 +353,8 @@ _CATALOGUE = (
         "fault.page-cache",
         "Which pages of a file on a disk are mapped around a fault depends on the page cache.",
         "A page that read-ahead has marked is left out, and a large folio comes whole; neither is part of "
-        "the program. A staged program has no such pages, its interpreter and libraries may.",
+        "the program. A staged program has no such pages; its interpreter and the libraries it starts with "
+        "are read in before the run; a file it maps later may have some.",
         "mm/filemap.c:next_uptodate_folio()",
     ),
     Rule(
@@ -372,7 +373,8 @@ _CATALOGUE = (
     Rule(
         "observe.first-read-major",
         "The first reading of a file page from a disk is a major fault, later ones are minor.",
-        "Whether the page cache holds the file is not part of the program; the sum of both is.",
+        "Whether the page cache holds the file is not part of the program. A page it lacks is not mapped "
+        "around an earlier fault either, so that the sum of both may differ too.",
         "mm/filemap.c:filemap_fault()",
     ),
     Rule(

@@ -35,6 +35,7 @@ from inspector.observe.gdb.stops import (
 )
 from inspector.observe.host import host_facts
 from inspector.observe.launch import Launched, launch
+from inspector.observe.page_cache import settle
 from inspector.observe.procfs.files import ProcessFiles
 from inspector.observe.signals import is_fatal
 from inspector.observe.snapshot import read_fault_counts, take_snapshot
@@ -72,6 +73,7 @@ def observe(
     sense; nothing is left running in any case.
     """
     plan = plan_stops(program.path, stops, until)
+    settle(program)
     deadline = Deadline.after(seconds)
     with launch(program, seconds=seconds) as launched:
         run = _Run(program, launched, deadline)

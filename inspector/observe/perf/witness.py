@@ -29,6 +29,7 @@ from inspector.model.fault_trace import FaultSource, FaultTrace
 from inspector.model.prediction import Outcome
 from inspector.observe import ptrace
 from inspector.observe.launch import launch
+from inspector.observe.page_cache import settle
 from inspector.observe.perf.recorder import NoFaultSource, Recorder
 from inspector.observe.perf.sequence import sequence
 from inspector.observe.perf.sources import BY_HOW_MUCH_THEY_TELL
@@ -56,6 +57,7 @@ def record_faults(
     trace says why. After `seconds` the program is killed. Raises LaunchFailed where it cannot be started,
     CannotObserve where it cannot be followed. Nothing is left running in any case.
     """
+    settle(program)
     deadline = time.monotonic() + seconds
     end = _End()
     with Recorder(ways) as recorder:

@@ -134,12 +134,26 @@ def test_a_staged_program_is_in_memory_and_reads_no_disk(prediction: Prediction)
     assert not reconcile(interpreted, seen(interpreted, slower)).differences
 
 
-def test_faults_that_are_more_in_all_are_not_explained(prediction: Prediction) -> None:
-    def more(snapshot: Snapshot) -> Snapshot:
-        return replace(snapshot, major_faults=1)
+def with_a_major_fault_more(snapshot: Snapshot) -> Snapshot:
+    return replace(snapshot, major_faults=1)
 
-    result = reconcile(prediction, seen(prediction, more))
+
+def test_faults_of_execve_that_are_more_in_all_are_not_explained(prediction: Prediction) -> None:
+    result = reconcile(prediction, seen(prediction, with_a_major_fault_more))
     assert [entry[0] for entry in differing(result)] == ["major faults"]
+
+
+def test_what_is_not_in_the_cache_is_not_mapped_around_either(prediction: Prediction) -> None:
+    (at_exec,) = prediction.snapshots
+    at_main = replace(prediction, snapshots=(replace(at_exec, checkpoint="main"),))
+    assert not reconcile(at_main, seen(at_main, with_a_major_fault_more)).differences
+
+    def more_minor_faults(snapshot: Snapshot) -> Snapshot:
+        assert snapshot.minor_faults
+        return replace(snapshot, minor_faults=snapshot.minor_faults + 1)
+
+    result = reconcile(at_main, seen(at_main, more_minor_faults))
+    assert [entry[0] for entry in differing(result)] == ["minor faults"]
 
 
 def test_verdicts_are_compared_before_anything_else(prediction: Prediction) -> None:
