@@ -352,10 +352,16 @@ _CATALOGUE = (
     Rule(
         "fault.page-cache",
         "Which pages of a file on a disk are mapped around a fault depends on the page cache.",
-        "A page that read-ahead has marked is left out, and a large folio comes whole; neither is part of "
-        "the program. A staged program has no such pages; its interpreter and the libraries it starts with "
-        "are read in before the run; a file it maps later may have some.",
+        "A page that is not there, or marked by read-ahead, is left out. The files a program maps are read "
+        "in before, and their large folios seen, which takes privileges; what was not seen may differ.",
         "mm/filemap.c:next_uptodate_folio()",
+    ),
+    Rule(
+        "fault.large-folio",
+        "A large folio is mapped whole by the first fault that touches it.",
+        "It must lie inside the area, the page table and the file; of any other, the pages in the window of "
+        "fault-around are mapped. Linux before 6.18 maps no more than those of any folio.",
+        "mm/filemap.c:filemap_map_folio_range()",
     ),
     Rule(
         "register.random",

@@ -25,10 +25,13 @@ def foretell(
 ) -> Prediction:
     """Predict `program`; what the prediction could not read ends it as something not modelled."""
     from inspector.model.prediction import NotModelledAt, Prediction
+    from inspector.observe.folios import folio_layout
     from inspector.predict import predict
 
     try:
-        return predict(program, profile, bases=bases, stops=stops, until=until, seconds=seconds)
+        return predict(
+            program, profile, bases=bases, stops=stops, until=until, seconds=seconds, folios=folio_layout
+        )
     except UsageError:
         raise
     except InspectorError as error:

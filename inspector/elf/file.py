@@ -125,7 +125,7 @@ class ExecutableFile:
             with mmap.mmap(
                 self._fd, 1, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_WRITE
             ) as page:
-                return _line_of_maps(_address_of(page)) or own
+                return _line_of_maps(address_of_mapping(page)) or own
         except (OSError, ValueError):  # an empty file, a file system that maps nothing, no /proc
             return own
 
@@ -166,7 +166,8 @@ class ExecutableFile:
         return FileIdentity(self.resolved_path, self.device, self.inode, self.size, sha256)
 
 
-def _address_of(mapping: mmap.mmap) -> int:
+def address_of_mapping(mapping: mmap.mmap) -> int:
+    """Return where a mapping of this process that may be written begins."""
     import ctypes
 
     first = ctypes.c_char.from_buffer(mapping)

@@ -31,8 +31,8 @@ _LINKERS = ("ld-", "ld.so")
 _LISTED = re.compile(r"^\t(?:.* => )?(/.*) \(0x[0-9a-f]+\)$", re.MULTILINE)
 _LIST_SECONDS = 5.0
 _PATH_MAX = 4096
-_LARGE = 256 << 20
-"""Bytes of a file that is not read in: little of it will be mapped around a fault."""
+LARGEST_READ_IN = 256 << 20
+"""Bytes; of a larger file little will be mapped."""
 
 
 def settle(program: Program) -> None:
@@ -85,7 +85,7 @@ def _libraries(interpreter: str, program: Program) -> list[str]:
 def _read_in(path: str) -> None:
     """Fault in every page of the file at `path`, which takes the marks of read-ahead away."""
     with suppress(OSError, ValueError, CannotObserve), ExecutableFile(path) as file:
-        if file.size > _LARGE:
+        if file.size > LARGEST_READ_IN:
             return
         flags = mmap.MAP_PRIVATE | mmap.MAP_POPULATE
         mmap.mmap(file.fileno(), 0, flags=flags, prot=mmap.PROT_READ).close()

@@ -16,6 +16,7 @@ from inspector.verb import Verb
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from inspector.model.folio import FolioLayout
     from inspector.model.profile import MachineProfile, RandomBases
     from inspector.model.program import Program
     from inspector.model.registers import Registers
@@ -34,6 +35,7 @@ def predict(
     until: str | None = None,
     seconds: float = 60.0,
     chance: int = 0,
+    folios: FolioLayout | None = None,
 ) -> Prediction:
     """Predict what the machine of `profile` does when it executes `program`, to its end.
 
@@ -41,7 +43,8 @@ def predict(
     each of `stops` and exit; `until` names the last one wanted. What is not modelled ends the prediction
     there, named in `Prediction.not_modelled`; nothing is guessed. Raises UsageError where a
     stop does not exist. A simulation that takes more than `seconds` ends there as not
-    modelled. `chance` chooses among assumptions about what is random.
+    modelled. `chance` chooses among assumptions about what is random. `folios` tells how the files that
+    the program maps lie in the page cache; without it, page by page.
     """
     if program.randomize and bases is None:
         return Prediction(
@@ -53,7 +56,7 @@ def predict(
     assumptions: tuple[Assumption, ...] = ()
     if bases is not None:
         assumptions = tuple(Assumption(name, f"{value:#x}") for name, value in vars_of(bases))
-    with Kernel(profile, chance=chance) as kernel:
+    with Kernel(profile, chance=chance, folios=folios) as kernel:
         try:
             result = execve(program, kernel, bases)
         except NotModelled as limit:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from inspector.model.fault import FaultKind, FaultMode
 from inspector.model.finding import Finding, Verdict
 from inspector.reconcile.alignment import align
+from inspector.reconcile.tolerance import Tolerances
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from inspector.model.observation import Observation
     from inspector.model.prediction import Prediction
     from inspector.model.snapshot import Snapshot
+    from inspector.model.vma import Vma
     from inspector.reconcile.alignment import Gap
 
 CHECKPOINT = "run"
@@ -199,6 +201,7 @@ class _Process:
         observation: Observation,
     ) -> None:
         self._number, self._predicted, self._observed = number, predicted, observed
+        self._tolerances = Tolerances.of(prediction, observation)
         self._snapshots = observation.snapshots
         self._alignment = align(
             [_key(item.fault, columns) for item in predicted],
@@ -260,6 +263,7 @@ class _Process:
     def _difference(self, rows: Sequence[_Row], place: int) -> Finding:
         mine, seen = rows[place].predicted, rows[place].observed
         kind = None if mine is None else mine.fault.kind
+        rule = self._page_cache(mine, seen)
         around = (*rows[max(place - _NEIGHBOURS, 0) : place], *rows[place + 1 : place + 1 + _NEIGHBOURS])
         return Finding(
             CHECKPOINT,
@@ -267,19 +271,36 @@ class _Process:
             self._where(mine or seen),
             NO_FAULT if mine is None else f"{describe(mine.fault)}, in {mine.fault.area or 'no area'}",
             NO_FAULT if seen is None else f"{describe(seen.fault)}{self._area_seen(seen.fault)}",
-            Verdict.DIFFERS,
-            None if kind is None else RULES_OF_KINDS[kind],
+            Verdict.EXPLAINED if rule else Verdict.DIFFERS,
+            rule or (None if kind is None else RULES_OF_KINDS[kind]),
             tuple(line for row in around for line in _lines(row)),
         )
+
+    def _page_cache(self, mine: _Numbered | None, seen: _Numbered | None) -> str | None:
+        """Return the rule that explains a fault that one side alone has, if one does."""
+        if mine is not None and seen is not None:
+            return None
+        if mine is not None:
+            return self._tolerances.fault(mine.fault.area)
+        known = self._last_known()
+        if seen is None or known is None:
+            return None
+        return self._tolerances.fault(_area_at(known, seen.fault.address))
+
+    def _last_known(self) -> Snapshot | None:
+        """Return the last snapshot that tells the areas of this process."""
+        if self._number:
+            return None
+        return next((snapshot for snapshot in reversed(self._snapshots) if snapshot.vmas is not None), None)
 
     def _area_seen(self, fault: Fault) -> str:
         """Return the area of an observed fault; the events do not tell it, the last snapshot may."""
         if fault.area is not None:
             return f", in {fault.area}"
-        known = next((snapshot for snapshot in reversed(self._snapshots) if snapshot.vmas is not None), None)
-        if known is None or self._number:
+        known = self._last_known()
+        if known is None:
             return ""
-        return f", in {_area_at(known, fault.address)} (at {known.checkpoint})"
+        return f", in {_area_at(known, fault.address) or 'no area'} (at {known.checkpoint})"
 
 
 def _lines(row: _Row) -> Iterator[str]:
@@ -295,5 +316,5 @@ def _key(fault: Fault, columns: tuple[_Column, ...]) -> Hashable:
     return fault.mode, fault.page, *told
 
 
-def _area_at(snapshot: Snapshot, address: VirtAddr) -> str:
-    return next((str(vma) for vma in snapshot.vmas or () if address in vma.range), "no area")
+def _area_at(snapshot: Snapshot, address: VirtAddr) -> Vma | None:
+    return next((vma for vma in snapshot.vmas or () if address in vma.range), None)

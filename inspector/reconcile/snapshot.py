@@ -149,9 +149,11 @@ def _fault_counts(predicted: Snapshot, observed: Snapshot, tolerances: Tolerance
     at = predicted.checkpoint
     minor = (predicted.minor_faults, observed.minor_faults)
     major = (predicted.major_faults, observed.major_faults)
-    if tolerances.fault_counts(predicted, observed):
+    rule = tolerances.fault_counts(predicted, observed)
+    if rule is not None:
         for name, (left, right) in (("minor faults", minor), ("major faults", major)):
-            yield Finding(at, name, "", str(left), str(right), Verdict.EXPLAINED, "observe.first-read-major")
+            if left != right:
+                yield Finding(at, name, "", str(left), str(right), Verdict.EXPLAINED, rule)
         return
     yield from _number(at, "minor faults", *minor, "fault.argument-pages")
     yield from _number(at, "major faults", *major, "observe.first-read-major")

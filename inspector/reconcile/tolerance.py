@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from inspector.model.folio import UNSEEN
 from inspector.model.vma import FileBacking
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ class Tolerances:
 
     first_reads: bool
     """Whether some file of the observed process may have been read from a disk."""
+    cache_unknown: bool
+    """Whether the prediction was not told how the page cache holds files, or had to leave some to a disk."""
     staged: str | None
     """The observed program's path, if it lies on a tmpfs."""
 
@@ -39,6 +42,8 @@ class Tolerances:
                 if mine.sha256 is not None and mine.sha256 == seen.sha256 and _place(mine) != _place(seen)
             ),
             _may_read_disk(observation),
+            any(assumption.name == UNSEEN for assumption in prediction.assumptions)
+            or any(snapshot.major_faults for snapshot in observation.snapshots),
             observation.program.path if _is_staged(observation) else None,
         )
 
@@ -56,24 +61,30 @@ class Tolerances:
 
     def page(self, area: Vma | None, predicted: str, observed: str) -> str | None:
         """Return the rule that explains a page that is resident on one side only, if one does."""
-        if area is None or not isinstance(area.backing, FileBacking) or area.backing.path == self.staged:
-            return None
-        return "fault.page-cache" if {predicted, observed} == {"file", "absent"} else None
+        return self.fault(area) if {predicted, observed} == {"file", "absent"} else None
 
-    def fault_counts(self, predicted: Snapshot, observed: Snapshot) -> bool:
-        """Whether a reading from a disk makes the counts differ, as `observe.first-read-major` allows.
+    def fault(self, area: Vma | None) -> str | None:
+        """Return the rule that explains a fault in `area` that one side alone has, if one does."""
+        if not self.cache_unknown or area is None or not isinstance(area.backing, FileBacking):
+            return None
+        return None if area.backing.path == self.staged else "fault.page-cache"
+
+    def fault_counts(self, predicted: Snapshot, observed: Snapshot) -> str | None:
+        """Return the rule that explains why the counts of faults differ, if one does.
 
         execve itself only writes, which maps nothing around: there the sum of both counts holds. Later on,
         what had to be read was not there to be mapped around an earlier fault either: the sum may differ too.
         """
         if not self.first_reads:
-            return False
+            return None
         match (predicted.minor_faults, predicted.major_faults, observed.minor_faults, observed.major_faults):
             case (int(minor), int(major), int(minor_seen), int(major_seen)):
                 same_sum = minor + major == minor_seen + major_seen
-                return major_seen > major and (same_sum or predicted.checkpoint != "exec")
-            case _:
-                return False
+                if major_seen > major and (same_sum or predicted.checkpoint != "exec"):
+                    return "observe.first-read-major"
+                if self.cache_unknown and not same_sum and predicted.checkpoint != "exec":
+                    return "fault.page-cache"
+        return None
 
 
 def _may_read_disk(observation: Observation) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inspector.observe import observe
+from inspector.observe.folios import folio_layout
 from inspector.predict import predict
 from inspector.reconcile import reconcile
 
@@ -21,7 +22,7 @@ def disagreements(program: Program, profile: MachineProfile) -> list[str]:
 
     Faults are compared here once more, apart from `reconcile`, so that a mistake there cannot hide one.
     """
-    prediction, observation = predict(program, profile), observe(program)
+    prediction, observation = predict(program, profile, folios=folio_layout), observe(program)
     if prediction.not_modelled is not None:
         return [f"not modelled: {prediction.not_modelled}"]
     if observation.cut_short is not None:

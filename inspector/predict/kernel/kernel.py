@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from inspector.elf.file import ExecutableFile
     from inspector.model.address import Pfn, Vpn
     from inspector.model.fault import Fault
+    from inspector.model.folio import FolioLayout
     from inspector.model.profile import MachineProfile
     from inspector.predict.kernel.task import Task
     from inspector.predict.machine.cpu import Cpu
@@ -32,12 +33,17 @@ class Kernel:
     A context manager: leaving it closes the host's files that simulated ones read from.
     """
 
-    def __init__(self, profile: MachineProfile, *, chance: int = 0) -> None:
-        """Boot. `chance`, a byte, decides what is random; two kernels that differ in it show what does."""
+    def __init__(
+        self, profile: MachineProfile, *, chance: int = 0, folios: FolioLayout | None = None
+    ) -> None:
+        """Boot. `chance`, a byte, decides what is random; two kernels that differ in it show what does.
+
+        `folios` tells how files lie in the page cache; without it, none has large folios.
+        """
         self.profile = profile
         self.chance = chance
         self.memory = PhysicalMemory()
-        self.page_cache = PageCache(self.memory)
+        self.page_cache = PageCache(self.memory, folios, self.assume)
         self.faults: list[Fault] = []
         """Of every process, in the order they are taken."""
         self.host_files: list[ExecutableFile] = []

@@ -19,6 +19,7 @@ from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, AddressRange, FileOff
 from inspector.model.fault import FaultKind
 from inspector.model.page import PageKind
 from inspector.model.vma import Access, Anonymous, Sharing
+from inspector.predict.kernel.filemap import pages_to_map
 from inspector.predict.kernel.vma import MappedFile
 from inspector.predict.machine.memory import ZERO_FRAME
 from inspector.predict.machine.pagetable import PageTableEntry
@@ -125,7 +126,7 @@ def _do_cow_fault(mm: AddressSpace, area: VmArea, file: MappedFile, vpn: Vpn) ->
 def _do_read_fault(mm: AddressSpace, area: VmArea, file: MappedFile, vpn: Vpn) -> Handled:
     """Map the page, and those around it that lie inside area, table and file (rule `fault.around`).
 
-    Source: mm/memory.c:do_read_fault(), do_fault_around(), mm/filemap.c:filemap_map_pages().
+    Source: mm/memory.c:do_fault_around().
     """
     index = _inside(area, file, vpn)
     window = mm.fault_around_pages
@@ -138,17 +139,12 @@ def _do_read_fault(mm: AddressSpace, area: VmArea, file: MappedFile, vpn: Vpn) -
         in_table + (area.end >> PAGE_SHIFT) - vpn,
         in_table + -(-file.size // PAGE_SIZE) - index,
     )
-    lowest = highest = None
     access = area.access & _READ_EXECUTE | Access.READ
-    for neighbour in range(vpn + first - in_table, vpn + last - in_table):
-        if mm.page_tables.lookup(Vpn(neighbour)) is None:
-            frame = mm.page_cache.frame(file, index + neighbour - vpn)
-            mm.page_tables.map(Vpn(neighbour), PageTableEntry(frame, access, PageKind.FILE))
-            lowest = neighbour if lowest is None else lowest
-            highest = neighbour
-    if lowest is None or highest is None:
-        raise AssertionError("the page itself is always among them")
-    span = AddressRange(address_of(lowest), address_of(highest + 1))
+    pages = pages_to_map(mm, area, file, vpn, range(vpn + first - in_table, vpn + last - in_table))
+    for page in pages:
+        frame = mm.page_cache.frame(file, index + page - vpn)
+        mm.page_tables.map(page, PageTableEntry(frame, access, PageKind.FILE))
+    span = AddressRange(address_of(min(pages)), address_of(max(pages) + 1))
     return Handled(FaultKind.FILE_READ, span, FileOffset(index << PAGE_SHIFT))
 
 

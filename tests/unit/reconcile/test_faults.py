@@ -9,6 +9,8 @@ from inspector.model.address import AddressRange, FileOffset, VirtAddr
 from inspector.model.ending import Ending
 from inspector.model.fault import Fault, FaultKind, FaultMode
 from inspector.model.finding import Finding, Verdict
+from inspector.model.folio import UNSEEN
+from inspector.model.prediction import Assumption
 from inspector.model.vma import Access, FileBacking, Sharing, Vma
 from inspector.reconcile import reconcile
 from inspector.reconcile.faults import RULES_OF_KINDS, compare_faults, describe
@@ -229,3 +231,21 @@ def test_a_fault_in_words() -> None:
 def test_every_kind_has_its_rule() -> None:
     assert set(RULES_OF_KINDS) == set(FaultKind)
     assert set(RULES_OF_KINDS.values()) <= set(RULES)
+
+
+def test_a_page_cache_that_no_one_saw_explains_the_faults_of_its_files(prediction: Prediction) -> None:
+    mine, theirs = both(prediction, MINE, MINE[:4] + MINE[5:])
+    (finding,) = compare_faults(mine, theirs)
+    assert finding.verdict is Verdict.DIFFERS
+    unseen = replace(mine, assumptions=(Assumption(UNSEEN, "none"),))
+    assert [(f.verdict, f.rule) for f in compare_faults(unseen, theirs)][-1] == (
+        Verdict.EXPLAINED,
+        "fault.page-cache",
+    )
+    staged = replace(theirs, program=replace(theirs.program, path="/a", requested="a"))
+    assert [f.verdict for f in compare_faults(unseen, staged)][-1] is Verdict.DIFFERS
+    # Of an anonymous page the page cache knows nothing.
+    (finding,) = compare_faults(
+        replace(unseen, faults=MINE[1:]), replace(theirs, faults=both(prediction, MINE, MINE)[1].faults)
+    )
+    assert finding.verdict is Verdict.DIFFERS

@@ -1,0 +1,103 @@
+"""Files in large folios: which of their pages come with the one that is touched."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inspector.observe.folios import folio_layout
+from tests.live import launches
+from tests.live.looking import needs_root
+from tests.live.whole_runs import disagreements
+
+if TYPE_CHECKING:
+    from inspector.model.profile import MachineProfile
+
+pytestmark = [pytest.mark.live, needs_root]
+
+SOURCE = Path(__file__).with_name("maps_file.c")
+PAGE = 4096
+
+
+@dataclass(frozen=True)
+class Cached:
+    """A file, and how it comes into the page cache."""
+
+    pages: int
+    tail: int = 0
+    """Bytes behind the last whole page."""
+    cut: int = 0
+    """Pages taken off its end once it is written."""
+    read_again: bool = False
+    """Whether it is evicted and read from the disk, as most files came there."""
+
+    def write(self, path: Path) -> None:
+        """Make the file."""
+        data = random.Random(str(self)).randbytes((self.pages + self.cut) * PAGE)  # noqa: S311
+        path.write_bytes(data)
+        os.truncate(path, self.pages * PAGE + self.tail)
+        if not self.read_again:
+            return
+        file = os.open(path, os.O_RDONLY)
+        os.fsync(file)
+        os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+        for page in range(self.pages):
+            os.pread(file, 1, page * PAGE)
+        os.close(file)
+
+
+FILES = {
+    "one folio": Cached(64),
+    "written": Cached(300),
+    "written, odd end": Cached(61, tail=100),
+    "cut inside a folio": Cached(60, tail=100, cut=4),
+    "read": Cached(200, read_again=True),
+    "read, odd end": Cached(77, tail=1, read_again=True),
+    "larger than a page table": Cached(1200, read_again=True),
+}
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if shutil.which("gcc") is None:
+        pytest.skip("needs gcc")
+    built = tmp_path_factory.mktemp("folios") / "maps_file"
+    command = ["gcc", "-m32", "-static", "-O1", "-o", str(built), str(SOURCE)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("gcc cannot link static i386 programs")
+    return built
+
+
+def steps(source: random.Random, pages: int) -> list[str]:
+    """Return what the program is told to do with a file of `pages` pages: some mappings, many reads."""
+    told = []
+    for number in range(12):
+        first = source.choice((0, source.randrange(pages)))
+        count = source.choice((pages - first, source.randrange(1, pages - first + 1)))
+        place = number * 2048 + source.randrange(600)
+        told.append(f"m{place},{first},{count}")
+        told += [f"r{place + source.randrange(count)}" for _ in range(source.randrange(1, 12))]
+    return told
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("kind", FILES)
+def test_large_folios_are_mapped_as_linux_maps_them(
+    kind: str, seed: int, program: Path, tmp_path: Path, profile: MachineProfile
+) -> None:
+    path, cached = tmp_path / "file", FILES[kind]
+    cached.write(path)
+    layout = folio_layout(str(path))
+    assert layout is not None
+    if not layout.large:
+        pytest.skip("this file system makes no large folios")
+    arguments = steps(random.Random(f"{kind} {seed}"), cached.pages)  # noqa: S311
+    run = launches.launch(program, argv=(str(program), str(path), *arguments))
+    assert disagreements(run, profile) == []
