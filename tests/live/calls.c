@@ -2,19 +2,32 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
 static unsigned sum;
 static char fresh[16][4096] __attribute__((aligned(4096)));
 
-static void add(long result) { sum = sum * 31 + (unsigned)(result < 0 ? -errno : result); }
+static int verbose;
+
+static void add(long result)
+{
+    if (result < 0) result = -errno;
+    sum = sum * 31 + (unsigned)result;
+    if (verbose) dprintf(1, "%ld\n", result);
+}
 
 static void add_bytes(const void *bytes, unsigned size)
 {
@@ -102,13 +115,177 @@ static void names(void)
     add(prctl(PR_GET_NAME, 0));
 }
 
+/* Copying to user memory: its pages in order, and as much as can be had. */
+static void moving(const char *path)
+{
+    struct { unsigned base, size; } *vectors = (void *)(fresh[0] + 4084);
+    char *end = mmap((void *)0x30000000, 8192, 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    int file = open(path, O_RDONLY), null = open("/dev/null", O_RDWR);
+    munmap(end + 4096, 4096);
+    add(read(file, end + 4000, 200));
+    add(read(file, end + 4096, 200));
+    add(read(file, (void *)0xffffff00, 200));
+    add(read(file, (void *)0xffffdff0, 0x3000));
+    add(read(file, end, -1));
+    add(lseek(file, 0, SEEK_CUR));
+    add(write(1, end + 4090, 100));
+    add(write(1, end + 2000, 5000));
+    add(write(1, 0, 5));
+    add(write(null, 0, 5));
+    add(write(file, end, 5));
+    vectors[0].base = (unsigned)fresh[3] + 4000, vectors[0].size = 200;
+    vectors[1].base = (unsigned)end + 4000, vectors[1].size = 200;
+    vectors[2].base = (unsigned)fresh[6], vectors[2].size = 200;
+    add(syscall(SYS_readv, file, vectors, 3));
+    add(syscall(SYS_writev, 1, vectors, 3));
+    add(syscall(SYS_writev, 1, vectors + 1, 2));
+    add(syscall(SYS_writev, 1, vectors, 0));
+    add(syscall(SYS_writev, 1, vectors, 1025));
+    add(syscall(SYS_writev, 1, end + 4092, 1));
+    add(syscall(SYS_writev, 1, end + 4088, 1));
+    vectors[1].size = -1;
+    add(syscall(SYS_readv, file, vectors, 3));
+    add_bytes(fresh, sizeof fresh);
+    add(sendfile(1, file, 0, 100));
+    *(long long *)fresh[8] = 10;
+    add(syscall(SYS_sendfile64, 1, file, fresh[8], 1000000));
+    add(syscall(SYS_sendfile64, 1, file, fresh[9], -1));
+    add(syscall(SYS_sendfile64, file, file, 0, 10));
+    add(syscall(SYS_sendfile64, null, file, 0, 10));
+    add_bytes(fresh[8], 8);
+    add(lseek(file, 0, SEEK_CUR));
+    add(lseek(file, -1, SEEK_SET));
+    add(lseek(file, 3, 9));
+    add(lseek(null, 3, SEEK_SET));
+    add(lseek(1, 3, SEEK_SET));
+    add(pread(1, fresh, 1, 0));
+    add(pwrite(1, fresh, 1, 0));
+    add(pwrite(file, fresh, 1, 0));
+    add(fcntl(file, F_GETFL));
+    add(fcntl(null, F_GETFL));
+    add(fcntl(1, F_GETFL));
+    add(fcntl(0, F_GETFL));
+    add(fcntl(file, F_GETFD));
+    add(fcntl(file, F_SETFD, 1));
+    add(fcntl(file, F_GETFD));
+    add(ioctl(file, FIONCLEX));
+    add(fcntl(file, F_GETFD));
+    add(fcntl(open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), F_GETFL));
+    add(fcntl(open(path, O_RDONLY | O_CLOEXEC), F_GETFD));
+    add(fcntl(file, F_SETFL, O_NONBLOCK | O_APPEND));
+    add(fcntl(file, F_GETFL));
+    add(ioctl(file, TCGETS, fresh));
+    add(ioctl(1, TIOCGPGRP, fresh));
+    add(ioctl(file, FIONREAD, fresh[11] + 4094));
+    add_bytes(fresh[11] + 4094, 4);
+}
+
+static void directories(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY), file;
+    add(fd);
+    add(syscall(SYS_getdents64, fd, fresh[0] + 4090, 20));
+    add(syscall(SYS_getdents64, fd, fresh[0] + 4090, 100));
+    add(syscall(SYS_getdents64, fd, fresh[2] + 4077, 1000));
+    add(syscall(SYS_getdents64, fd, fresh[2], 1000));
+    add(lseek(fd, 0, SEEK_SET));
+    add(syscall(SYS_getdents, fd, fresh[4] + 4090, 60));
+    add(syscall(SYS_getdents, fd, fresh[6] + 4085, 1000));
+    add(lseek(fd, 0, SEEK_SET));
+    add(syscall(SYS_getdents64, fd, 0, 1000));
+    add(syscall(SYS_getdents64, 99, 0, 1000));
+    add(syscall(SYS_getdents64, 0, 0, 1000));
+    add_bytes(fresh, sizeof fresh);
+    add(read(fd, fresh, 10));
+    file = openat(fd, "b", O_RDONLY);
+    add(file);
+    add(openat(file, "b", O_RDONLY));
+    add(openat(99, "b", O_RDONLY));
+    add(openat(fd, "none", O_RDONLY));
+    add(openat(fd, "b/x", O_RDONLY));
+    add(openat(fd, "b", O_RDONLY | O_DIRECTORY));
+    add(openat(fd, "b", O_RDONLY | O_CREAT | O_EXCL));
+    add(openat(fd, "link", O_RDONLY | O_NOFOLLOW));
+    add(openat(fd, ".", O_RDWR));
+    add(openat(fd, ".", O_RDONLY | O_CREAT));
+    add(open("/dev/tty", O_RDWR));
+    add(faccessat(fd, "b", R_OK, 0));
+    add(access(path, 8));
+    add(chdir("none"));
+    add(chdir(path));
+    add(access("b", F_OK));
+    add(fchdir(file));
+    add(fchdir(fd));
+    add(syscall(SYS_fstatat64, fd, "b", fresh[9] + 4090, 0));
+    add(syscall(SYS_fstatat64, fd, "link", fresh[11] + 4090, AT_SYMLINK_NOFOLLOW));
+    add(syscall(SYS_fstatat64, fd, "link", fresh[11], 2));
+    add(((struct stat64 *)(fresh[9] + 4090))->st_size);
+    add(((struct stat64 *)(fresh[11] + 4090))->st_mode);
+    add(syscall(SYS_readlinkat, fd, "link", fresh[13] + 4094, 100));
+    add_bytes(fresh[13] + 4094, 4);
+}
+
+static void identity(void)
+{
+    int size;
+    add(getpgrp() == getpid());
+    add(getsid(0) == getpid());
+    add(getpgid(getpid()) == getpid());
+    add(setpgid(0, 0));
+    add(setpgid(0, -1));
+    add(setsid());
+    add(syscall(SYS_getresuid32, fresh[0] + 4094, fresh[2] + 4094, fresh[4] + 4094));
+    add(syscall(SYS_getresgid32, fresh[0] + 4094, fresh[2] + 4094, 0));
+    size = getgroups(0, 0);
+    add(size);
+    add(getgroups(size + 1, (void *)(fresh[6] + 4090)));
+    add(getgroups(-1, 0));
+    add(umask(022));
+    add(umask(07777));
+    add(umask(0));
+    add(syscall(SYS_sched_getaffinity, 0, 2, fresh[7]));
+    add(syscall(SYS_sched_getaffinity, 0, 7, fresh[7]));
+    add(syscall(SYS_sched_getaffinity, 0, 128, fresh[8] + 4092) > 0);
+    add(syscall(SYS_sched_getaffinity, 0, 128, 0));
+    add(syscall(SYS_futex, fresh[10], 129, 1));
+    add(syscall(SYS_futex, fresh[10] + 1, 129, 1));
+    add(syscall(SYS_futex, fresh[10] + 4, 128, 1, 0));
+    add(prctl(PR_CAPBSET_READ, 0));
+    add(prctl(PR_CAPBSET_READ, 99));
+    add_bytes(fresh[6], 8192);
+}
+
+static void clocks(void)
+{
+    add(syscall(SYS_time, fresh[0]) > 0);
+    add(syscall(SYS_time, 1));
+    add(syscall(SYS_gettimeofday, fresh[1] + 4092, fresh[3] + 4092));
+    add(syscall(SYS_gettimeofday, 0, 0));
+    add(syscall(SYS_gettimeofday, 1, 0));
+    add(syscall(SYS_clock_gettime, CLOCK_REALTIME, fresh[5] + 4092));
+    add(syscall(SYS_clock_gettime, CLOCK_MONOTONIC, 1));
+    add(syscall(SYS_clock_gettime, 99, fresh[7]));
+    add(syscall(SYS_clock_gettime64, CLOCK_PROCESS_CPUTIME_ID, fresh[7] + 4092));
+    add(syscall(SYS_times, fresh[9] + 4092) > 0);
+    add(syscall(SYS_times, 0) > 0);
+    add(syscall(SYS_getrusage, 0, fresh[11] + 4092));
+    add(syscall(SYS_getrusage, 5, fresh[11] + 4092));
+    add(syscall(SYS_clock_nanosleep, CLOCK_REALTIME, 0, fresh[14], 0));
+    add(alarm(0));
+}
+
 int main(int count, char **arguments)
 {
+    verbose = getenv("VERBOSE") != 0;
     const char *only = count > 2 ? arguments[2] : "";
     if (!strcmp(only, "descriptors")) descriptors(arguments[1]);
     if (!strcmp(only, "paths")) paths();
     if (!strcmp(only, "machine")) machine();
     if (!strcmp(only, "names")) names();
     if (!strcmp(only, "sleeping")) sleeping();
+    if (!strcmp(only, "moving")) moving(arguments[1]);
+    if (!strcmp(only, "directories")) directories(arguments[3]);
+    if (!strcmp(only, "identity")) identity();
+    if (!strcmp(only, "clocks")) clocks();
     return (int)(sum % 251);
 }

@@ -30,9 +30,34 @@ def calls(stage: Path) -> Path:
     return built
 
 
-@pytest.mark.parametrize("group", ["descriptors", "paths", "machine", "names", "sleeping"])
-def test_calls_are_linuxs(group: str, calls: Path, profile: MachineProfile) -> None:
+GROUPS = (
+    "descriptors",
+    "paths",
+    "machine",
+    "names",
+    "sleeping",
+    "moving",
+    "directories",
+    "identity",
+    "clocks",
+)
+
+
+@pytest.fixture(scope="module")
+def directory(stage: Path) -> Path:
+    """Return a directory with a few names of all lengths, and a link."""
+    directory = stage / "directory-of-calls"
+    directory.mkdir()
+    for name in ("b", "a-name", "n" * 255, "another-name", *map(str, range(9))):
+        (directory / name).write_text(name)
+    (directory / "link").symlink_to("b")
+    return directory
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_calls_are_linuxs(group: str, calls: Path, directory: Path, profile: MachineProfile) -> None:
     text = calls.with_name("text-of-calls")
     text.write_text("some text\n" * 1000)
-    launch = launches.launch(calls, (str(calls), str(text), group), cwd=calls.parent)
+    arguments = (str(calls), str(text), group, str(directory))
+    launch = launches.launch(calls, arguments, cwd=calls.parent)
     assert disagreements(launch, profile) == []

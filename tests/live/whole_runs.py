@@ -37,15 +37,17 @@ def disagreements(program: Program, profile: MachineProfile) -> list[str]:
         found.append(f"ending: {prediction.ending} predicted, {observation.ending} seen")
     if observation.faults is None:
         return [*found, "the faults were not recorded"]
-    return found + _differing_faults(prediction.faults or (), observation.faults)
+    return found + differing_faults(prediction.faults or (), observation.faults)
 
 
-def _differing_faults(predicted: Sequence[Fault], seen: Sequence[Fault]) -> list[str]:
-    """Return, for each process, the first fault that differs."""
+def differing_faults(predicted: Sequence[Fault], seen: Sequence[Fault], *, so_far: bool = False) -> list[str]:
+    """Return, for each process, the first fault that differs; `so_far`: no more were predicted than these."""
     found = []
     for process in sorted({fault.process for fault in (*predicted, *seen)}):
         mine = [_identity(fault) for fault in predicted if fault.process == process]
         kernels = [_identity(fault) for fault in seen if fault.process == process]
+        if so_far:
+            kernels = kernels[: len(mine)]
         if mine != kernels:
             pairs = enumerate(zip(mine, kernels, strict=False))
             at = next((n for n, (one, other) in pairs if one != other), min(len(mine), len(kernels)))
@@ -55,4 +57,4 @@ def _differing_faults(predicted: Sequence[Fault], seen: Sequence[Fault]) -> list
 
 def _identity(fault: Fault) -> tuple[object, ...]:
     ip = None if fault.ip is None else f"{fault.ip:#x}"
-    return f"{fault.page:#x}", fault.mode.value, str(fault.access), fault.protection, ip
+    return f"{fault.address:#x}", fault.mode.value, str(fault.access), fault.protection, ip

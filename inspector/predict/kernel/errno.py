@@ -33,6 +33,7 @@ class Errno(enum.Enum):
     ENOTDIR = "ENOTDIR"
     ENOTTY = "ENOTTY"
     ENXIO = "ENXIO"
+    EOVERFLOW = "EOVERFLOW"
     EPERM = "EPERM"
     EPIPE = "EPIPE"
     ERANGE = "ERANGE"

@@ -76,6 +76,18 @@ def exc_page_fault(task: Task, address: VirtAddr, access: Access, ip: VirtAddr |
     return refused
 
 
+def fault_while_disabled(task: Task, address: VirtAddr, access: Access) -> None:
+    """Note a fault that the kernel must not handle now: its access fails, and it tries another way.
+
+    Source: arch/x86/mm/fault.c:do_user_addr_fault(), faulthandler_disabled().
+    """
+    entry = task.mm.page_tables.lookup(Vpn(address >> PAGE_SHIFT))
+    protection = entry is not None and bool(entry.access)
+    if not protection or (entry is not None and access not in entry.access):
+        fault = Fault(task.number, FaultMode.KERNEL, address, access, protection, None, FaultKind.REFUSED)
+        task.faults.append(fault)
+
+
 def access_error(area: VmArea, access: Access, *, protection: bool) -> bool:
     """Whether the area forbids the access. Source: arch/x86/mm/fault.c:access_error().
 

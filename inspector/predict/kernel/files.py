@@ -6,6 +6,7 @@ kept, and everything else that would be written is refused by name.
 
 from __future__ import annotations
 
+import functools
 import os
 import stat
 from dataclasses import dataclass, field
@@ -13,15 +14,18 @@ from typing import TYPE_CHECKING, Protocol
 
 from inspector.elf.file import ExecutableFile
 from inspector.errors import NotModelled
+from inspector.model.address import PAGE_SIZE
 from inspector.predict.kernel.errno import Errno, KernelError
-from inspector.predict.kernel.uaccess import copy_from_user, copy_to_user
+from inspector.predict.kernel.host_directory import DirectoryEntry, directory_entries
 from inspector.predict.kernel.vma import MappedFile
 
 if TYPE_CHECKING:
     from inspector.model.program import Program
+    from inspector.predict.kernel.iov_iter import IovIter
     from inspector.predict.kernel.kernel import Kernel
-    from inspector.predict.kernel.task import Task
 
+_O_LARGEFILE = 0o100000
+"""Set where a 64-bit program, as the tool is, opened the file (include/linux/fcntl.h:force_o_largefile())."""
 _TTY_CHUNK = 2048
 """Bytes that one pass through a terminal's write takes (drivers/tty/tty_io.c:iterate_tty_write())."""
 
@@ -45,18 +49,21 @@ class FileStat:
 
 
 class OpenFile(Protocol):
-    """What a descriptor stands for."""
+    """What a descriptor stands for (struct file), shared by every descriptor it was copied to."""
+
+    flags: int
+    """What F_GETFL tells: how it was opened."""
 
     @property
     def stat(self) -> FileStat:
         """What fstat tells."""
         ...
 
-    def read(self, task: Task, address: int, size: int) -> int:
+    def read(self, to: IovIter) -> int:
         """Read into user memory; return how many bytes."""
         ...
 
-    def write(self, task: Task, address: int, size: int) -> int:
+    def write(self, source: IovIter) -> int:
         """Write from user memory; return how many bytes."""
         ...
 
@@ -87,6 +94,7 @@ def stat_of(found: os.stat_result) -> FileStat:
 class NullDevice:
     """/dev/null: reads end at once, writes look at nothing (drivers/char/mem.c)."""
 
+    flags: int = _O_LARGEFILE
     is_terminal = False
 
     @property
@@ -94,13 +102,13 @@ class NullDevice:
         """What fstat tells."""
         return stat_of(os.stat("/dev/null"))  # noqa: PTH116
 
-    def read(self, _task: Task, _address: int, _size: int) -> int:
+    def read(self, _to: IovIter) -> int:
         """Find the end at once."""
         return 0
 
-    def write(self, _task: Task, _address: int, size: int) -> int:
+    def write(self, source: IovIter) -> int:
         """Take everything, unread."""
-        return size
+        return source.count
 
 
 @dataclass(slots=True, eq=False)
@@ -108,6 +116,7 @@ class Terminal:
     """The slave of a raw pseudo-terminal whose other side takes whatever is written."""
 
     output: bytearray = field(default_factory=bytearray)
+    flags: int = os.O_RDWR
     is_terminal = True
 
     @property
@@ -116,22 +125,24 @@ class Terminal:
         uid, gid = os.getuid(), os.getgid()
         return FileStat(0, 3, stat.S_IFCHR | 0o620, 1, uid, gid, os.makedev(136, 0), 0, 1024, 0)
 
-    def read(self, _task: Task, _address: int, _size: int) -> int:
+    def read(self, _to: IovIter) -> int:
         """Wait for someone to type."""
         raise NotModelled("read from the terminal, on which nobody types")
 
-    def write(self, task: Task, address: int, size: int) -> int:
-        """Source: drivers/tty/tty_io.c:file_tty_write()."""
+    def write(self, source: IovIter) -> int:
+        """Take the bytes piece by piece; a piece is taken whole or not at all.
+
+        Source: drivers/tty/tty_io.c:iterate_tty_write().
+        """
         done = 0
-        while done < size:
-            piece = min(_TTY_CHUNK, size - done)
-            try:
-                self.output += copy_from_user(task, address + done, piece)
-            except KernelError:
+        while size := min(_TTY_CHUNK, source.count):
+            piece = source.copy_from(size)
+            if len(piece) < size:
                 if not done:
-                    raise
+                    raise KernelError(Errno.EFAULT)
                 break
-            done += piece
+            self.output += piece
+            done += size
         return done
 
 
@@ -140,6 +151,7 @@ class HostFile:
     """A regular file of the host, open for reading."""
 
     contents: ExecutableFile
+    flags: int = _O_LARGEFILE
     position: int = 0
     is_terminal = False
     mapped: MappedFile = field(init=False)
@@ -155,19 +167,75 @@ class HostFile:
         """What fstat tells."""
         return stat_of(self.contents.stat)
 
-    def read(self, task: Task, address: int, size: int) -> int:
+    def read(self, to: IovIter) -> int:
         """Source: mm/filemap.c:filemap_read()."""
-        done = self.read_at(task, address, size, self.position)
+        done = self.read_at(to, self.position)
         self.position += done
         return done
 
-    def read_at(self, task: Task, address: int, size: int, position: int) -> int:
-        """Read from a position of the caller's (pread64)."""
-        data = self.contents.read(position, size)
-        copy_to_user(task, address, data)
-        return len(data)
+    def read_at(self, to: IovIter, position: int) -> int:
+        """Read from a position of the caller's (pread64), page by page of the file.
 
-    def write(self, _task: Task, _address: int, _size: int) -> int:
+        What could be copied only in part is tried once more. Source: lib/iov_iter.c:copy_page_to_iter().
+        """
+        data = self.contents.read(position, to.count)
+        done = 0
+        while done < len(data):
+            in_page = PAGE_SIZE - (position + done) % PAGE_SIZE
+            copied = to.copy_to(data[done : done + in_page])
+            done += copied
+            if not copied:
+                break
+        if data and not done:
+            raise KernelError(Errno.EFAULT)
+        return done
+
+    def write(self, _source: IovIter) -> int:
+        """Refuse: it is open for reading."""
+        raise KernelError(Errno.EBADF)
+
+
+@dataclass(eq=False)
+class Directory:
+    """A directory of the host, whose entries come in the host's own order."""
+
+    path: str
+    flags: int
+    descriptor: int
+    """The host's, open as long as the kernel runs."""
+    position: int = 0
+    """How many entries have been given out."""
+    is_terminal = False
+
+    @property
+    def stat(self) -> FileStat:
+        """What fstat tells."""
+        return stat_of(os.fstat(self.descriptor))
+
+    @functools.cached_property
+    def entries(self) -> list[DirectoryEntry]:
+        """Everything in it, `.` and `..` among it."""
+        return list(directory_entries(self.descriptor))
+
+    @property
+    def offset(self) -> int:
+        """Where the next entry is, in the file system's own terms."""
+        return self.entries[self.position - 1].offset if self.position else 0
+
+    def rewind(self) -> None:
+        """Start again, with what is there now."""
+        self.position = 0
+        self.__dict__.pop("entries", None)
+
+    def close(self) -> None:
+        """Close the host's descriptor."""
+        os.close(self.descriptor)
+
+    def read(self, _to: IovIter) -> int:
+        """Refuse. Source: fs/libfs.c:generic_read_dir()."""
+        raise KernelError(Errno.EISDIR)
+
+    def write(self, _source: IovIter) -> int:
         """Refuse: it is open for reading."""
         raise KernelError(Errno.EBADF)
 
@@ -178,6 +246,15 @@ class FileTable:
     def __init__(self, files: dict[int, OpenFile]) -> None:
         """Start with what the launch opened."""
         self._files = files
+        self.close_on_exec: set[int] = set()
+
+    def __contains__(self, file: OpenFile) -> bool:
+        """Whether any descriptor stands for `file`."""
+        return any(file is mine for mine in self._files.values())
+
+    def find(self, descriptor: int) -> OpenFile | None:
+        """Return what a descriptor stands for, if anything."""
+        return self._files.get(descriptor)
 
     def get(self, descriptor: int) -> OpenFile:
         """Return what a descriptor stands for, or raise KernelError(EBADF)."""
@@ -186,26 +263,40 @@ class FileTable:
             raise KernelError(Errno.EBADF)
         return found
 
-    def add(self, file: OpenFile, *, lowest: int = 0) -> int:
+    def add(self, file: OpenFile, *, lowest: int = 0, close_on_exec: bool = False) -> int:
         """Give `file` the lowest free descriptor that is at least `lowest`."""
         descriptor = lowest
         while descriptor in self._files:
             descriptor += 1
-        self._files[descriptor] = file
+        self.put(descriptor, file, close_on_exec=close_on_exec)
         return descriptor
 
-    def put(self, descriptor: int, file: OpenFile) -> None:
+    def put(self, descriptor: int, file: OpenFile, *, close_on_exec: bool = False) -> None:
         """Make `descriptor` stand for `file`."""
         self._files[descriptor] = file
+        self.close_on_exec.discard(descriptor)
+        if close_on_exec:
+            self.close_on_exec.add(descriptor)
 
     def close(self, descriptor: int) -> None:
         """Free a descriptor, or raise KernelError(EBADF)."""
         self.get(descriptor)
         del self._files[descriptor]
+        self.close_on_exec.discard(descriptor)
+
+    def set_close_on_exec(self, descriptor: int, *, close: bool) -> None:
+        """Decide whether execve closes a descriptor."""
+        (self.close_on_exec.add if close else self.close_on_exec.discard)(descriptor)
+
+    def close_all(self) -> None:
+        """Free every descriptor, as a process does that ends (fs/file.c:exit_files())."""
+        self._files.clear()
 
     def copy(self) -> FileTable:
         """Return a table of the same open files, as fork does."""
-        return FileTable(dict(self._files))
+        new = FileTable(dict(self._files))
+        new.close_on_exec = set(self.close_on_exec)
+        return new
 
 
 def standard_files(program: Program, kernel: Kernel) -> FileTable:

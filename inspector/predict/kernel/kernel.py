@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from inspector.model.fault import Fault
     from inspector.model.folio import FolioLayout
     from inspector.model.profile import MachineProfile
+    from inspector.predict.kernel.files import Directory
     from inspector.predict.kernel.task import Task
     from inspector.predict.machine.cpu import Cpu
     from inspector.predict.machine.pagetable import PageTableEntry
@@ -47,6 +48,7 @@ class Kernel:
         self.faults: list[Fault] = []
         """Of every process, in the order they are taken."""
         self.host_files: list[ExecutableFile] = []
+        self.host_directories: list[Directory] = []
         self.assumptions: dict[str, str] = {}
         self.terminal = Terminal()
         self.tasks: list[Task] = []
@@ -95,6 +97,8 @@ class Kernel:
     def __exit__(self, *_: object) -> None:
         for file in self.host_files:
             file.close()
+        for directory in self.host_directories:
+            directory.close()
 
     def _special_pages(self) -> Iterator[tuple[str, list[Pfn | None]]]:
         """Yield the frames of the kernel's own areas; None where it has nothing to show there.

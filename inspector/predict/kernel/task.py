@@ -47,7 +47,12 @@ class Task:
     comm: bytes
     """The name ps shows, at most COMM_BYTES of it."""
     pid: int = FIRST_PID
+    process_group: int = FIRST_PID
+    session: int = FIRST_PID
+    """The launch begins a session, so it leads both."""
     parent: Task | None = None
+    umask: int = 0o022
+    """An assumption until the program sets it."""
     auxv: tuple[AuxEntry, ...] = ()
     minor_faults: int = 0
     tls: dict[int, bytes] = field(default_factory=dict)

@@ -34,14 +34,20 @@ def touch(task: Task, address: int, access: Access) -> PageTableEntry:
         if entry is not None and access in entry.access:
             return entry
         refused = exc_page_fault(task, VirtAddr(address), access, None)
+        # Where the page was there already, the processor may remember the frame that was copied.
+        task.mm.tlb_is_stale |= entry is not None
         if refused is not None:
             raise KernelError(Errno.EFAULT, "elf.file-too-short" if refused.signal == "SIGBUS" else None)
 
 
 def _pieces(task: Task, address: int, size: int) -> Iterator[tuple[int, int]]:
-    """Cut a stretch of user memory at page boundaries: (address, size). Source: access_ok()."""
+    """Cut a stretch of user memory at page boundaries: (address, size).
+
+    To a 64-bit kernel every 32-bit address may be a user's, so what lies above the program's own half is
+    tried, and faults. Source: arch/x86/include/asm/uaccess_64.h:__access_ok().
+    """
     end = address + size
-    if end > task.mm.task_size:
+    if end > task.mm.task_size and task.kernel.profile.kernel_word_bytes < 8:  # noqa: PLR2004
         raise KernelError(Errno.EFAULT)
     while address < end:
         upto = min(end, (address & -PAGE_SIZE) + PAGE_SIZE)

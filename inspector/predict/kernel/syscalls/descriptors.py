@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl as fcntls
 import os
 from typing import TYPE_CHECKING
 
 from inspector.errors import NotModelled
 from inspector.predict.kernel.errno import Errno, KernelError
-from inspector.predict.kernel.files import HostFile
 from inspector.predict.kernel.syscalls.registry import signed, system_call
 from inspector.predict.kernel.uaccess import copy_to_user
 
 if TYPE_CHECKING:
     from inspector.predict.kernel.task import Task
 
-_F_DUPFD, _F_DUPFD_CLOEXEC = 0, 1030
-_O_CLOEXEC = 0o2000000
+_O_ASYNC, _O_DIRECT = 0o20000, 0o40000
+_SETFL_MASK = os.O_APPEND | os.O_NONBLOCK | os.O_NDELAY | _O_DIRECT | os.O_NOATIME
 _SURELY_ALLOWED = 256
 """The limit of open files is the user's own and not known; hardly any is lower than this."""
 
@@ -38,21 +38,35 @@ def dup2(task: Task, old: int, new: int) -> int:
 @system_call("dup3")
 def dup3(task: Task, old: int, new: int, flags: int) -> int:
     """Source: fs/file.c:ksys_dup3()."""
-    if flags & ~_O_CLOEXEC or old == new:
+    if flags & ~os.O_CLOEXEC or old == new:
         raise KernelError(Errno.EINVAL)
     _check_limit(new, Errno.EBADF)
-    task.files.put(new, task.files.get(old))
+    task.files.put(new, task.files.get(old), close_on_exec=bool(flags & os.O_CLOEXEC))
     return new
 
 
 @system_call("fcntl64", "fcntl")
 def fcntl(task: Task, descriptor: int, command: int, argument: int) -> int:
-    """Give a file one more descriptor. Source: fs/fcntl.c:do_fcntl(), fs/file.c:f_dupfd()."""
+    """Source: fs/fcntl.c:do_fcntl()."""
     file = task.files.get(descriptor)
-    if command not in (_F_DUPFD, _F_DUPFD_CLOEXEC):
-        raise NotModelled(f"fcntl command {command}")
-    _check_limit(argument, Errno.EINVAL)
-    return task.files.add(file, lowest=argument)
+    match command:
+        case fcntls.F_DUPFD | fcntls.F_DUPFD_CLOEXEC:
+            _check_limit(argument, Errno.EINVAL)
+            return task.files.add(file, lowest=argument, close_on_exec=command == fcntls.F_DUPFD_CLOEXEC)
+        case fcntls.F_GETFD:
+            return fcntls.FD_CLOEXEC if descriptor in task.files.close_on_exec else 0
+        case fcntls.F_SETFD:
+            task.files.set_close_on_exec(descriptor, close=bool(argument & fcntls.FD_CLOEXEC))
+            return 0
+        case fcntls.F_GETFL:
+            return file.flags
+        case fcntls.F_SETFL:
+            if argument & (_O_ASYNC | _O_DIRECT):
+                raise NotModelled(f"fcntl that sets flags {argument:#o}")
+            file.flags = file.flags & ~_SETFL_MASK | argument & _SETFL_MASK
+            return 0
+        case _:
+            raise NotModelled(f"fcntl command {command}")
 
 
 def _check_limit(descriptor: int, error: Errno) -> None:
@@ -61,18 +75,6 @@ def _check_limit(descriptor: int, error: Errno) -> None:
         raise KernelError(error)
     if descriptor >= _SURELY_ALLOWED:
         raise NotModelled(f"descriptor {descriptor}, which the limit of open files may forbid")
-
-
-@system_call("pread64")
-def pread64(task: Task, descriptor: int, address: int, size: int, low: int, high: int) -> int:
-    """Read at a place, leaving the position alone. Source: fs/read_write.c:ksys_pread64()."""
-    position = signed(high) << 32 | low
-    if position < 0:
-        raise KernelError(Errno.EINVAL)
-    file = task.files.get(descriptor)
-    if not isinstance(file, HostFile):
-        raise NotModelled("pread64 from something other than a regular file")
-    return file.read_at(task, address, min(size, 0x7FFF_F000), position)
 
 
 @system_call("getcwd")

@@ -1,4 +1,4 @@
-"""System calls about the process itself: who it is, how it ends, what limits it has."""
+"""System calls about the process and the machine: how it ends, its thread area, its limits, its names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from inspector.model.ending import Ending
 from inspector.model.program import UNLIMITED
 from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.syscalls.registry import signed, system_call
-from inspector.predict.kernel.task import COMM_BYTES, PARENT_PID
+from inspector.predict.kernel.task import COMM_BYTES
 from inspector.predict.kernel.uaccess import copy_from_user, copy_to_user, put_user, strncpy_from_user
 from inspector.predict.machine.cpu import descriptor
 
@@ -23,8 +23,8 @@ _RLIMITS = 16
 _COMPAT_INFINITY = 0xFFFF_FFFF
 _ROBUST_LIST_HEAD_BYTES = 12
 _UTSNAME_BYTES = 65
-_PR_SET_NAME, _PR_GET_NAME = 15, 16
-_CLOCK_REALTIME, _CLOCK_MONOTONIC, _NANOSECONDS = 0, 1, 1_000_000_000
+_PR_SET_NAME, _PR_GET_NAME, _PR_CAPBSET_READ = 15, 16, 23
+_CAP_LAST_CAP = 40
 # struct user_desc: seg_32bit, contents:2, read_exec_only, limit_in_pages, seg_not_present, useable
 _SEG_32BIT, _LIMIT_IN_PAGES, _USER_DESC_FLAGS = 0x01, 0x10, 0x3F
 _FIRST_TLS_ENTRY, _TLS_ENTRIES = 12, 3
@@ -35,18 +35,6 @@ def exit_group(task: Task, status: int) -> int:
     """End the process; it has one thread. Source: kernel/exit.c:do_exit()."""
     task.ending = Ending(status=status & 0xFF)
     return 0
-
-
-@system_call("getpid", "gettid")
-def getpid(task: Task) -> int:
-    """Return the process's number."""
-    return task.pid
-
-
-@system_call("getppid")
-def getppid(task: Task) -> int:
-    """Return the parent's number."""
-    return task.parent.pid if task.parent is not None else PARENT_PID
 
 
 @system_call("set_tid_address")
@@ -82,30 +70,6 @@ def set_thread_area(task: Task, address: int) -> int:
     task.tls[entry] = descriptor(base, limit & 0xFFFFF, pages=bool(flags & _LIMIT_IN_PAGES))
     task.kernel.cpu.set_descriptor(entry, task.tls[entry])
     return 0
-
-
-@system_call("getuid32", "getuid")
-def getuid(task: Task) -> int:
-    """Return the real user."""
-    return task.credentials.uid
-
-
-@system_call("geteuid32", "geteuid")
-def geteuid(task: Task) -> int:
-    """Return the effective user."""
-    return task.credentials.euid
-
-
-@system_call("getgid32", "getgid")
-def getgid(task: Task) -> int:
-    """Return the real group."""
-    return task.credentials.gid
-
-
-@system_call("getegid32", "getegid")
-def getegid(task: Task) -> int:
-    """Return the effective group."""
-    return task.credentials.egid
 
 
 def _limit(task: Task, which: int) -> tuple[int, int]:
@@ -176,38 +140,23 @@ def prctl(task: Task, option: int, address: int, _third: int, _fourth: int, _fif
         task.comm = strncpy_from_user(task, address, COMM_BYTES)
     elif option == _PR_GET_NAME:
         copy_to_user(task, address, task.comm.ljust(COMM_BYTES + 1, b"\0"))
+    elif option == _PR_CAPBSET_READ:
+        return _capbset_read(task, address)
     else:
         raise NotModelled(f"prctl option {option}")
     return 0
 
 
-@system_call("sched_yield")
-def sched_yield(_task: Task) -> int:
-    """Let others run: a process's faults do not depend on when. Source: kernel/sched/syscalls.c."""
-    return 0
+def _capbset_read(task: Task, capability: int) -> int:
+    """Tell whether the bounding set has a capability: execve gives root all that it has.
 
-
-@system_call("nanosleep")
-def nanosleep(task: Task, duration: int, _remaining: int) -> int:
-    """Sleep, in a time that stands still. Source: kernel/time/hrtimer.c:nanosleep_time32()."""
-    return _sleep(*struct.unpack("<ii", copy_from_user(task, duration, 8)))
-
-
-@system_call("clock_nanosleep_time64")
-def clock_nanosleep(task: Task, clock: int, flags: int, duration: int, _remaining: int) -> int:
-    """Sleep by a clock. Source: kernel/time/posix-timers.c:clock_nanosleep()."""
-    if clock not in (_CLOCK_REALTIME, _CLOCK_MONOTONIC) or flags:
-        raise NotModelled(f"clock_nanosleep by clock {clock} with flags {flags:#x}")
-    # A 32-bit program's nanoseconds are the lower half of the word; the upper one is padding.
-    seconds, nanoseconds = struct.unpack("<qi4x", copy_from_user(task, duration, 16))
-    return _sleep(seconds, nanoseconds)
-
-
-def _sleep(seconds: int, nanoseconds: int) -> int:
-    """Source: include/linux/time64.h:timespec64_valid()."""
-    if seconds < 0 or not 0 <= nanoseconds < _NANOSECONDS:
+    Source: security/commoncap.c:cap_task_prctl(), handle_privileged_root().
+    """
+    if task.credentials.euid:
+        raise NotModelled("the capability bounding set")
+    if capability > _CAP_LAST_CAP:
         raise KernelError(Errno.EINVAL)
-    return 0
+    return task.credentials.capabilities >> capability & 1
 
 
 @system_call("getrandom")

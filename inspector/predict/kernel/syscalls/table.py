@@ -2,10 +2,36 @@
 
 from __future__ import annotations
 
-from inspector.predict.kernel.syscalls import children, descriptors, files, memory, process
+from inspector.predict.kernel.syscalls import (
+    children,
+    descriptors,
+    identity,
+    ioctl,
+    memory,
+    opening,
+    process,
+    read_write,
+    readdir,
+    sched,
+    stat,
+    time,
+)
 from inspector.predict.kernel.syscalls.registry import HANDLERS, Entry
 
-MODULES = (children, descriptors, files, memory, process)
+MODULES = (
+    children,
+    descriptors,
+    identity,
+    ioctl,
+    memory,
+    opening,
+    process,
+    read_write,
+    readdir,
+    sched,
+    stat,
+    time,
+)
 """Importing a module enters its calls."""
 
 

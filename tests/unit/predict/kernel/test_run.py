@@ -167,7 +167,7 @@ def test_a_file_gets_one_more_descriptor(
     ("number", "arguments", "what"),
     [
         (63, (1, 5000), "descriptor 5000"),
-        (221, (1, 3, 0), "fcntl command 3"),
+        (221, (1, 5, 0), "fcntl command 5"),
         (172, (4, 0), "prctl option 4"),
     ],
 )

@@ -1,0 +1,65 @@
+"""Paths as system calls are given them, and what the host makes of them (fs/namei.c)."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING
+
+from inspector.errors import NotModelled
+from inspector.predict.kernel.errno import Errno, KernelError
+from inspector.predict.kernel.files import Directory
+from inspector.predict.kernel.uaccess import strncpy_from_user
+
+if TYPE_CHECKING:
+    from inspector.predict.kernel.task import Task
+
+_PATH_MAX = 4096
+AT_FDCWD = -100 & 0xFFFF_FFFF
+_VARYING = ("/proc", "/sys")
+
+
+def user_path(task: Task, address: int) -> str:
+    """Return the path at `address`. Source: fs/namei.c:getname_flags()."""
+    path = strncpy_from_user(task, address, _PATH_MAX)
+    if len(path) >= _PATH_MAX:
+        raise KernelError(Errno.ENAMETOOLONG)
+    return os.fsdecode(path)
+
+
+def host_path(task: Task, directory: int, path: str) -> str:
+    """Return `path` as the host would resolve it; `directory` is what relative paths start from.
+
+    Raises NotModelled for what differs between two runs.
+    """
+    if not path:
+        raise KernelError(Errno.ENOENT)
+    start = task.cwd
+    if not path.startswith("/") and directory != AT_FDCWD:
+        start = _open_directory(task, directory).path
+    full = os.path.join(start, path)  # noqa: PTH118 - a Path would drop a trailing slash
+    clear = os.path.normpath(full)
+    if clear != "/proc/self/exe" and any(clear == root or clear.startswith(root + "/") for root in _VARYING):
+        raise NotModelled(f"looking at {full}, which differs between two runs")
+    return full
+
+
+def path_at(task: Task, directory: int, address: int) -> str:
+    """Return the path at `address` as the host would resolve it, relative ones from `directory`."""
+    return host_path(task, directory, user_path(task, address))
+
+
+def _open_directory(task: Task, descriptor: int) -> Directory:
+    """Source: fs/namei.c:path_init()."""
+    found = task.files.get(descriptor)
+    if not isinstance(found, Directory):
+        raise KernelError(Errno.ENOTDIR)
+    return found
+
+
+def kernel_error(error: OSError) -> KernelError:
+    """Return the error that the simulated call gives for the host's own."""
+    try:
+        return KernelError(Errno(errno.errorcode.get(error.errno or 0, "")))
+    except ValueError:
+        raise NotModelled(f"{error.filename}: {error.strerror}") from error
