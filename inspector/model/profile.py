@@ -91,6 +91,15 @@ class BinfmtMisc:
 
 
 @dataclass(frozen=True, slots=True)
+class SystemNames:
+    """What uname tells beside release and machine (struct new_utsname)."""
+
+    node: str
+    version: str
+    domain: str
+
+
+@dataclass(frozen=True, slots=True)
 class MachineProfile:
     """One machine, probed once per boot; a prediction for it can be made anywhere."""
 
@@ -147,6 +156,10 @@ class MachineProfile:
     """The time-stamp counter a moment after `vvar`: a simulated clock that starts here goes forward."""
     signal_frame: SignalFrame | None
     """None: laid out in a way not known, so that no signal handler can be simulated."""
+    system: SystemNames | None = None
+    """The rest of what uname tells; None: not known."""
+    cpumask_bytes: int | None = None
+    """How long a set of CPUs is that sched_getaffinity stores; None: not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,10 +34,12 @@ class Layout(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Soft resource limits that bear on the address space, in bytes."""
+    """Resource limits: those that bear on the address space are set, soft ones, in bytes."""
 
     stack: int = 8 << 20
     core: int = 0
+    inherited: tuple[tuple[int, int], ...] = ()
+    """What the program can be told of them all, soft and hard, by their numbers; empty: not known."""
 
 
 CAP_DAC_OVERRIDE = 1 << 1

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MEMORY = ((resource.RLIMIT_AS, "address space", "v"), (resource.RLIMIT_DATA, "data", "d"))
+_LIMITS = 16
+"""RLIM_NLIMITS."""
 _ALL_OF_I386 = 1 << 32
 _OURS = 0
 """prlimit(2): the calling process."""
@@ -27,10 +29,24 @@ _OURS = 0
 
 def permitted(wanted: Limits) -> Limits:
     """Return `wanted`, each limit lowered to what this session may give a program."""
+    soft = {
+        resource.RLIMIT_STACK: _permitted(resource.RLIMIT_STACK, wanted.stack),
+        resource.RLIMIT_CORE: _permitted(resource.RLIMIT_CORE, wanted.core),
+        **{which: _permitted(which, UNLIMITED) for which, _, _ in _MEMORY},
+    }
     return Limits(
-        stack=_permitted(resource.RLIMIT_STACK, wanted.stack),
-        core=_permitted(resource.RLIMIT_CORE, wanted.core),
+        stack=soft[resource.RLIMIT_STACK],
+        core=soft[resource.RLIMIT_CORE],
+        inherited=tuple(_inherited(which, soft.get(which)) for which in range(_LIMITS)),
     )
+
+
+def _inherited(which: int, soft: int | None) -> tuple[int, int]:
+    """Return the soft and hard limit a program will have, the soft one set to `soft` if given."""
+    limits = [UNLIMITED if limit == resource.RLIM_INFINITY else limit for limit in resource.getrlimit(which)]
+    if soft is not None:
+        limits = [soft, max(soft, limits[1])]
+    return limits[0], limits[1]
 
 
 def set_limits(pid: int, limits: Limits) -> Iterator[str]:

@@ -36,10 +36,11 @@ from inspector.observe.launch import launch
 from inspector.observe.limits import permitted, require_memory
 from inspector.observe.memory import ram_bytes, swap_bytes
 from inspector.observe.paging import probe_paging
-from inspector.observe.processor import probe_processor
+from inspector.observe.processor import cpumask_bytes, probe_processor
 from inspector.observe.procfs.files import ProcessFiles
 from inspector.observe.signal_frame import probe_signal_frame
 from inspector.observe.snapshot import take_snapshot
+from inspector.observe.system import system_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -145,6 +146,8 @@ def probe_profile() -> MachineProfile:
         vvar_pages=clock.vvar_pages,
         tsc=clock.tsc,
         signal_frame=probe_signal_frame(),
+        system=system_names(),
+        cpumask_bytes=cpumask_bytes(),
     )
 
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     Ask = Callable[[int, int], Answer]
     """(leaf, subleaf) -> eax, ebx, ecx, edx."""
 
+_SCHED_GETAFFINITY = 204
+"""Its number on x86-64."""
+_LARGEST_CPUMASK_BYTES = 8192
 _BASE = 0x08048000
 _RANGES = (0, 0x4000_0000, 0x4000_0100, 0x8000_0000, 0xC000_0000)
 """First leaves: basic, two of hypervisors, extended, VIA's."""
@@ -121,3 +124,17 @@ def _out_of_range(ask: Ask) -> OutOfRange | None:
     if seen == {(subleaf, ask(highest, subleaf)) for subleaf in _ALWAYS_ASKED}:
         return OutOfRange.HIGHEST_BASIC_LEAF
     return None
+
+
+def cpumask_bytes() -> int | None:
+    """Return how many bytes sched_getaffinity stores into a buffer that is large enough, or None.
+
+    Source: kernel/sched/syscalls.c:sched_getaffinity().
+    """
+    if os.uname().machine != "x86_64":
+        return None
+    import ctypes
+
+    buffer = ctypes.create_string_buffer(_LARGEST_CPUMASK_BYTES)
+    stored = ctypes.CDLL(None).syscall(_SCHED_GETAFFINITY, 0, len(buffer), buffer)
+    return stored if stored > 0 else None

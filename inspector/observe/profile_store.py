@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from inspector.observe.binfmt_misc import registered
 from inspector.observe.memory import ram_bytes, swap_bytes
+from inspector.observe.system import system_names
 
 if TYPE_CHECKING:
     from inspector.model.profile import MachineProfile
@@ -173,12 +174,13 @@ def _load(path: str, facts: list[str]) -> MachineProfile | None:
         document = json.loads(data)
         if document["probed_for"] != facts:
             return None
-        # Memory, swap and handlers can be added or taken away at any time.
+        # Memory, swap and handlers can be added or taken away at any time; a node can be given another name.
         return replace(
             profile_from_plain(document),
             ram_bytes=ram_bytes(),
             swap_bytes=swap_bytes(),
             binfmt_misc=registered(),
+            system=system_names(),
         )
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return None

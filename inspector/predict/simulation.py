@@ -52,8 +52,8 @@ class Simulation:
 
     @property
     def ending(self) -> Ending | None:
-        """How the first process ended; None if it was not followed so far."""
-        return self._first.ending
+        """How the first process ended; None if not all of the run was followed."""
+        return self._first.ending if self.not_modelled is None else None
 
     def run(self) -> None:
         """Run to the end, to the last checkpoint asked for, or to the first thing that is not modelled."""

@@ -25,6 +25,7 @@ def profile_document(profile: MachineProfile) -> Document:
     machine = (
         Fact("kernel", f"{profile.kernel} {profile.machine}, {8 * profile.kernel_word_bytes} bits"),
         Fact("boot", profile.boot_id),
+        Fact("node", "not known" if profile.system is None else profile.system.node),
         Fact("memory", f"{size(profile.ram_bytes)}, and {size(profile.swap_bytes)} of swap"),
         Fact("memory is committed", _OVERCOMMIT.get(profile.overcommit_memory, "by a policy not known")),
         Fact("page size", size(profile.page_size)),

@@ -2,17 +2,22 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/select.h>
+#include <sys/socket.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
+#include <sys/un.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
@@ -245,7 +250,7 @@ static void identity(void)
     add(umask(0));
     add(syscall(SYS_sched_getaffinity, 0, 2, fresh[7]));
     add(syscall(SYS_sched_getaffinity, 0, 7, fresh[7]));
-    add(syscall(SYS_sched_getaffinity, 0, 128, fresh[8] + 4092) > 0);
+    add(syscall(SYS_sched_getaffinity, 0, 128, fresh[8] + 4092));
     add(syscall(SYS_sched_getaffinity, 0, 128, 0));
     add(syscall(SYS_futex, fresh[10], 129, 1));
     add(syscall(SYS_futex, fresh[10] + 1, 129, 1));
@@ -274,6 +279,134 @@ static void clocks(void)
     add(alarm(0));
 }
 
+static void waiting(const char *path)
+{
+    int file = open(path, O_RDONLY);
+    struct pollfd *polled = (struct pollfd *)(fresh[0] + 4088);
+    fd_set *set = (fd_set *)(fresh[4] + 4092);
+    struct timespec *brief = (struct timespec *)(fresh[8] + 4092);
+    struct { unsigned mask, size; } *pack = (void *)(fresh[10] + 4092);
+    polled[0] = (struct pollfd){file, POLLIN | POLLOUT, 0};
+    polled[1] = (struct pollfd){1, POLLIN | POLLOUT, 0};
+    polled[2] = (struct pollfd){99, POLLIN, 0};
+    polled[3] = (struct pollfd){-1, POLLIN, 0};
+    polled[4] = (struct pollfd){0, POLLIN, 0};
+    add(poll(polled, 5, -1));
+    add(poll(polled + 1, 1, 0));
+    add(poll((void *)1, 1, 0));
+    polled[1].events = POLLIN;
+    add(poll(polled + 1, 1, 10));
+    brief->tv_nsec = 1000;
+    add(syscall(SYS_ppoll, polled + 1, 1, brief, 0, 0));
+    add(syscall(SYS_ppoll, polled + 1, 1, brief, fresh[9], 4));
+    add(syscall(SYS_ppoll, polled + 1, 1, brief, fresh[9], 8));
+    add_bytes(polled, 5 * sizeof *polled);
+    FD_SET(file, set);
+    FD_SET(1, set);
+    add(syscall(SYS__newselect, 40, set, 0, 0, 0));
+    FD_SET(1, set);
+    add(syscall(SYS__newselect, 40, set, set, set, 0));
+    FD_SET(50, set);
+    FD_SET(1, set);
+    add(syscall(SYS__newselect, 40, 0, set, 0, 0));
+    FD_SET(50, set);
+    add(syscall(SYS__newselect, 51, 0, set, 0, 0));
+    FD_ZERO(set);
+    add(syscall(SYS__newselect, -1, 0, set, 0, 0));
+    add(syscall(SYS__newselect, 0, 0, 0, 0, fresh[12] + 4090));
+    add(syscall(SYS__newselect, 1024, set, 0, 0, fresh[12] + 4090));
+    pack->mask = (unsigned)fresh[14] + 4092, pack->size = 8;
+    brief->tv_nsec = 1000;
+    add(syscall(SYS_pselect6, 1, set, 0, 0, brief, pack));
+    add(syscall(SYS_pselect6_time64, 1, set, 0, 0, 0, (void *)1));
+}
+
+static void sockets(const char *path)
+{
+    unsigned *words = (unsigned *)(fresh[0] + 4092);
+    struct sockaddr_un *name = (struct sockaddr_un *)(fresh[2] + 4090);
+    int fd;
+    words[0] = AF_UNIX, words[1] = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
+    fd = (int)syscall(SYS_socketcall, 1, words);
+    add(fd);
+    add(fcntl(fd, F_GETFL));
+    add(fcntl(fd, F_GETFD));
+    name->sun_family = AF_UNIX;
+    strcpy(name->sun_path, "/nowhere/at/all");
+    words[0] = fd, words[1] = (unsigned)name, words[2] = sizeof *name;
+    add(syscall(SYS_socketcall, 3, words));
+    add(syscall(SYS_connect, fd, name, 2));
+    add(syscall(SYS_connect, fd, name, 129));
+    add(syscall(SYS_connect, fd, name, -1));
+    add(syscall(SYS_connect, fd, 1, 20));
+    name->sun_family = 77;
+    add(syscall(SYS_connect, fd, name, 20));
+    add(syscall(SYS_connect, 0, name, 20));
+    add(syscall(SYS_connect, 99, name, 20));
+    add(syscall(SYS_getpeername, 0, 0, 0));
+    add(syscall(SYS_getsockname, 99, 0, 0));
+    add(syscall(SYS_socketcall, 77, 0));
+    add(syscall(SYS_socketcall, 1, 1));
+    add(lseek(fd, 0, SEEK_SET));
+    add(open(path, O_RDONLY));
+    add(prctl(PR_GET_DUMPABLE));
+}
+
+static void changes(const char *path)
+{
+    add(mkdir("/nowhere/at/all", 0777));
+    add(mkdir(path, 0777));
+    add(mkdir("/", 0777));
+    add(mkdir("", 0777));
+    add(mkdir(".", 0777));
+    add(mkdir("..", 0777));
+    add(mkdir((char *)1, 0777));
+    add(rmdir("/nowhere/at/all"));
+    add(unlink("nowhere"));
+    add(unlinkat(AT_FDCWD, "nowhere/at", 0));
+    add(unlinkat(99, "nowhere", 0));
+    add(rename("nowhere", "there"));
+    add(link("nowhere", "there"));
+    add(chmod("nowhere", 0));
+    add(chown("nowhere", 0, 0));
+    add(lchown("nowhere", 0, 0));
+    add(truncate("nowhere", 0));
+    add(creat("/nowhere/at/all", 0));
+    add(mknod("/nowhere/at/all", S_IFIFO, 0));
+    add(utimensat(AT_FDCWD, "nowhere", 0, 0));
+}
+
+static void pipes(void)
+{
+    int *ends = (int *)(fresh[0] + 4092), child, status;
+    add(pipe(ends));
+    add(ends[0]), add(ends[1]);
+    add(pipe((void *)1));
+    add(syscall(SYS_pipe2, ends, 1));
+    add(syscall(SYS_pipe2, fresh[2] + 4092, O_CLOEXEC | O_NONBLOCK));
+    add(fcntl(((int *)(fresh[2] + 4092))[0], F_GETFL));
+    add(fcntl(((int *)(fresh[2] + 4092))[1], F_GETFL));
+    add(fcntl(((int *)(fresh[2] + 4092))[1], F_GETFD));
+    add(read(ends[1], fresh, 1));
+    add(write(ends[0], fresh, 1));
+    add(lseek(ends[0], 0, SEEK_SET));
+    add(write(ends[1], fresh[4] + 4000, 9000));
+    add(read(ends[0], fresh[7] + 4000, 8000));
+    add(read(ends[0], (void *)1, 500));
+    add(read(ends[0], fresh[10] + 4000, 1000));
+    add(write(ends[1], (void *)1, 5));
+    if (!(child = fork())) {
+        close(ends[0]);
+        _exit(write(ends[1], "some words", 10) == 10 ? 7 : 8);
+    }
+    close(ends[1]);
+    add(read(ends[0], fresh[12] + 4090, 100));
+    add(read(ends[0], fresh[12], 100));
+    add(waitpid(child, &status, 0) == child);
+    add(status);
+    add_bytes(fresh[12], 8192);
+}
+
 int main(int count, char **arguments)
 {
     verbose = getenv("VERBOSE") != 0;
@@ -287,5 +420,9 @@ int main(int count, char **arguments)
     if (!strcmp(only, "directories")) directories(arguments[3]);
     if (!strcmp(only, "identity")) identity();
     if (!strcmp(only, "clocks")) clocks();
+    if (!strcmp(only, "waiting")) waiting(arguments[1]);
+    if (!strcmp(only, "pipes")) pipes();
+    if (!strcmp(only, "changes")) changes(arguments[1]);
+    if (!strcmp(only, "sockets")) sockets(arguments[1]);
     return (int)(sum % 251);
 }

@@ -40,6 +40,10 @@ GROUPS = (
     "directories",
     "identity",
     "clocks",
+    "waiting",
+    "pipes",
+    "sockets",
+    "changes",
 )
 
 

@@ -18,6 +18,7 @@ from inspector.model.profile import (
     MachineProfile,
     PageTableGeometry,
     SpecialArea,
+    SystemNames,
     UnclearableTail,
 )
 from inspector.model.registers import Registers
@@ -59,6 +60,8 @@ def profile_from_plain(plain: dict[str, Any]) -> MachineProfile:
         vvar_pages=tuple(plain["vvar_pages"]),
         tsc=int(plain["tsc"], 16),
         signal_frame=_signal_frame(plain["signal_frame"]),
+        system=None if (names := plain.get("system")) is None else SystemNames(**names),
+        cpumask_bytes=plain.get("cpumask_bytes"),
     )
 
 

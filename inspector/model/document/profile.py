@@ -97,6 +97,14 @@ class BinfmtMiscJson(Struct, frozen=True):
     extension: str
 
 
+class SystemNamesJson(Struct, frozen=True):
+    """What uname tells beside release and machine."""
+
+    node: str
+    version: str
+    domain: str
+
+
 class ProfileJson(Struct, frozen=True):
     """What a prediction may know of the machine it predicts for.
 
@@ -135,6 +143,8 @@ class ProfileJson(Struct, frozen=True):
     vvar_pages: Annotated[tuple[Count, ...], Meta(max_length=16 * _MAX_AREA_PAGES)]
     tsc: Hex
     signal_frame: SignalFrameJson | None
+    system: SystemNamesJson | None = None
+    cpumask_bytes: Annotated[int, Meta(ge=1, le=8192)] | None = None
 
 
 KIND = DocumentKind("profile", 2, ProfileJson, "`inspector profile -o FILE`")
@@ -142,7 +152,7 @@ KIND = DocumentKind("profile", 2, ProfileJson, "`inspector profile -o FILE`")
 
 def profile_json(profile: MachineProfile) -> ProfileJson:
     """Return the JSON type of `profile`."""
-    geometry, rules = profile.page_tables, profile.exec_rules
+    geometry, rules, names = profile.page_tables, profile.exec_rules, profile.system
     return ProfileJson(
         schema="inspector.profile/2",
         kernel=profile.kernel,
@@ -191,6 +201,8 @@ def profile_json(profile: MachineProfile) -> ProfileJson:
         vvar_pages=profile.vvar_pages,
         tsc=to_hex(profile.tsc),
         signal_frame=None if profile.signal_frame is None else signal_frame_json(profile.signal_frame),
+        system=None if names is None else SystemNamesJson(names.node, names.version, names.domain),
+        cpumask_bytes=profile.cpumask_bytes,
     )
 
 

@@ -37,10 +37,11 @@ class CredentialsJson(Struct, frozen=True):
 
 
 class LimitsJson(Struct, frozen=True):
-    """Soft resource limits, in bytes."""
+    """Soft resource limits, in bytes; `inherited` are all of them, soft and hard, by their numbers."""
 
     stack: Limit
     core: Limit
+    inherited: Annotated[tuple[tuple[Limit, Limit], ...], Meta(max_length=32)] = ()
 
 
 class ProgramJson(Struct, frozen=True):
@@ -103,7 +104,7 @@ def program_json(program: Program) -> ProgramJson:
         credentials=CredentialsJson(
             who.uid, who.euid, who.gid, who.egid, who.groups, to_hex(who.capabilities)
         ),
-        limits=LimitsJson(_to_limit(program.limits.stack), _to_limit(program.limits.core)),
+        limits=_limits_json(program.limits),
         layout=program.layout,
         randomize=program.randomize,
         not_staged=program.not_staged,
@@ -121,7 +122,7 @@ def program_of(json: ProgramJson) -> Program:
         cwd=json.cwd,
         stdin=json.stdin,
         credentials=Credentials(who.uid, who.euid, who.gid, who.egid, who.groups, from_hex(who.capabilities)),
-        limits=Limits(_from_limit(json.limits.stack), _from_limit(json.limits.core)),
+        limits=_limits_of(json.limits),
         layout=json.layout,
         randomize=json.randomize,
         not_staged=json.not_staged,
@@ -179,6 +180,22 @@ def bases_of(json: BasesJson | None) -> RandomBases | None:
         brk=VirtAddr(from_hex(json.brk)),
         load_bias=VirtAddr(from_hex(json.load_bias)),
         stack_padding=json.stack_padding,
+    )
+
+
+def _limits_json(limits: Limits) -> LimitsJson:
+    return LimitsJson(
+        _to_limit(limits.stack),
+        _to_limit(limits.core),
+        tuple((_to_limit(soft), _to_limit(hard)) for soft, hard in limits.inherited),
+    )
+
+
+def _limits_of(json: LimitsJson) -> Limits:
+    return Limits(
+        _from_limit(json.stack),
+        _from_limit(json.core),
+        tuple((_from_limit(soft), _from_limit(hard)) for soft, hard in json.inherited),
     )
 
 

@@ -76,5 +76,6 @@ def do_syscall(task: Task, call: Call) -> None:
         result = -error.errno.number
     except Blocked as blocked:
         task.waits_for, task.interrupted_call = blocked.until, call
+        task.goes_on_at_rest = blocked.at_rest
         return
     task.kernel.cpu.write("eax", result)

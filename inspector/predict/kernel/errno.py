@@ -32,6 +32,7 @@ class Errno(enum.Enum):
     ENOSYS = "ENOSYS"
     ENOTDIR = "ENOTDIR"
     ENOTTY = "ENOTTY"
+    ENOTSOCK = "ENOTSOCK"
     ENXIO = "ENXIO"
     EOVERFLOW = "EOVERFLOW"
     EPERM = "EPERM"

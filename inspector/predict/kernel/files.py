@@ -247,6 +247,8 @@ class FileTable:
         """Start with what the launch opened."""
         self._files = files
         self.close_on_exec: set[int] = set()
+        self.highest = max(files, default=0)
+        """The highest descriptor there has been: the kernel's table never shrinks."""
 
     def __contains__(self, file: OpenFile) -> bool:
         """Whether any descriptor stands for `file`."""
@@ -274,6 +276,7 @@ class FileTable:
     def put(self, descriptor: int, file: OpenFile, *, close_on_exec: bool = False) -> None:
         """Make `descriptor` stand for `file`."""
         self._files[descriptor] = file
+        self.highest = max(self.highest, descriptor)
         self.close_on_exec.discard(descriptor)
         if close_on_exec:
             self.close_on_exec.add(descriptor)

@@ -55,6 +55,8 @@ class Kernel:
         """In order of creation."""
         self.current: Task | None = None
         """The task that runs on the processor."""
+        self.at_rest = False
+        """Whether no task but the current one can go on."""
         self.special_pages = dict(self._special_pages())
 
     @functools.cached_property

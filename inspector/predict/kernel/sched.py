@@ -30,12 +30,16 @@ def schedule(kernel: Kernel) -> Task | None:
         if not alive:
             return None
         task = next((task for task in alive if task.waits_for is None or task.waits_for()), None)
+        kernel.at_rest = task is None
+        if task is None:
+            task = next((task for task in alive if task.goes_on_at_rest), None)
         if task is None:
             raise NotModelled("processes that wait for each other for ever")
         _switch_to(kernel, task)
         if task.interrupted_call is not None:
             call, task.interrupted_call, task.waits_for = task.interrupted_call, None, None
             do_syscall(task, call)
+            kernel.at_rest = False
         if task.waits_for is None and task.ending is None:
             return task
 

@@ -69,6 +69,8 @@ class Task:
     """The processor's registers while another task runs."""
     waits_for: Callable[[], bool] | None = None
     """What must become true before it goes on; None: nothing."""
+    goes_on_at_rest: bool = False
+    """Whether it goes on all the same when no task can."""
     interrupted_call: Call | None = None
     """The system call to make again when it goes on."""
 

@@ -34,6 +34,7 @@ from inspector.model.profile import (
     PageTableGeometry,
     RandomBases,
     SpecialArea,
+    SystemNames,
     UnclearableTail,
 )
 from inspector.model.program import UNLIMITED, Credentials, Layout, Limits, Program
@@ -154,6 +155,8 @@ def snapshot_lists(draw: st.DrawFn) -> tuple[Snapshot, ...]:
     return (*draw(few(snapshots("exec", maybe(stacks())), 1)), *later)
 
 
+_limits = counts | st.just(UNLIMITED)
+
 programs = every(
     Program,
     path=texts,
@@ -168,7 +171,7 @@ programs = every(
     ),
     cwd=texts,
     stdin=texts,
-    limits=every(Limits, stack=counts | st.just(UNLIMITED), core=counts | st.just(UNLIMITED)),
+    limits=every(Limits, stack=_limits, core=_limits, inherited=few(st.tuples(_limits, _limits))),
     layout=st.sampled_from(Layout),
     randomize=st.booleans(),
     not_staged=maybe(texts),
@@ -249,6 +252,8 @@ def profiles(draw: st.DrawFn) -> MachineProfile:
             ram_bytes=counts,
             swap_bytes=counts,
             overcommit_memory=maybe(st.integers(0, 2)),
+            system=maybe(every(SystemNames, node=texts, version=texts, domain=texts)),
+            cpumask_bytes=maybe(st.integers(1, 8192)),
             static_pie_moves_brk=st.booleans(),
             exec_rules=every(
                 ExecRules,

@@ -18,6 +18,7 @@ from inspector.model.document import parse_profile, profile_document
 from inspector.observe import probe, profile_store
 from inspector.observe.memory import ram_bytes, swap_bytes
 from inspector.observe.profile_store import current_profile, load_profile, save_profile
+from inspector.observe.system import system_names
 from tests.machines import PROFILE as MADE_UP
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from inspector.model.profile import MachineProfile
 
-PROFILE = replace(MADE_UP, ram_bytes=ram_bytes(), swap_bytes=swap_bytes())
+PROFILE = replace(MADE_UP, ram_bytes=ram_bytes(), swap_bytes=swap_bytes(), system=system_names())
 
 
 class Probes:

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 _O_ASYNC, _O_DIRECT = 0o20000, 0o40000
 _SETFL_MASK = os.O_APPEND | os.O_NONBLOCK | os.O_NDELAY | _O_DIRECT | os.O_NOATIME
+_RLIMIT_NOFILE = 7
 _SURELY_ALLOWED = 256
-"""The limit of open files is the user's own and not known; hardly any is lower than this."""
+"""Where the limit of open files is not known: hardly any is lower than this."""
 
 
 @system_call("dup")
@@ -40,7 +41,7 @@ def dup3(task: Task, old: int, new: int, flags: int) -> int:
     """Source: fs/file.c:ksys_dup3()."""
     if flags & ~os.O_CLOEXEC or old == new:
         raise KernelError(Errno.EINVAL)
-    _check_limit(new, Errno.EBADF)
+    _check_limit(task, new, Errno.EBADF)
     task.files.put(new, task.files.get(old), close_on_exec=bool(flags & os.O_CLOEXEC))
     return new
 
@@ -51,7 +52,7 @@ def fcntl(task: Task, descriptor: int, command: int, argument: int) -> int:
     file = task.files.get(descriptor)
     match command:
         case fcntls.F_DUPFD | fcntls.F_DUPFD_CLOEXEC:
-            _check_limit(argument, Errno.EINVAL)
+            _check_limit(task, argument, Errno.EINVAL)
             return task.files.add(file, lowest=argument, close_on_exec=command == fcntls.F_DUPFD_CLOEXEC)
         case fcntls.F_GETFD:
             return fcntls.FD_CLOEXEC if descriptor in task.files.close_on_exec else 0
@@ -69,11 +70,14 @@ def fcntl(task: Task, descriptor: int, command: int, argument: int) -> int:
             raise NotModelled(f"fcntl command {command}")
 
 
-def _check_limit(descriptor: int, error: Errno) -> None:
-    """Refuse a descriptor beyond every limit."""
+def _check_limit(task: Task, descriptor: int, error: Errno) -> None:
+    """Refuse a descriptor beyond the limit of open files."""
     if signed(descriptor) < 0:
         raise KernelError(error)
-    if descriptor >= _SURELY_ALLOWED:
+    limits = task.limits.inherited
+    if descriptor >= (limits[_RLIMIT_NOFILE][0] if limits else _SURELY_ALLOWED):
+        if limits:
+            raise KernelError(error)
         raise NotModelled(f"descriptor {descriptor}, which the limit of open files may forbid")
 
 

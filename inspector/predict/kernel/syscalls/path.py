@@ -17,6 +17,19 @@ if TYPE_CHECKING:
 _PATH_MAX = 4096
 AT_FDCWD = -100 & 0xFFFF_FFFF
 _VARYING = ("/proc", "/sys")
+_STABLE = (
+    "/proc/self/exe",
+    "/proc/sys/crypto",
+    "/proc/sys/kernel/cap_last_cap",
+    "/proc/sys/kernel/ngroups_max",
+    "/proc/sys/kernel/osrelease",
+    "/proc/sys/vm/overcommit_memory",
+    "/sys/devices/system/cpu/online",
+    "/sys/devices/system/cpu/possible",
+    "/sys/devices/system/node/online",
+    "/sys/kernel/mm/transparent_hugepage",
+)
+"""What lies there all the same and is the machine's own, the same for every process."""
 
 
 def user_path(task: Task, address: int) -> str:
@@ -39,9 +52,13 @@ def host_path(task: Task, directory: int, path: str) -> str:
         start = _open_directory(task, directory).path
     full = os.path.join(start, path)  # noqa: PTH118 - a Path would drop a trailing slash
     clear = os.path.normpath(full)
-    if clear != "/proc/self/exe" and any(clear == root or clear.startswith(root + "/") for root in _VARYING):
+    if _is_below(clear, _VARYING) and not _is_below(clear, _STABLE):
         raise NotModelled(f"looking at {full}, which differs between two runs")
     return full
+
+
+def _is_below(path: str, roots: tuple[str, ...]) -> bool:
+    return any(path == root or path.startswith(root + "/") for root in roots)
 
 
 def path_at(task: Task, directory: int, address: int) -> str:

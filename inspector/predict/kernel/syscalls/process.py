@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from inspector.errors import NotModelled
 from inspector.model.address import PAGE_SIZE
 from inspector.model.ending import Ending
+from inspector.model.profile import SystemNames
 from inspector.model.program import UNLIMITED
 from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.syscalls.registry import signed, system_call
@@ -18,12 +19,13 @@ from inspector.predict.machine.cpu import descriptor
 if TYPE_CHECKING:
     from inspector.predict.kernel.task import Task
 
-_RLIMIT_STACK, _RLIMIT_CORE = 3, 4
+_RLIMIT_STACK, _RLIMIT_CORE, _RLIMIT_LOCKS = 3, 4, 10
+"""The last, which the kernel no longer looks at, marks the processes of a run, and is not known here."""
 _RLIMITS = 16
 _COMPAT_INFINITY = 0xFFFF_FFFF
 _ROBUST_LIST_HEAD_BYTES = 12
 _UTSNAME_BYTES = 65
-_PR_SET_NAME, _PR_GET_NAME, _PR_CAPBSET_READ = 15, 16, 23
+_PR_GET_DUMPABLE, _PR_SET_NAME, _PR_GET_NAME, _PR_CAPBSET_READ = 3, 15, 16, 23
 _CAP_LAST_CAP = 40
 # struct user_desc: seg_32bit, contents:2, read_exec_only, limit_in_pages, seg_not_present, useable
 _SEG_32BIT, _LIMIT_IN_PAGES, _USER_DESC_FLAGS = 0x01, 0x10, 0x3F
@@ -73,19 +75,20 @@ def set_thread_area(task: Task, address: int) -> int:
 
 
 def _limit(task: Task, which: int) -> tuple[int, int]:
-    """Return (soft, hard). What the launch does not set is the user's own and not known."""
-    if which == _RLIMIT_STACK:
-        return task.limits.stack, UNLIMITED
-    if which == _RLIMIT_CORE:
-        return task.limits.core, UNLIMITED
-    raise NotModelled(f"resource limit {which}")
+    """Return (soft, hard)."""
+    if which >= _RLIMITS:
+        raise KernelError(Errno.EINVAL)
+    limits = task.limits
+    if which < len(limits.inherited) and which != _RLIMIT_LOCKS:
+        return limits.inherited[which]
+    if which not in (_RLIMIT_STACK, _RLIMIT_CORE):
+        raise NotModelled(f"resource limit {which}")
+    return limits.stack if which == _RLIMIT_STACK else limits.core, UNLIMITED
 
 
 @system_call("ugetrlimit")
 def ugetrlimit(task: Task, which: int, address: int) -> int:
     """Tell a limit in 32 bits. Source: kernel/sys.c:compat getrlimit()."""
-    if which >= _RLIMITS:
-        raise KernelError(Errno.EINVAL)
     values = (min(value, _COMPAT_INFINITY) for value in _limit(task, which))
     copy_to_user(task, address, struct.pack("<II", *values))
     return 0
@@ -96,10 +99,9 @@ def prlimit64(task: Task, pid: int, which: int, new: int, old: int) -> int:
     """Tell a limit in 64 bits. Source: kernel/sys.c:prlimit64()."""
     if signed(pid) not in (0, task.pid) or new:
         raise NotModelled("prlimit64 that changes a limit, or another process's")
-    if which >= _RLIMITS:
-        raise KernelError(Errno.EINVAL)
+    limits = _limit(task, which)
     if old:
-        copy_to_user(task, old, struct.pack("<QQ", *_limit(task, which)))
+        copy_to_user(task, old, struct.pack("<QQ", *limits))
     return 0
 
 
@@ -121,10 +123,13 @@ def sysinfo(task: Task, address: int) -> int:
 
 @system_call("uname")
 def uname(task: Task, address: int) -> int:
-    """Name the system; the profile knows neither the node nor the build. Source: kernel/sys.c:newuname()."""
+    """Name the system. Source: kernel/sys.c:newuname()."""
     profile = task.kernel.profile
-    task.kernel.assume("uname", "node, version and domain are (none)")
-    fields = ("Linux", "(none)", profile.kernel, "(none)", profile.machine, "(none)")
+    names = profile.system
+    if names is None:
+        names = SystemNames("(none)", "(none)", "(none)")
+        task.kernel.assume("uname", "node, version and domain are (none)")
+    fields = ("Linux", names.node, profile.kernel, names.version, profile.machine, names.domain)
     copy_to_user(task, address, b"".join(_utsname_field(field) for field in fields))
     return 0
 
@@ -140,6 +145,9 @@ def prctl(task: Task, option: int, address: int, _third: int, _fourth: int, _fif
         task.comm = strncpy_from_user(task, address, COMM_BYTES)
     elif option == _PR_GET_NAME:
         copy_to_user(task, address, task.comm.ljust(COMM_BYTES + 1, b"\0"))
+    elif option == _PR_GET_DUMPABLE:
+        # The predicted file could be read: fs/exec.c:would_dump().
+        return 1
     elif option == _PR_CAPBSET_READ:
         return _capbset_read(task, address)
     else:

@@ -179,6 +179,9 @@ def sendfile64(task: Task, target: int, source: int, offset: int, size: int) -> 
 def _sendfile(task: Task, target: int, source: int, at: int | None, size: int) -> tuple[int, int]:
     """Return how many bytes were copied, and the position behind them."""
     from_file = readable(task, source)
+    if isinstance(from_file, Directory):
+        # It cannot be spliced from: fs/splice.c:do_splice_read().
+        raise KernelError(Errno.EINVAL)
     if not isinstance(from_file, HostFile):
         raise NotModelled("sendfile from something other than a regular file")
     position = from_file.position if at is None else at

@@ -24,10 +24,14 @@ class Entry:
 class Blocked(Exception):
     """The task cannot go on until `until()` is true; then it makes the same call again."""
 
-    def __init__(self, until: Callable[[], bool]) -> None:
-        """`until` is asked whenever the scheduler looks for a task to run."""
+    def __init__(self, until: Callable[[], bool], *, at_rest: bool = False) -> None:
+        """`until` is asked whenever the scheduler looks for a task to run.
+
+        `at_rest`: it goes on as well when no other task can, for then nothing more will happen first.
+        """
         super().__init__()
         self.until = until
+        self.at_rest = at_rest
 
 
 HANDLERS: dict[int, Entry] = {}

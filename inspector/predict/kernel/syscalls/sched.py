@@ -16,7 +16,6 @@ from inspector.predict.kernel.uaccess import copy_to_user, get_user
 if TYPE_CHECKING:
     from inspector.predict.kernel.task import Task
 
-_CPUMASK_BYTES = 8
 _FUTEX_WAIT, _FUTEX_WAKE, _FUTEX_PRIVATE = 0, 1, 128
 _FUTEX_COMMAND = ~(_FUTEX_PRIVATE | 256)
 
@@ -34,8 +33,11 @@ def sched_getaffinity(task: Task, pid: int, size: int, address: int) -> int:
         raise NotModelled("the CPUs of another process")
     if size < 4 or size % 4:  # noqa: PLR2004 - whole words
         raise KernelError(Errno.EINVAL)
-    task.kernel.assume("CPUs", "one, number 0, of at most 64")
-    size = min(size, _CPUMASK_BYTES)
+    longest = task.kernel.profile.cpumask_bytes
+    if longest is None or size < longest:
+        raise NotModelled("a set of CPUs that may be too short")
+    task.kernel.assume("CPUs it may run on", "number 0 alone")
+    size = min(size, longest)
     for at in range(0, size, 4):
         copy_to_user(task, address + at, struct.pack("<I", not at))
     return size

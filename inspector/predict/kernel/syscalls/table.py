@@ -3,32 +3,40 @@
 from __future__ import annotations
 
 from inspector.predict.kernel.syscalls import (
+    changes,
     children,
     descriptors,
     identity,
     ioctl,
     memory,
     opening,
+    pipe,
     process,
     read_write,
     readdir,
     sched,
+    select,
+    socket,
     stat,
     time,
 )
 from inspector.predict.kernel.syscalls.registry import HANDLERS, Entry
 
 MODULES = (
+    changes,
     children,
     descriptors,
     identity,
     ioctl,
     memory,
     opening,
+    pipe,
     process,
     read_write,
     readdir,
     sched,
+    select,
+    socket,
     stat,
     time,
 )

@@ -152,6 +152,14 @@ def test_a_child_copies_what_it_writes_and_its_parent_reuses_what_is_left(tmp_pa
     assert by_process[1] == [FaultKind.FILE_READ, FaultKind.COPY_ON_WRITE]
 
 
+def test_a_prediction_that_stops_in_a_child_has_no_ending(tmp_path: Path) -> None:
+    # fork; test eax, eax; jz child; parent: exit(0); child: a call that is not modelled
+    code = call(2) + f"85c0 74 {len(bytes.fromhex(EXIT)):02x}" + EXIT + call(425)
+    prediction = run(tmp_path, code)
+    assert prediction.not_modelled is not None
+    assert prediction.ending is None
+
+
 @pytest.mark.parametrize(
     ("number", "arguments", "result"), [(41, (1,), 3), (63, (1, 9), 9), (221, (1, 0, 5), 5)]
 )
