@@ -376,6 +376,53 @@ static void changes(const char *path)
     add(utimensat(AT_FDCWD, "nowhere", 0, 0));
 }
 
+/* What is stored as a whole, and what in parts: it shows where it crosses a page. */
+static void structures(const char *path)
+{
+    char *end = mmap((void *)0x30000000, 8192, 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    unsigned words[4] = {-1u, 0, 0xfffff, 0x51};
+    int file = open(path, O_RDONLY), status;
+    munmap(end + 4096, 4096);
+    add(syscall(SYS_statx, file, "", AT_EMPTY_PATH, 0x7ff, fresh[0] + 4000));
+    add(syscall(SYS_statx, AT_FDCWD, path, 0, 0x7ff, end + 4000));
+    add(syscall(SYS_statx, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, 0x7ff, 0));
+    add(syscall(SYS_statx, AT_FDCWD, path, 0x80, 0x7ff, 0));
+    add(syscall(SYS_fstat64, file, end + 4040));
+    add(syscall(SYS_stat64, path, end + 4020));
+    add(syscall(SYS_lstat64, path, 0));
+    add(syscall(SYS_uname, end + 4000));
+    add(syscall(SYS_getcwd, end + 4095, 100));
+    add(syscall(SYS_readlink, "/proc/self/exe", end + 4094, 100));
+    add(syscall(SYS_ugetrlimit, 3, end + 4092));
+    add(syscall(SYS_ugetrlimit, 3, fresh[2] + 4092));
+    add(syscall(SYS_ugetrlimit, 99, 0));
+    add(syscall(SYS_prlimit64, 0, 3, 0, end + 4088));
+    add(syscall(SYS_prlimit64, 0, 3, 0, fresh[4] + 4088));
+    add(syscall(SYS_getrandom, end + 4000, 96, 0));
+    add(syscall(SYS_getrandom, end + 4000, 200, 0));
+    add(syscall(SYS_getrandom, fresh[6] + 4000, 8000, 0));
+    add(syscall(SYS_getrandom, 0, 10, 0));
+    add(syscall(SYS_getrandom, 0, 0, 0));
+    memcpy(end + 4080, words, sizeof words);
+    add(syscall(SYS_set_thread_area, end + 4080));
+    add(syscall(SYS_set_thread_area, end + 4088));
+    add(syscall(SYS_wait4, -1, &status, 0, 0));
+    if (!fork()) _exit(3);
+    add(syscall(SYS_wait4, -1, fresh[9] + 4094, 0, fresh[11] + 4090) > 0);
+    if (!fork()) _exit(4);
+    add(syscall(SYS_wait4, -1, 1, 0, 0));
+    add(syscall(SYS_wait4, -1, 0, 0, 0));
+    add(syscall(SYS_open, end + 4093, 0));
+    add(syscall(SYS_open, end + 4096, 0));
+    memset(end, '/', 4096);
+    add(syscall(SYS_open, end + 4090, 0));
+    add(syscall(SYS_open, end, 0));
+    end[4095] = 0;
+    add(syscall(SYS_access, end + 4080, 0));
+    add(syscall(SYS_access, end + 4094, 0));
+    add_bytes(fresh[2], 4096 * 3);
+}
+
 static void pipes(void)
 {
     int *ends = (int *)(fresh[0] + 4092), child, status;
@@ -422,6 +469,7 @@ int main(int count, char **arguments)
     if (!strcmp(only, "clocks")) clocks();
     if (!strcmp(only, "waiting")) waiting(arguments[1]);
     if (!strcmp(only, "pipes")) pipes();
+    if (!strcmp(only, "structures")) structures(arguments[1]);
     if (!strcmp(only, "changes")) changes(arguments[1]);
     if (!strcmp(only, "sockets")) sockets(arguments[1]);
     return (int)(sum % 251);

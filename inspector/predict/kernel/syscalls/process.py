@@ -11,6 +11,7 @@ from inspector.model.ending import Ending
 from inspector.model.profile import SystemNames
 from inspector.model.program import UNLIMITED
 from inspector.predict.kernel.errno import Errno, KernelError
+from inspector.predict.kernel.iov_iter import IovIter
 from inspector.predict.kernel.syscalls.registry import signed, system_call
 from inspector.predict.kernel.task import COMM_BYTES
 from inspector.predict.kernel.uaccess import copy_from_user, copy_to_user, put_user, strncpy_from_user
@@ -174,8 +175,10 @@ def getrandom(task: Task, address: int, size: int, flags: int) -> int:
         raise KernelError(Errno.EINVAL)
     data = task.kernel.random_bytes(size)
     task.kernel.assume("getrandom", data[:16].hex())
-    copy_to_user(task, address, data)
-    return size
+    done = IovIter(task, [(address, size)]).copy_to(data)
+    if size and not done:
+        raise KernelError(Errno.EFAULT)
+    return done
 
 
 @system_call("rseq")

@@ -160,6 +160,33 @@ def test_a_prediction_that_stops_in_a_child_has_no_ending(tmp_path: Path) -> Non
     assert prediction.ending is None
 
 
+@pytest.mark.parametrize(("size", "result"), [(3, 3), (5, 5), (6, None)])
+def test_a_read_of_a_pipe_is_answered_where_no_schedule_has_a_say(
+    tmp_path: Path, size: int, result: int | None
+) -> None:
+    write = call(4, 4, DATA, 5)
+    prediction = run(tmp_path, call(42, DATA) + write + write + call(3, 3, DATA, size) + exit_with_result())
+    assert (prediction.ending.status if prediction.ending else None) == result
+    assert (prediction.not_modelled is None) == (result is not None)
+
+
+@pytest.mark.parametrize(
+    ("number", "arguments", "what"),
+    [(39, (DATA,), "mkdir of"), (10, (DATA,), "unlink of"), (15, (DATA,), "chmod of")],
+)
+def test_what_would_change_the_host_is_refused_by_name(
+    tmp_path: Path, number: int, arguments: tuple[int, ...], what: str
+) -> None:
+    there = "/new-name" if number == 39 else "/etc"
+    store = "".join(
+        (b"\xc7\x05" + struct.pack("<I", DATA + at) + there.encode().ljust(12, b"\0")[at : at + 4]).hex()
+        for at in (0, 4, 8)
+    )
+    prediction = run(tmp_path, store + call(number, *arguments) + EXIT)
+    assert prediction.not_modelled is not None
+    assert prediction.not_modelled.what.startswith(f"{what} {there}")
+
+
 @pytest.mark.parametrize(
     ("number", "arguments", "result"), [(41, (1,), 3), (63, (1, 9), 9), (221, (1, 0, 5), 5)]
 )
