@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
+import operator
 from typing import TYPE_CHECKING
 
 from inspector.errors import NotModelled
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from inspector.predict.kernel.pagecache import PageCache
     from inspector.predict.machine.memory import PhysicalMemory
     from inspector.predict.machine.pagetable import PageTables
+
+_END = operator.attrgetter("range.end")
 
 
 class AddressSpace:
@@ -106,7 +109,7 @@ class AddressSpace:
 
     def _first_above(self, address: int) -> int:
         """Return the index of the lowest area that ends above `address`. Source: mm/mmap.c:find_vma()."""
-        return bisect.bisect_right(self.areas, address, key=lambda area: area.end)
+        return bisect.bisect_right(self.areas, address, key=_END)
 
     def _at(self, index: int) -> VmArea | None:
         return self.areas[index] if 0 <= index < len(self.areas) else None

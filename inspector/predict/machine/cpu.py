@@ -240,7 +240,7 @@ class Cpu:
         """Run from eip until something happens. Afterwards eip stands where the program goes on."""
         if self._memory.stale:
             self._tlb.drop_code()
-        if self._let_by != self.read("eip"):
+        if self._let_by is not None and self._let_by != self.read("eip"):
             self._let_by = None
         until: int | None = None
         stuck: int | None = None
@@ -275,10 +275,7 @@ class Cpu:
         if until is not None:
             uc.ctl_set_exits([until])
         try:
-            uc.emu_start(self.started_at, 0)
-        except unicorn.UcError:
-            # What it means, the hooks have noted.
-            pass
+            self._engine.run(self.started_at)
         finally:
             if until is not None:
                 uc.ctl_set_exits([])

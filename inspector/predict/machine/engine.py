@@ -1,7 +1,8 @@
 """Unicorn through its C interface, where the Python binding is slow or lacks a thing.
 
 The binding looks up a register's type and makes a fresh C object at each access: 1.4 us a register. Here
-a read is one call into a buffer that stays.
+a read is one call into a buffer that stays. It also makes an exception of every end of a run, and three calls
+of every TLB miss; both happen at every page fault.
 
 Unicorn accumulates the exceptions of floating-point operations (inexact, overflow, ...) inside, but copies
 them neither to the x87 status word nor to MXCSR, and offers no register for them. They stand in the saved
@@ -16,19 +17,21 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import unicorn
+from unicorn import unicorn_const as uc_const
 from unicorn import x86_const as x86
-from unicorn.unicorn_py3.unicorn import uclib
+from unicorn.unicorn_py3.unicorn import HOOK_TLB_FILL_CFUNC, uclib
 
 from inspector.errors import NotModelled
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 EXCEPTIONS = 0x3F
 """IE DE ZE OE UE PE: the same six bits in the x87 status word, in MXCSR and in what Unicorn accrues."""
 DENORMAL_FLUSHED = 0xC0
 """What Unicorn accrues besides: a denormal was taken, or given, as 0 (MXCSR's DAZ and FTZ)."""
 _INEXACT = 0x20
+_reg_read = uclib.uc_reg_read
 
 
 class Engine:
@@ -43,12 +46,48 @@ class Engine:
         self._reference = ctypes.byref(self._value)
         self._groups: dict[tuple[int, ...], tuple[Any, Any, Any]] = {}
         self._context: Any = None
+        self._on_miss: Any = None
+
+    def run(self, address: int) -> None:
+        """Run from `address` until something stops it; what it was, the hooks know.
+
+        Raises what a hook has raised.
+        """
+        self.uc._hook_exception = None  # noqa: SLF001 - where hooks that the binding made leave it
+        uclib.uc_emu_start(self._handle, address, 0, 0, 0)
+        raised = self.uc._hook_exception  # noqa: SLF001
+        if raised is not None:
+            raise raised
+
+    def on_tlb_miss(self, answer: Callable[[int, int], tuple[int, int] | None]) -> None:
+        """Answer TLB misses: (address, UC_MEM_*) -> (physical address, UC_PROT_*), or None: a fault."""
+
+        def fill(_handle: object, address: int, kind: int, entry: Any, _key: object) -> bool:  # noqa: ANN401
+            try:
+                found = answer(address, kind)
+            except BaseException as error:  # noqa: BLE001 - C cannot pass it on; `run` does
+                self.uc._hook_exception = error  # noqa: SLF001
+                return False
+            if found is None:
+                return False
+            filled = entry[0]
+            filled.paddr, filled.perms = found
+            return True
+
+        self._on_miss = HOOK_TLB_FILL_CFUNC(fill)
+        hook = ctypes.c_size_t()
+        # An empty range of addresses is all of them.
+        if uclib.uc_hook_add(
+            self._handle, ctypes.byref(hook), uc_const.UC_HOOK_TLB_FILL, self._on_miss, None, 1, 0
+        ):
+            raise NotModelled("memory as page tables map it, which this version of Unicorn cannot show")
 
     def read(self, register: int) -> int:
         """Return a register of at most 32 bits."""
-        self._value.value = 0
-        uclib.uc_reg_read(self._handle, register, self._reference)
-        return self._value.value
+        value = self._value
+        value.value = 0
+        _reg_read(self._handle, register, self._reference)
+        return value.value
 
     def write(self, register: int, value: int) -> None:
         """Set a register of at most 32 bits."""

@@ -101,9 +101,12 @@ class Place:
     def address(self, value_of: Callable[[str], int]) -> VirtAddr:
         """Return where it is; `value_of` gives a register's value, or a segment's base."""
         start = self.displacement
-        for name, scale in ((self.segment, 1), (self.base, 1), (self.index, self.scale)):
-            if name:
-                start += value_of(name) * scale
+        if self.segment:
+            start += value_of(self.segment)
+        if self.base:
+            start += value_of(self.base)
+        if self.index:
+            start += value_of(self.index) * self.scale
         if self.bit_index:
             width = 8 * self.size
             bits = value_of(self.bit_index)

@@ -101,7 +101,8 @@ class PageTables:
         Every fault does so before it is handled, and they stay if it fails.
         Source: mm/memory.c:__handle_mm_fault().
         """
-        self._table(vpn, len(self._levels) - 2)
+        if vpn >> self._leaf_bits not in self._leaves:
+            self._table(vpn, len(self._levels) - 2)
 
     def _leaf_table(self, vpn: Vpn) -> _Table:
         leaf = self._leaves.get(vpn >> self._leaf_bits)
@@ -112,7 +113,10 @@ class PageTables:
     def _table(self, vpn: Vpn, depth: int) -> _Table:
         node = self._root
         for shift, mask in self._levels[:depth]:
-            child = node.entries.setdefault(vpn >> shift & mask, _Table())
+            index = vpn >> shift & mask
+            child = node.entries.get(index)
+            if child is None:
+                child = node.entries[index] = _Table()
             if not isinstance(child, _Table):
                 raise TypeError(f"page {vpn:#x} lies under a leaf entry")
             node = child

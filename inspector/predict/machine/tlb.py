@@ -15,7 +15,7 @@ then stays fast), and from there on:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import unicorn
 from unicorn import unicorn_const as uc_const
@@ -38,10 +38,11 @@ _ACCESS = {
     uc_const.UC_MEM_WRITE: Access.WRITE,
     uc_const.UC_MEM_FETCH: Access.EXECUTE,
 }
+_READ, _WRITE, _EXECUTE = int(unicorn.UC_PROT_READ), int(unicorn.UC_PROT_WRITE), int(unicorn.UC_PROT_EXEC)
 _PERMISSIONS = {
-    access: (unicorn.UC_PROT_READ if Access.READ in access else 0)
-    | (unicorn.UC_PROT_WRITE if Access.WRITE in access else 0)
-    | (unicorn.UC_PROT_EXEC if Access.EXECUTE in access else 0)
+    access: (_READ if Access.READ in access else 0)
+    | (_WRITE if Access.WRITE in access else 0)
+    | (_EXECUTE if Access.EXECUTE in access else 0)
     for access in (Access(number) for number in range(8))
 }
 _CONFLICTS = 128
@@ -79,7 +80,7 @@ class Tlb:
         self._patience = _CONFLICTS
         engine.uc.ctl_set_tlb_mode(uc_const.UC_TLB_VIRTUAL)
         engine.uc.mem_map_ptr(0, memory.size_bytes, unicorn.UC_PROT_ALL, memory.host_address)
-        engine.uc.hook_add(uc_const.UC_HOOK_TLB_FILL, self._on_miss)
+        engine.on_tlb_miss(self._on_miss)
 
     def flush(self) -> None:
         """Forget every translation."""
@@ -96,33 +97,27 @@ class Tlb:
         self._memory.stale.clear()
         self.stale = False
 
-    def _on_miss(self, _uc: object, address: int, kind: int, entry: Any, _data: object) -> bool:  # noqa: ANN401
+    def _on_miss(self, address: int, kind: int) -> tuple[int, int] | None:
         vpn = Vpn((address & _ADDRESSES) >> PAGE_SHIFT)
         access = _ACCESS[kind]
         found = self._translate(vpn)
         if found is None or access not in found.access:
-            return self._miss(address & _ADDRESSES, vpn, access, entry)
+            frame = self._system_page(vpn, access)
+            if frame is None:
+                self.missing = address & _ADDRESSES, access
+                return None
+            return frame << PAGE_SHIFT, unicorn.UC_PROT_ALL
         if vpn in self._held:
             self._conflict()
         self._held.add(vpn)
         granted = self._grant(vpn, found, access)
-        if granted is None:
-            return False
-        entry.paddr = found.frame << PAGE_SHIFT
-        entry.perms = _PERMISSIONS[granted]
-        return True
+        return None if granted is None else (found.frame << PAGE_SHIFT, granted)
 
-    def _miss(self, address: int, vpn: Vpn, access: Access, entry: Any) -> bool:  # noqa: ANN401
-        frame = self._system_page(vpn, access)
-        if frame is None:
-            self.missing = address, access
-            return False
-        entry.paddr = frame << PAGE_SHIFT
-        entry.perms = unicorn.UC_PROT_ALL
-        return True
+    def _grant(self, vpn: Vpn, found: Translation, access: Access) -> int | None:
+        """Return what to allow until the next miss, as Unicorn's permissions.
 
-    def _grant(self, vpn: Vpn, found: Translation, access: Access) -> Access | None:
-        """Return what to allow until the next miss; None if translated code must be dropped first."""
+        None if translated code must be dropped first.
+        """
         frame, memory = found.frame, self._memory
         if access is Access.EXECUTE:
             if frame in memory.stale:
@@ -133,18 +128,19 @@ class Tlb:
                 self.flush()
             memory.executed.add(frame)
             self.executed[vpn] = frame
-            return found.access
+            return _PERMISSIONS[found.access]
+        permissions = _PERMISSIONS[found.access]
         if frame not in memory.executed:
-            if Access.WRITE in found.access:
+            if permissions & _WRITE:
                 self._open.add(frame)
-            return found.access & ~Access.EXECUTE
-        if Access.EXECUTE in found.access:
-            return found.access
+            return permissions & ~_EXECUTE
+        if permissions & _EXECUTE:
+            return permissions
         if access is Access.WRITE:
             memory.outdate(frame)
             self.flush()
-            return found.access
-        return found.access & ~Access.WRITE
+            return permissions
+        return permissions & ~_WRITE
 
     def _conflict(self) -> None:
         self._conflicts += 1

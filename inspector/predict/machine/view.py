@@ -45,15 +45,15 @@ class View:
 
     def peek(self, address: int, size: int) -> bytes:
         """Return up to `size` bytes, ending before the first page that is not mapped."""
-        contents = b""
-        while len(contents) < size:
-            position = address + len(contents) & _ADDRESSES
-            found = self._translate(vpn_of(position))
-            if found is None or found.access is Access.NONE:
-                break
-            offset = position % PAGE_SIZE
-            contents += self._memory.read(found.frame, offset, min(size - len(contents), PAGE_SIZE - offset))
-        return contents
+        position = address & _ADDRESSES
+        found = self._translate(vpn_of(position))
+        if found is None or found.access is Access.NONE:
+            return b""
+        offset = position % PAGE_SIZE
+        here = PAGE_SIZE - offset
+        if size <= here:
+            return self._memory.read(found.frame, offset, size)
+        return self._memory.read(found.frame, offset, here) + self.peek(position + here, size - here)
 
     def poke(self, address: int, contents: bytes) -> bool:
         """Store all bytes or none; whether ring 3 may write there."""
