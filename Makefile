@@ -76,9 +76,10 @@ lint: $(TOOLCHAIN) ## check style, types and the direction of imports
 	$(Q).venv/bin/mypy
 	$(Q).venv/bin/lint-imports
 
-# cle is what the speed of the prediction is measured against; nothing else needs it.
-bench: fixtures .venv/requirements-bench.lock ## measure speed, each figure as a ratio within one run
-	$(Q)$(PY) -m tests.bench
+# cle is what the speed of the prediction is measured against; nothing else needs it. So is qemu-i386-static, where
+# Debian's qemu-user-static is installed.
+bench: fixtures .venv/requirements-bench.lock ## measure speed and memory
+	$(Q)CC32='$(CC32)' $(PY) -m tests.bench
 .venv/requirements-bench.lock: requirements-bench.lock $(TOOLCHAIN)
 	$(Q)$(PY) -m pip install -qq --disable-pip-version-check --require-hashes -r $<
 	$(Q)cp $< $@
