@@ -7,6 +7,7 @@ about an event, and where to go on, is the caller's affair.
 
     engine.py        Unicorn, through its C interface
     tlb.py           its TLB and the page tables; its translated code and memory
+    instruction.py   what an instruction accesses, and in which order
     segment.py       the GDT, and the way into ring 3
     errata.py        instructions with which Unicorn differs from the hardware, found before they run
     treatment.py     what is done about them; coprocessor.py and x87.py: about the floating-point ones
@@ -24,8 +25,6 @@ Habits of Unicorn that are undone here, so that they are never seen:
 
 from __future__ import annotations
 
-import threading
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -54,11 +53,13 @@ from inspector.predict.machine.event import (
 from inspector.predict.machine.inspection import Inspection
 from inspector.predict.machine.instruction import LONGEST_INSTRUCTION, Instruction, decode, last_before
 from inspector.predict.machine.segment import SEGMENTS, Segments, descriptor
+from inspector.predict.machine.timer import Timer
 from inspector.predict.machine.tlb import Tlb
 from inspector.predict.machine.view import Translation, View
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from inspector.model.address import Pfn, Vpn
     from inspector.predict.machine.answers import Cpuid
@@ -120,7 +121,6 @@ class Cpu:
         """
         self._memory = memory
         self.view = View(memory, translate)
-        self._timer_has_rung = False
         self._stopped: Callable[[VirtAddr], Event | None] | None = None
         """What the hook that has stopped the engine wants done now that it stands."""
         self._let_by: int | None = None
@@ -129,6 +129,7 @@ class Cpu:
         self.started_at = 0
         """Where the engine was started last."""
         self._engine = Engine()
+        self._timer = Timer(self._engine.uc.emu_stop)
         self._answers = Answers(self._engine, self.view, cpuid, xcr0, read_tsc)
         self._segments = Segments(self._engine, memory)
         self._tlb = Tlb(self._engine, memory, translate, self._system_page)
@@ -199,23 +200,9 @@ class Cpu:
         """Stop there no longer."""
         self._engine.uc.hook_del(self._breakpoints.pop(address))
 
-    @contextmanager
-    def timer(self, seconds: float) -> Iterator[None]:
+    def timer(self, seconds: float) -> AbstractContextManager[None]:
         """Interrupt the program every `seconds`, so that whoever runs it can look up."""
-        over = threading.Event()
-
-        def ring() -> None:
-            while not over.wait(seconds):
-                self._timer_has_rung = True
-                self._engine.uc.emu_stop()
-
-        thread = threading.Thread(target=ring, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            thread.join()
+        return self._timer.every(seconds)
 
     # --- memory ---------------------------------------------------------------------------------
 
@@ -255,8 +242,7 @@ class Cpu:
             elif self._tlb.stale:
                 self._tlb.drop_code()
                 continue
-            elif self._timer_has_rung:
-                self._timer_has_rung = False
+            elif self._timer.has_rung():
                 event = TimerInterrupt()
             else:
                 # The engine gives up without a word at a fault within a fault within a fault, as it sees it.
@@ -304,12 +290,9 @@ class Cpu:
                 raise NotModelled(f"a page fault within {found.text}", ip=ip)
             if found.modifies:
                 access = Access.WRITE
-            # Unicorn accesses some places in an order of its own. What faults is the first that would.
-            for place in found.places:
-                wanted = place.access or access
-                for address in place.parts(self._register_or_base):
-                    if not self.view.allows(address, wanted):
-                        return PageFault(address, wanted, ip)
+            refused = found.first_refused(access, self.view.allows, self._register_or_base)
+            if refused is not None:
+                return PageFault(*refused, ip)
         return PageFault(VirtAddr(page), access, ip)
 
     def _instruction(self, ip: int) -> Instruction | None:
@@ -323,8 +306,11 @@ class Cpu:
             return HardwareException(vector, ip)
         if self._answers.give(ip):
             return None
+        found = self._instruction(ip)
+        if found is not None and found.loads_segment:
+            # The kernel's own GDT holds more, 64-bit code for one: arch/x86/kernel/cpu/common.c:gdt_page.
+            raise NotModelled(f"a segment that {found.text} asks for", ip=ip)
         if vector == DOUBLE_FAULT:
-            found = self._instruction(ip)
             vector = found.exception if found is not None else GENERAL_PROTECTION
         return HardwareException(vector, ip)
 

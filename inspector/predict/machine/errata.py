@@ -17,6 +17,7 @@ from functools import cache, lru_cache
 import capstone
 
 from inspector.predict.machine import x87
+from inspector.predict.machine.instruction import OPERAND_SIZE, prefixes
 
 _OPCODES = (
     # x87: environment, control word, constants, functions; fisttp, fnclex; fnsave; fist, fnstsw, fbstp
@@ -28,7 +29,11 @@ _OPCODES = (
     rb"|\x0f[\x00-\x03\x28\x29\x2b\x38\x3a\x50-\x7f\xa1\xa4\xa5\xa9\xac-\xae\xb2\xb4\xb5\xc2\xc6\xc7\xd0-\xff]"
     rb"|\xc4[\xc0-\xff]|\xc5[\xc0-\xff]|\x62[\xc0-\xff]"  # VEX, EVEX: lds, les and bound with a register
     rb"|\xc6\xf8|\xc7\xf8"  # xabort, xbegin
-    rb"|\xcd[^\x80]|\x8e|\x9d|\xf1"  # int n, mov to a segment register, popf, int1
+    rb"|\xcd[^\x80]|\x9d|\xf1"  # int n, popf, int1
+    rb"|\x8e|[\x07\x17\x1f]"  # mov and pop to a segment register
+    rb"|\x2e(?!\x8d|\x0f\x1f)"  # cs as a prefix, but for the padding of assemblers: lea, nop
+    # lock before what is not among the instructions that may be locked, with an operand in memory
+    rb"|\xf0[^\x00\x01\x08-\x0b\x0f\x10\x11\x18\x19\x20\x21\x28\x29\x30\x31\x80-\x83\x86\x87\xf6\xf7\xfe\xff]"
     rb"|\xc8..[\x00-\x1f]"  # enter
 )
 """Bytes that an erratum may begin with, prefixes aside. Alternatives of one first byte each are fast."""
@@ -231,12 +236,12 @@ _KNOWN_GOOD = frozenset(
         "invlpg",
     ]
 )
-_PREFIXES = b"\x26\x2e\x36\x3e\x64\x65\x67\xf0\xf2\xf3"
-_OPERAND_SIZE = b"\x66"
 _NEWER_MAPS = re.compile(
     rb"[\x26\x2e\x36\x3e\x64-\x67\xf0\xf2\xf3]*(?:\x0f[\x01\x38\x3a\xae\xc7]|[\xc4\xc5\x62][\xc0-\xff])",
     re.DOTALL,
 )
+_READ_FIRST_OPERAND = frozenset({"cmp", "test", "push", "call", "jmp", "bt", "mul", "imul", "div", "idiv"})
+"""Instructions that write no operand in memory; the rest write the first, if they write one."""
 _SEGMENT_REGISTER = re.compile("[defgs]s(?:,|$)")
 _EQUAL_ORDERED, _AGGREGATION, _NO_INEXACT = 0xC, 0xC, 8
 """In the last byte of pcmpistri and of roundsd."""
@@ -318,9 +323,12 @@ def _treatment(code: bytes, mnemonic: str, operands: str, nulls: tuple[str, ...]
 def _is_refused(code: bytes, name: str, operands: str) -> bool:
     if name == "enter":
         return not operands.endswith(", 0")
+    if "cs:" in operands.partition(",")[0] and name not in _READ_FIRST_OPERAND:
+        # Code segments are never writable; Unicorn does not look.
+        return True
     if name in ("shld", "shrd"):
         # Of sixteen bits: with more than sixteen places to go, the result is anyone's.
-        return code.lstrip(_PREFIXES).startswith(_OPERAND_SIZE)
+        return OPERAND_SIZE in prefixes(code)
     if name in ("pcmpistri", "pcmpistrm") and code[-1] & _AGGREGATION == _EQUAL_ORDERED:
         return True
     if _NEWER_MAPS.match(code):

@@ -27,6 +27,24 @@ _EXCEPTIONS = {
 }
 _ROTATE_THROUGH_CARRY = frozenset({x86_const.X86_INS_RCL, x86_const.X86_INS_RCR})
 _UNDEFINED = frozenset({x86_const.X86_INS_UD0, x86_const.X86_INS_UD1, x86_const.X86_INS_UD2})
+_FAR = frozenset(
+    {
+        x86_const.X86_INS_LJMP,
+        x86_const.X86_INS_LCALL,
+        x86_const.X86_INS_RETF,
+        x86_const.X86_INS_IRET,
+        x86_const.X86_INS_IRETD,
+    }
+)
+_LOADED_SEGMENTS = frozenset(
+    {
+        x86_const.X86_REG_DS,
+        x86_const.X86_REG_ES,
+        x86_const.X86_REG_FS,
+        x86_const.X86_REG_GS,
+        x86_const.X86_REG_SS,
+    }
+)
 _NO_ACCESS = frozenset(
     {
         x86_const.X86_INS_LEA,
@@ -60,7 +78,8 @@ _POPS = {
     x86_const.X86_INS_POPAL: 8,
 }
 """How many words an instruction pushes or pops."""
-_OPERAND_SIZE = 0x66
+OPERAND_SIZE = 0x66
+"""The prefix that makes operands sixteen bits wide."""
 _PREFIXES = b"\x26\x2e\x36\x3e\x64\x65\x66\x67\xf0\xf2\xf3"
 _TWO_BYTE, _ADDRESSED_BY_REGISTER = 0x0F, 3
 
@@ -131,6 +150,8 @@ class Instruction:
     """As an assembler would print it."""
     modifies: bool
     """It reads and writes the same place, which for the hardware is one access, a write."""
+    loads_segment: bool
+    """It loads a segment register, cs included."""
     is_undefined: bool
     """It is one of those that exist to raise #UD."""
     exception: int
@@ -139,6 +160,31 @@ class Instruction:
     """It rotates through the carry flag, which Unicorn has changed before it finds it may not store."""
     places: tuple[Place, ...]
     """Where it accesses memory, in the order in which the hardware does."""
+
+    def first_refused(
+        self, access: Access, allows: Callable[[int, Access], bool], value_of: Callable[[str], int]
+    ) -> tuple[VirtAddr, Access] | None:
+        """Return the first access of its own that is not allowed, if any: that is the one that faults.
+
+        Unicorn accesses some places in another order. `access` is what it was found to do; `allows` says of
+        a byte what may be done there; for `value_of` see `Place`.
+        """
+        for place in self.places:
+            wanted = place.access or access
+            for address in place.parts(value_of):
+                if not allows(address, wanted):
+                    return address, wanted
+        return None
+
+
+def prefixes(code: bytes) -> bytes:
+    """Return the prefixes that the instruction `code` begins with."""
+    return code[: len(code) - len(without_prefixes(code))]
+
+
+def without_prefixes(code: bytes) -> bytes:
+    """Return the instruction `code` from its opcode on."""
+    return code.lstrip(_PREFIXES)
 
 
 def decode(code: bytes, address: int) -> Instruction | None:
@@ -178,6 +224,7 @@ def _decode(code: bytes, address: int) -> Instruction | None:
         size=found.size,
         text=f"{found.mnemonic} {found.op_str}".strip(),
         modifies=_modifies(code),
+        loads_segment=found.id in _FAR or bool(_LOADED_SEGMENTS.intersection(found.regs_access()[1])),
         is_undefined=found.id in _UNDEFINED,
         exception=_EXCEPTIONS.get(found.id, GENERAL_PROTECTION),
         loses_carry=found.id in _ROTATE_THROUGH_CARRY,
@@ -186,7 +233,7 @@ def _decode(code: bytes, address: int) -> Instruction | None:
 
 
 def _modifies(code: bytes) -> bool:
-    opcode = code.lstrip(_PREFIXES)[:3]
+    opcode = without_prefixes(code)[:3]
     table = _MODIFIES
     if opcode[:1] == bytes([_TWO_BYTE]):
         table, opcode = _MODIFIES_TWO_BYTE, opcode[1:]
@@ -200,7 +247,7 @@ def _places(found: capstone.CsInsn) -> list[Place]:
         return []
     # cmps lists its operands in the order of its reads: esi's, then edi's.
     operands = [_place(found, operand) for operand in found.operands if operand.type == x86_const.X86_OP_MEM]
-    word = 2 if found.prefix[2] == _OPERAND_SIZE else 4
+    word = 2 if found.prefix[2] == OPERAND_SIZE else 4
     if found.id in _MOVS and len(operands) > 1:
         written, read = operands
         operands = [replace(read, access=Access.READ), replace(written, access=Access.WRITE)]

@@ -10,6 +10,7 @@ from unicorn import x86_const as x86
 from inspector.errors import NotModelled
 from inspector.model.address import PAGE_SHIFT, Vpn
 from inspector.model.vma import Access
+from inspector.predict.machine.instruction import without_prefixes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,13 +35,14 @@ SEGMENTS = {
 }
 """The segment registers that ring 3 may load; ss besides, with what it holds already."""
 _THREADS = ("fs", "gs")
+_TYPE_BYTE, _TYPE, _DATA_WRITABLE = 5, 0x1E, 0x12
+"""Of a descriptor: S and type but for the accessed bit; data that grows upward and may be written."""
 _LAST_NULL, _LDT = 3, 4
 """Of a selector: the greatest that is null, and the bit that names the other table."""
 
 _IRET_AT, _IRET_FRAME, _NEVER = 0x800, 0x900, _GDT + 0xFFF
 _CR0_EM, _CR0_TS, _CR0_MP = 4, 8, 2
 _CR4_TSD, _CR4_OSFXSR, _CR4_OSXMMEXCPT, _CR4_OSXSAVE = 1 << 2, 1 << 9, 1 << 10, 1 << 18
-_PREFIXES = b"\x26\x2e\x36\x3e\x64\x65\x66\x67"
 _LOADS = tuple(
     bytes.fromhex(opcode)
     for opcode in ["8e", "0fa1", "0fa9", "07", "17", "1f", "c4", "c5", "9a", "ca", "cb", "cf", "ea", "ff"]
@@ -95,10 +97,14 @@ class Segments:
         self._memory.write(self._frame, entry * DESCRIPTOR_SIZE, contents)
 
     def load(self, name: str, selector: int) -> None:
-        """Load a segment register. Raises NotModelled for a selector that no descriptor answers."""
+        """Load a segment register.
+
+        Raises NotModelled for a selector that no descriptor answers, or one of a segment that may not be
+        written: Unicorn would let the program write there.
+        """
         if self._engine.read(SEGMENTS[name]) == selector:
             return
-        if selector > _LAST_NULL and (selector & _LDT or not any(self._descriptor(selector))):
+        if selector > _LAST_NULL and (selector & _LDT or not self._is_writable_data(selector)):
             raise NotModelled(f"segment selector {selector:#x} in {name}")
         self._is_open = True
         self._engine.write(SEGMENTS[name], selector)
@@ -109,6 +115,9 @@ class Segments:
         """Return what a segment register adds to an address, by the descriptor it selects."""
         low, middle, high = struct.unpack("<2xHB2xB", self._descriptor(self._engine.read(SEGMENTS[name])))
         return int(low | middle << 16 | high << 24)
+
+    def _is_writable_data(self, selector: int) -> bool:
+        return self._descriptor(selector)[_TYPE_BYTE] & _TYPE == _DATA_WRITABLE
 
     def _descriptor(self, selector: int) -> bytes:
         return self._memory.read(self._frame, selector >> 3 << 3, DESCRIPTOR_SIZE)
@@ -122,7 +131,7 @@ class Segments:
             return None
         if self._is_open:
             return self._frame
-        if access is Access.READ and instruction().lstrip(_PREFIXES).startswith(_LOADS):
+        if access is Access.READ and without_prefixes(instruction()).startswith(_LOADS):
             return self._frame
         return None
 

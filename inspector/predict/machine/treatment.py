@@ -11,6 +11,12 @@ from inspector.model.vma import Access
 from inspector.predict.machine.coprocessor import ENVIRONMENT_SIZE, check_control
 from inspector.predict.machine.errata import C1, Treatment
 from inspector.predict.machine.event import GENERAL_PROTECTION, HardwareException, PageFault
+from inspector.predict.machine.instruction import (
+    LONGEST_INSTRUCTION,
+    OPERAND_SIZE,
+    prefixes,
+    without_prefixes,
+)
 from inspector.predict.machine.segment import USER_DATA
 
 if TYPE_CHECKING:
@@ -21,7 +27,6 @@ if TYPE_CHECKING:
 
 _TRAP_FLAG, _ALIGNMENT_FLAG = 1 << 8, 1 << 18
 _SSE_WIDTH = 16
-_OPERAND_SIZE = 0x66
 _SIZES = {"word": 2, "dword": 4, "qword": 8}
 _SEVERAL = 16
 _BOUNDED = frozenset({Treatment.ALIGNED, Treatment.CONTROL, Treatment.THREAD, Treatment.MINIMUM})
@@ -209,7 +214,7 @@ class Treatments:
             if not was_null and register in cpu.null_segments:
                 cpu.look_again()
         if not source:
-            cpu.write("esp", cpu.read("esp") + (2 if _OPERAND_SIZE in erratum.code[:-1] else 4))
+            cpu.write("esp", cpu.read("esp") + (2 if OPERAND_SIZE in prefixes(erratum.code) else 4))
         return Then.AFTER
 
     def _fault_within(self, erratum: Erratum, place: VirtAddr) -> Then:
@@ -225,10 +230,10 @@ class Treatments:
             )
 
     def _check_width(self, erratum: Erratum) -> None:
-        if _OPERAND_SIZE in erratum.code[:-2]:
+        if OPERAND_SIZE in prefixes(erratum.code):
             raise NotModelled(f"instruction {erratum.text}, sixteen bits wide", ip=erratum.address)
 
     def _opcode_at(self, address: int) -> int:
         """Return the opcode of an x87 instruction as fnstenv stores it: 11 bits."""
-        code = self._cpu.view.peek(address, 15).lstrip(b"\x26\x2e\x36\x3e\x64-\x67\x9b")
+        code = without_prefixes(self._cpu.view.peek(address, LONGEST_INSTRUCTION))
         return (code[0] & 7) << 8 | code[1] if len(code) > 1 else 0

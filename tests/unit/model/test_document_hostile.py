@@ -136,10 +136,10 @@ def mutate(draw: Callable[[st.SearchStrategy[Any]], Any], tree: Any) -> Any:  # 
             case 2:
                 parent.reverse()
             case _:
-                parent[key] = draw(odd_values)
+                parent[key] = copy.deepcopy(draw(odd_values))
     elif isinstance(parent, dict):
         if draw(st.booleans()):
-            parent[key] = draw(odd_values)
+            parent[key] = copy.deepcopy(draw(odd_values))
         else:
             del parent[key]
     return tree

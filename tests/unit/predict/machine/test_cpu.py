@@ -158,6 +158,55 @@ def test_an_instruction_the_cpu_cannot_do_is_named(machine: Machine) -> None:
     assert caught.value.ip == CODE
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "6a 00 1f",
+        "6a 23 07",
+        "6a 23 17",
+        "b8 23 00 00 00 8e e8",
+        "b8 33 00 00 00 8e e8",
+        "ea 00 80 04 08 33 00",
+        "9c 6a 33 68 00 80 04 08 cf",
+        "2e a3 00 90 04 08",
+        "2e ff 05 00 90 04 08",
+        "f0 89 05 00 90 04 08",
+    ],
+    ids=[
+        "pop ds: null",
+        "pop es: code",
+        "pop ss: code",
+        "mov gs: code, which could then be written",
+        "mov gs: of the kernel's own GDT",
+        "ljmp to 64-bit code",
+        "iret to 64-bit code",
+        "write through cs",
+        "inc through cs",
+        "lock mov",
+    ],
+)
+def test_a_segment_or_prefix_that_unicorn_takes_lightly_is_named(machine: Machine, code: str) -> None:
+    cpu = machine.starts(code + "cd 80")
+    machine.map(DATA, READ_WRITE)
+    cpu.write("esp", DATA + 0x100)
+    with pytest.raises(NotModelled):
+        cpu.run()
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["0e 68 07 80 04 08 cb", "ea 07 80 04 08 23 00", "6a 2b 1f", "2e a1 00 90 04 08", "2e 8d 74 26 00"],
+    ids=["lret", "ljmp", "pop ds", "read through cs", "lea as padding"],
+)
+def test_flat_segments_are_as_good_as_none(machine: Machine, code: str) -> None:
+    length = len(bytes.fromhex(code))
+    cpu = machine.starts(code + "cd 80")
+    machine.map(DATA, READ_WRITE)
+    cpu.write("esp", DATA + 0x100)
+    assert cpu.run() == SystemCall(CallGate.INTERRUPT)
+    assert cpu.read("eip") == CODE + length + 2
+
+
 def test_cpuid_and_thread_local_storage_are_the_callers(machine: Machine) -> None:
     # cpuid; mov gs, si; mov edi, gs:[4]; int 0x80
     cpu = machine.starts("b8 06 00 00 00 0f a2 8e ee 65 8b 3d 04 00 00 00 cd 80")
