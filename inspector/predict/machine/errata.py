@@ -26,7 +26,8 @@ _OPCODES = (
     rb"|\xdd[\x08-\x0f\x20-\x27\x30-\x3f\x48-\x4f\x60-\x67\x70-\x7f\x88-\x8f\xa0-\xa7\xb0-\xbf]"
     rb"|\xdf[\xe0\x08-\x1f\x30-\x37\x48-\x5f\x70-\x77\x88-\x9f\xb0-\xb7]"
     # Two-byte opcodes: SSE, segment registers, the system's own, and the maps in which newer ones are put.
-    rb"|\x0f[\x00-\x03\x28\x29\x2b\x38\x3a\x50-\x7f\xa1\xa4\xa5\xa9\xac-\xae\xb2\xb4\xb5\xc2\xc6\xc7\xd0-\xff]"
+    rb"|\x0f[\x00-\x03\x12\x14-\x16\x28\x29\x2b-\x2d\x38\x3a\x50-\x7f\xa1\xa4\xa5\xa9\xac-\xae"
+    rb"\xb2\xb4\xb5\xc2\xc6\xc7\xd0-\xff]"
     rb"|\xc4[\xc0-\xff]|\xc5[\xc0-\xff]|\x62[\xc0-\xff]"  # VEX, EVEX: lds, les and bound with a register
     rb"|\xc6\xf8|\xc7\xf8"  # xabort, xbegin
     rb"|\xcd[^\x80]|\x9d|\xf1"  # int n, popf, int1
@@ -143,7 +144,10 @@ _BY_MNEMONIC = {mnemonic: treatment for treatment, names in _TREATMENTS.items() 
 _OPEN_GATES = frozenset({"3", "4", "0x80"})
 """The vectors that ring 3 may ask for: those with DPL3 in arch/x86/kernel/idt.c."""
 _ROUNDS = frozenset({"roundss", "roundsd", "roundps", "roundpd"})
-_NO_ALIGNMENT = frozenset({"movups", "movupd", "movdqu", "lddqu", "pcmpistri", "pcmpistrm"})
+_NO_ALIGNMENT = frozenset(
+    # Of comisd and ucomisd Capstone prints an operand of sixteen bytes, though it has eight.
+    {"movups", "movupd", "movdqu", "lddqu", "pcmpistri", "pcmpistrm", "comisd", "ucomisd"}
+)
 # Of the opcode maps in which newer processors put most of what is new, what was found exact.
 _KNOWN_GOOD = frozenset(
     [

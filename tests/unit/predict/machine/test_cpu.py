@@ -194,6 +194,40 @@ def test_a_segment_or_prefix_that_unicorn_takes_lightly_is_named(machine: Machin
 
 
 @pytest.mark.parametrize(
+    ("code", "aligned"),
+    [
+        ("0f 28 05", True),
+        ("0f 14 05", True),
+        ("66 0f 15 05", True),
+        ("f3 0f 12 05", True),
+        ("f3 0f 16 05", True),
+        ("66 0f 2d 05", True),
+        ("66 0f 2e 05", False),
+        ("66 0f 2f 05", False),
+        ("f2 0f 12 05", False),
+        ("0f 10 05", False),
+    ],
+    ids=[
+        "movaps",
+        "unpcklps",
+        "unpckhpd",
+        "movsldup",
+        "movshdup",
+        "cvtpd2pi",
+        "ucomisd",
+        "comisd",
+        "movddup",
+        "movups",
+    ],
+)
+def test_which_operands_must_be_aligned(machine: Machine, code: str, *, aligned: bool) -> None:
+    cpu = machine.starts(code + "04 90 04 08 cd 80")
+    machine.map(DATA, READ_WRITE)
+    protects = HardwareException(13, CODE)
+    assert cpu.run() == (protects if aligned else SystemCall(CallGate.INTERRUPT))
+
+
+@pytest.mark.parametrize(
     "code",
     ["0e 68 07 80 04 08 cb", "ea 07 80 04 08 23 00", "6a 2b 1f", "2e a1 00 90 04 08", "2e 8d 74 26 00"],
     ids=["lret", "ljmp", "pop ds", "read through cs", "lea as padding"],
