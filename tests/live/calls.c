@@ -423,6 +423,42 @@ static void structures(const char *path)
     add_bytes(fresh[2], 4096 * 3);
 }
 
+static void small(const char *path)
+{
+    int file = open(path, O_RDONLY), directory = open(".", O_RDONLY), ends[2];
+    add(pipe(ends));
+    add(syscall(SYS_fadvise64, file, 0, 0, 100, 2));
+    add(syscall(SYS_fadvise64, file, 0, 0, 100, 6));
+    add(syscall(SYS_fadvise64, 99, 0, 0, 100, 2));
+    add(syscall(SYS_fadvise64, ends[0], 0, 0, 100, 2));
+    add(syscall(SYS_fadvise64, 1, 0, 0, 100, 2));
+    add(syscall(SYS_fadvise64_64, file, 0, 0, 100, 0, 1));
+    add(syscall(SYS_fadvise64_64, file, 0, 0, 100, -1, 1));
+    add(fsync(file));
+    add(fdatasync(directory));
+    add(fsync(0));
+    add(fsync(1));
+    add(fsync(ends[1]));
+    add(fsync(99));
+    add(syscall(SYS_clock_getres, CLOCK_REALTIME, fresh[0] + 4092));
+    add(syscall(SYS_clock_getres, CLOCK_MONOTONIC, 0));
+    add(syscall(SYS_clock_getres, CLOCK_PROCESS_CPUTIME_ID, 1));
+    add(syscall(SYS_clock_getres, 99, 0));
+    add(syscall(SYS_clock_getres_time64, CLOCK_REALTIME, fresh[2] + 4092));
+    add(syscall(SYS_sched_getscheduler, 0));
+    add(syscall(SYS_sched_getscheduler, -1));
+    add(syscall(SYS_sched_getparam, 0, fresh[4] + 4094));
+    add(syscall(SYS_sched_getparam, 0, 0));
+    add(syscall(SYS_sched_getparam, 0, 1));
+    for (int policy = 0; policy < 7; policy++) {
+        add(syscall(SYS_sched_get_priority_max, policy));
+        add(syscall(SYS_sched_get_priority_min, policy));
+    }
+    add(syscall(SYS_getpriority, 0, 0));
+    add(syscall(SYS_getpriority, 3, 0));
+    add_bytes(fresh, 3 * 4096);
+}
+
 static void pipes(void)
 {
     int *ends = (int *)(fresh[0] + 4092), child, status;
@@ -469,6 +505,7 @@ int main(int count, char **arguments)
     if (!strcmp(only, "clocks")) clocks();
     if (!strcmp(only, "waiting")) waiting(arguments[1]);
     if (!strcmp(only, "pipes")) pipes();
+    if (!strcmp(only, "small")) small(arguments[1]);
     if (!strcmp(only, "structures")) structures(arguments[1]);
     if (!strcmp(only, "changes")) changes(arguments[1]);
     if (!strcmp(only, "sockets")) sockets(arguments[1]);

@@ -43,6 +43,7 @@ GROUPS = (
     "waiting",
     "pipes",
     "sockets",
+    "small",
     "structures",
     "changes",
 )

@@ -10,8 +10,9 @@ from inspector.elf.file import ExecutableFile
 from inspector.errors import CannotObserve, NotModelled
 from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.files import Directory, HostFile, NullDevice
+from inspector.predict.kernel.pipe import PipeEnd
 from inspector.predict.kernel.syscalls.path import AT_FDCWD, kernel_error, path_at
-from inspector.predict.kernel.syscalls.registry import system_call
+from inspector.predict.kernel.syscalls.registry import signed, system_call
 
 if TYPE_CHECKING:
     from inspector.predict.kernel.files import OpenFile
@@ -31,6 +32,8 @@ _MODELLED = (
     | _I386_LARGEFILE
 )
 _AT_EACCESS = 0x200
+_LAST_ADVICE = 5
+"""POSIX_FADV_NOREUSE."""
 
 
 @system_call("open")
@@ -163,6 +166,34 @@ def fchdir(task: Task, descriptor: int) -> int:
     if not isinstance(file, Directory):
         raise KernelError(Errno.ENOTDIR)
     task.cwd = file.path
+    return 0
+
+
+@system_call("fadvise64")
+def fadvise64(task: Task, descriptor: int, _low: int, _high: int, size: int, advice: int) -> int:
+    """Take advice, which changes nothing that can be seen. Source: mm/fadvise.c:ksys_fadvise64_64()."""
+    return fadvise64_64(task, descriptor, 0, 0, size, 0, advice)
+
+
+@system_call("fadvise64_64")
+def fadvise64_64(
+    task: Task, descriptor: int, _low: int, _high: int, _size_low: int, size_high: int, advice: int
+) -> int:
+    """Source: mm/fadvise.c:generic_fadvise()."""
+    file = task.files.get(descriptor)
+    if isinstance(file, PipeEnd):
+        raise KernelError(Errno.ESPIPE)
+    if signed(size_high) < 0 or advice > _LAST_ADVICE:
+        raise KernelError(Errno.EINVAL)
+    return 0
+
+
+@system_call("fsync", "fdatasync")
+def fsync(task: Task, descriptor: int) -> int:
+    """Wait for what was written, which is nothing. Source: fs/sync.c:do_fsync()."""
+    file = task.files.get(descriptor)
+    if not isinstance(file, HostFile | Directory):
+        raise KernelError(Errno.EINVAL)
     return 0
 
 

@@ -11,12 +11,14 @@ from inspector.model.vma import Access
 from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.fault import fault_while_disabled
 from inspector.predict.kernel.syscalls.registry import signed, system_call
-from inspector.predict.kernel.uaccess import copy_to_user, get_user
+from inspector.predict.kernel.uaccess import copy_to_user, get_user, put_user
 
 if TYPE_CHECKING:
     from inspector.predict.kernel.task import Task
 
 _FUTEX_WAIT, _FUTEX_WAKE, _FUTEX_PRIVATE = 0, 1, 128
+_REAL_TIME_POLICIES, _OTHER_POLICIES = (1, 2), (0, 3, 5, 6)
+_SCHED_EXT, _PRIO_USER = 7, 2
 _FUTEX_COMMAND = ~(_FUTEX_PRIVATE | 256)
 
 
@@ -41,6 +43,65 @@ def sched_getaffinity(task: Task, pid: int, size: int, address: int) -> int:
     for at in range(0, size, 4):
         copy_to_user(task, address + at, struct.pack("<I", not at))
     return size
+
+
+@system_call("sched_getscheduler")
+def sched_getscheduler(task: Task, pid: int) -> int:
+    """Tell the policy. Source: kernel/sched/syscalls.c:sched_getscheduler()."""
+    _ordinary(task, pid)
+    return 0
+
+
+@system_call("sched_getparam")
+def sched_getparam(task: Task, pid: int, address: int) -> int:
+    """Store the priority. Source: kernel/sched/syscalls.c:sched_getparam()."""
+    if not address or signed(pid) < 0:
+        raise KernelError(Errno.EINVAL)
+    _ordinary(task, pid)
+    put_user(task, address, 0)
+    return 0
+
+
+def _ordinary(task: Task, pid: int) -> None:
+    """Assume the policy everyone starts with."""
+    if signed(pid) < 0:
+        raise KernelError(Errno.EINVAL)
+    if pid not in (0, task.pid):
+        raise NotModelled("how another process is scheduled")
+    task.kernel.assume("scheduling", "SCHED_OTHER, nice 0")
+
+
+@system_call("sched_get_priority_max")
+def sched_get_priority_max(_task: Task, policy: int) -> int:
+    """Source: kernel/sched/syscalls.c:sched_get_priority_max()."""
+    return _priority(policy, 99)
+
+
+@system_call("sched_get_priority_min")
+def sched_get_priority_min(_task: Task, policy: int) -> int:
+    """Source: kernel/sched/syscalls.c:sched_get_priority_min()."""
+    return _priority(policy, 1)
+
+
+def _priority(policy: int, of_real_time: int) -> int:
+    if policy in _REAL_TIME_POLICIES:
+        return of_real_time
+    if policy in _OTHER_POLICIES:
+        return 0
+    if policy == _SCHED_EXT:
+        raise NotModelled("SCHED_EXT, which only some kernels know")
+    raise KernelError(Errno.EINVAL)
+
+
+@system_call("getpriority")
+def getpriority(task: Task, which: int, who: int) -> int:
+    """Return 20 less the nice value. Source: kernel/sys.c:getpriority()."""
+    if which > _PRIO_USER:
+        raise KernelError(Errno.EINVAL)
+    if which or who not in (0, task.pid):
+        raise NotModelled("how others are scheduled")
+    task.kernel.assume("scheduling", "SCHED_OTHER, nice 0")
+    return 20
 
 
 @system_call("futex", "futex_time64")

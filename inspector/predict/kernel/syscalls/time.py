@@ -85,6 +85,28 @@ def clock_gettime64(task: Task, clock: int, address: int) -> int:
     return 0
 
 
+@system_call("clock_getres")
+def clock_getres(task: Task, clock: int, address: int) -> int:
+    """Source: kernel/time/posix-timers.c:clock_getres_time32()."""
+    return _clock_getres(task, clock, address, "<ii")
+
+
+@system_call("clock_getres_time64")
+def clock_getres_time64(task: Task, clock: int, address: int) -> int:
+    """Source: kernel/time/posix-timers.c:clock_getres()."""
+    return _clock_getres(task, clock, address, "<qq")
+
+
+def _clock_getres(task: Task, clock: int, address: int, form: str) -> int:
+    """Tell a clock's resolution: that of high-resolution timers."""
+    if clock in _COARSE_CLOCKS:
+        raise NotModelled("the length of a tick")
+    _clock(task, clock)
+    if address:
+        copy_to_user(task, address, struct.pack(form, 0, 1))
+    return 0
+
+
 @system_call("times")
 def times(task: Task, address: int) -> int:
     """Source: kernel/sys.c, its compat form."""
