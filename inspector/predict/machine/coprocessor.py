@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from inspector.predict.machine.engine import Engine
 
-CONTROL, CONTROL_SSE = 0x37F, 0x1F80
+CONTROL, CONTROL_SSE, ALL_EMPTY = 0x37F, 0x1F80, 0xFFFF
 """What Linux gives a new program: arch/x86/kernel/fpu/core.c:fpstate_init_user()."""
 
 _MASKS, _ROUNDING_SHIFT, _TOP_SHIFT = 0x3F, 10, 11
@@ -47,6 +47,7 @@ class Coprocessor:
         self._inexact_is_uncertain = False
         engine.write(x86.UC_X86_REG_FPCW, CONTROL)
         engine.write(x86.UC_X86_REG_MXCSR, CONTROL_SSE)
+        engine.write(x86.UC_X86_REG_FPTAG, ALL_EMPTY)
 
     # --- status ---------------------------------------------------------------------------------
 
@@ -70,7 +71,7 @@ class Coprocessor:
 
     def initialise(self) -> None:
         """Fninit."""
-        self._load(CONTROL, 0, 0xFFFF, 0, 0, 0, 0)
+        self._load(CONTROL, 0, ALL_EMPTY, 0, 0, 0, 0)
 
     def environment(self, opcode_at: Callable[[int], int]) -> bytes:
         """What fnstenv stores; `opcode_at` tells the opcode of the x87 instruction at an address."""

@@ -49,6 +49,7 @@ class Treatments:
         """Serve `cpu`."""
         self._cpu = cpu
         self._checks: dict[int, int] = {}
+        self._store_has_faulted = False
         self._concerns: dict[Treatment, Callable[[Erratum], bool]] = {
             Treatment.ALIGNED: self._is_misaligned,
             Treatment.CONTROL: self._unmasks,
@@ -146,7 +147,7 @@ class Treatments:
         coprocessor = self._cpu.coprocessor
         coprocessor.gather(clear_c1=erratum.c1 is C1.CLEAR)
         place = self._operand(erratum)
-        if self._cpu.view.poke(place, coprocessor.environment(self._opcode_at)):
+        if self._store(place, coprocessor.environment(self._opcode_at)):
             return Then.AFTER
         return self._fault_within(erratum, place)
 
@@ -172,10 +173,23 @@ class Treatments:
             return Then.AFTER
         size = _SIZES[erratum.operands.split(" ", 1)[0]]
         contents, status = coprocessor.integer(erratum.mnemonic, size)
-        if not self._cpu.view.poke(self._operand(erratum), contents):
+        if not self._store(self._operand(erratum), contents):
             return Then.THERE
         coprocessor.stored(erratum.mnemonic, status)
         return Then.AFTER
+
+    def _store(self, place: VirtAddr, contents: bytes) -> bool:
+        """Store all or nothing; False: let Unicorn fault there first.
+
+        A fault may have put another frame there, which Unicorn does not see: it is not it that tries again.
+        """
+        if not self._cpu.view.poke(place, contents):
+            self._store_has_faulted = True
+            return False
+        if self._store_has_faulted:
+            self._store_has_faulted = False
+            self._cpu.flush_tlb()
+        return True
 
     def _store_mxcsr(self, _erratum: Erratum) -> Then:
         self._cpu.coprocessor.gather_sse()

@@ -241,6 +241,31 @@ def test_flat_segments_are_as_good_as_none(machine: Machine, code: str) -> None:
     assert cpu.read("eip") == CODE + length + 2
 
 
+def test_the_x87_stack_begins_empty(machine: Machine) -> None:
+    """fld1 fills one register, the seventh: its two bits of the tag word are 0."""
+    cpu = machine.starts("d9 e8 d9 35 00 90 04 08 a1 08 90 04 08 cd 80")
+    machine.map(DATA, READ_WRITE)
+    assert cpu.run() == SystemCall(CallGate.INTERRUPT)
+    assert cpu.read("eax") == 0xFFFF_3FFF
+
+
+@pytest.mark.parametrize(
+    ("store", "seen"),
+    [("d9 35 00 90 04 08", 0xFFFF_037F), ("df 1d 00 90 04 08", 1)],
+    ids=["fnstenv", "fistp word"],
+)
+def test_a_treated_store_is_seen_in_the_frame_that_its_fault_has_brought(
+    machine: Machine, store: str, seen: int
+) -> None:
+    """The page is read before, as copy-on-write allows."""
+    cpu = machine.starts("a1 00 90 04 08 d9 e8" + store + "a1 00 90 04 08 cd 80")
+    machine.map(DATA, Access.READ)
+    assert cpu.run() == PageFault(DATA, Access.WRITE, VirtAddr(CODE + 7))
+    machine.map(DATA, READ_WRITE)
+    assert cpu.run() == SystemCall(CallGate.INTERRUPT)
+    assert cpu.read("eax") == seen
+
+
 def test_cpuid_and_thread_local_storage_are_the_callers(machine: Machine) -> None:
     # cpuid; mov gs, si; mov edi, gs:[4]; int 0x80
     cpu = machine.starts("b8 06 00 00 00 0f a2 8e ee 65 8b 3d 04 00 00 00 cd 80")
