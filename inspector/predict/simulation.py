@@ -11,6 +11,7 @@ from __future__ import annotations
 import gc
 import time
 from contextlib import contextmanager
+from signal import SIGKILL
 from typing import TYPE_CHECKING
 
 from inspector.elf.stops import Passes
@@ -47,6 +48,7 @@ class Simulation:
         self._first = kernel.current = process.task
         self._cpu = kernel.cpu
         self._cpu.registers = process.registers
+        _ = kernel.fresh_context
         self._passes = Passes(plan, process.bias)
         self._is_over = False
         self.snapshots: list[Snapshot] = []
@@ -73,6 +75,10 @@ class Simulation:
         """Run one task until it waits or ends."""
         cpu, mm = self._cpu, task.mm
         while task.ending is None and task.waits_for is None and not self._is_over:
+            if task.signals.pending:
+                self._deliver_signals(task)
+                if task.ending is not None:
+                    break
             if mm.tlb_is_stale:
                 cpu.flush_tlb()
                 mm.tlb_is_stale = False
@@ -86,7 +92,7 @@ class Simulation:
                 refused = exc_page_fault(task, address, access, ip)
                 if refused is not None:
                     self._cpu.write("eflags", self._cpu.read("eflags") | _RESUME_FLAG)
-                    self._signal(task, signal.from_fault(refused))
+                    signal.force_fault(task, refused, task.faults[-1])
             case SystemCall(gate=gate):
                 self._system_call(task, gate)
             case Breakpoint(address=address):
@@ -94,7 +100,7 @@ class Simulation:
             case HardwareException(vector=vector, ip=ip):
                 if vector not in _TRAPS:
                     self._cpu.write("eflags", self._cpu.read("eflags") | _RESUME_FLAG)
-                self._signal(task, signal.from_exception(vector, ip))
+                signal.force_exception(task, vector, ip)
             case TimerInterrupt():
                 if time.monotonic() > self._deadline:
                     raise NotModelled(f"a run of more than {self._seconds:g} s of simulation")
@@ -114,11 +120,13 @@ class Simulation:
             self._cpu.remove_breakpoint(address)
             self._look(self._passes.at_address(address))
 
-    def _signal(self, task: Task, info: signal.SignalInfo) -> None:
-        """Deliver a signal that an instruction caused."""
-        if task is self._first and signal.is_fatal(task, info):
-            self._look(self._passes.at_death())
-        signal.deliver(task, info)
+    def _deliver_signals(self, task: Task) -> None:
+        """Do on the way back to the program what its signals ask for."""
+        while task.ending is None and (info := signal.get_signal(task)) is not None:
+            # No debugger is told of SIGKILL.
+            if task is self._first and signal.is_fatal(task, info) and info.number != SIGKILL:
+                self._look(self._passes.at_death())
+            signal.deliver(task, info)
 
     def _look(self, reached: list[str]) -> None:
         """Take a snapshot for each of the checkpoints that this stop is."""

@@ -185,4 +185,29 @@ def _input_output(source: random.Random) -> str:
     )
 
 
-_KINDS = (_heap, _heap, _own_memory, _mapping, _mapping, _input_output)
+def _signals(source: random.Random) -> str:
+    """Return something about signals; a default action may end the program.
+
+    Not of SIGCHLD: when a child's end interrupts its parent, the scheduler decides.
+    """
+    number = source.choice(("SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGTERM", "SIGRTMIN"))
+    flags = source.choice(("0", "SA_RESTART", "SA_NODEFER", "SA_RESETHAND", "SA_ONSTACK"))
+    place = f"PLACE({source.randrange(3)}) + {source.randrange(32)} * PAGE"
+    handled = f"handle({number}, {source.choice((1, 2, 2, 3))}, {flags});"
+    return source.choice(
+        (
+            f"{handled} raise({number});",
+            f"{handled} raise({number});",
+            f"{handled} kill(getpid(), {number});",
+            f"mask(SIG_BLOCK, SIGUSR1); handle(SIGUSR1, 2, {flags}); raise(SIGUSR1);",
+            f"handle(SIGUSR1, 2, {flags}); mask(SIG_UNBLOCK, SIGUSR1);",
+            f"survive({place}, {flags});",
+            f"survive({source.choice(('NULL', '(char *)-1', '(char *)0xc0000000'))}, {flags});",
+            f"alternate_stack({source.choice((1024, 2048, 8192, 1 << 16))});",
+            f"signal_deeply(SIGUSR2, {source.randrange(40)});",
+            f"handle({number}, 0, 0);",
+        )
+    )
+
+
+_KINDS = (_heap, _heap, _own_memory, _mapping, _mapping, _input_output, _signals)

@@ -52,7 +52,7 @@ def address_space() -> AddressSpace:
 def write(mm: AddressSpace, start: int, pages: int) -> None:
     """Let the kernel write to memory."""
     kernel = Kernel(PROFILE)
-    task = Task(kernel, 0, mm, Limits(), USER, "/", "/a", FileTable({}), b"a")
+    task = Task(kernel, 0, mm, Limits(), USER, "/", "/a", FileTable({}), b"a", 1, 1, 1)
     copy_to_user(task, start, bytes(pages * PAGE_SIZE))
 
 

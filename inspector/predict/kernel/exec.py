@@ -170,6 +170,9 @@ def _start(
         cwd=program.cwd,
         executable=elf_program.main.file.resolved_path,
         files=standard_files(program, kernel),
+        pid=kernel.first_pid,
+        process_group=kernel.first_pid,
+        session=kernel.first_pid,
     )
     kernel.tasks.append(task)
     _setup_arg_pages(task, elf_program, layout, strings)

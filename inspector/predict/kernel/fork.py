@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from inspector.model.address import PAGE_SHIFT, Vpn
 from inspector.model.page import PageKind
 from inspector.model.vma import Access
-from inspector.predict.kernel.task import FIRST_PID, Task
 from inspector.predict.kernel.vma import AnonVma
 from inspector.predict.machine.pagetable import PageTables
 
 if TYPE_CHECKING:
     from inspector.predict.kernel.mm import AddressSpace
+    from inspector.predict.kernel.task import Task
     from inspector.predict.kernel.vma import VmArea
 
 
@@ -28,10 +28,11 @@ def copy_process(parent: Task) -> Task:
     child = dataclasses.replace(
         parent,
         number=number,
-        pid=FIRST_PID + number,
+        pid=kernel.first_pid + number,
         parent=parent,
         mm=dup_mm(parent.mm, PageTables(kernel.profile.page_tables)),
         files=parent.files.copy(),
+        signals=parent.signals.inherited(),
         tls=dict(parent.tls),
         minor_faults=0,
         set_child_tid=0,

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from inspector.model.profile import MachineProfile
     from inspector.predict.kernel.files import Directory
     from inspector.predict.kernel.task import Task
-    from inspector.predict.machine.cpu import Cpu
+    from inspector.predict.machine.cpu import Cpu, State
     from inspector.predict.machine.pagetable import PageTableEntry
 
 
+_FIRST_PID = 1000
 _RANDOM = b"inspector-random"
 _INT_80 = b"\xcd\x80"
 
@@ -68,6 +69,11 @@ class Kernel:
         processor = self.profile.processor
         return Cpu(self.memory, self._translate, Cpuid(processor), processor.xcr0, self._read_tsc)
 
+    @functools.cached_property
+    def fresh_context(self) -> State:
+        """A processor whose coprocessor no program has used; to be asked for before one does."""
+        return self.cpu.save()
+
     def _read_tsc(self) -> int:
         """Return the time-stamp counter, which stands still at the moment the profile was made."""
         self.assume("time", "stands still at the moment the machine was probed")
@@ -88,6 +94,11 @@ class Kernel:
         """Return `size` bytes of what a program takes for random: no one can know, so they are assumed."""
         pattern = bytes(byte ^ self.chance for byte in _RANDOM)
         return (pattern * (size // len(pattern) + 1))[:size]
+
+    @property
+    def first_pid(self) -> int:
+        """What the first process is told to be its number; no one can know."""
+        return _FIRST_PID + self.chance
 
     def assume(self, name: str, value: str) -> None:
         """Write down something that the program was told and no one can know."""

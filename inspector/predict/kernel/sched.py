@@ -6,11 +6,14 @@ One order is as good as another: a process's own faults do not depend on when it
 from __future__ import annotations
 
 from contextlib import suppress
+from signal import SIGCHLD
 from typing import TYPE_CHECKING
 
 from inspector.errors import NotModelled
 from inspector.predict.kernel.entry import do_syscall
 from inspector.predict.kernel.errno import KernelError
+from inspector.predict.kernel.signal import SignalInfo, child_ended
+from inspector.predict.kernel.syscalls.children import wait_status
 from inspector.predict.kernel.uaccess import copy_from_user, put_user
 
 if TYPE_CHECKING:
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from inspector.predict.kernel.task import Task
 
 _ROBUST_LIST_HEAD_BYTES = 12
+_CLD_EXITED, _CLD_KILLED = 1, 2
 
 
 def schedule(kernel: Kernel) -> Task | None:
@@ -74,3 +78,13 @@ def exit_mm(task: Task) -> None:
             copy_from_user(task, task.robust_list, _ROBUST_LIST_HEAD_BYTES)
     for area in task.mm.areas:
         task.mm.zap(area.range)
+    parent = task.parent
+    if parent is not None and parent.ending is None:
+        child_ended(parent, _news_of(task))
+
+
+def _news_of(child: Task) -> SignalInfo:
+    """Return what the parent of an ended task is sent."""
+    status = wait_status(child)
+    code = _CLD_EXITED if status & 0x7F == 0 else _CLD_KILLED
+    return SignalInfo(SIGCHLD, code, sender=(child.pid, child.credentials.uid, status >> 8 or status & 0x7F))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from inspector.model.page import PageState
 from inspector.model.snapshot import Snapshot
+from inspector.predict.kernel.signal import SignalState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from inspector.predict.kernel.kernel import Kernel
     from inspector.predict.kernel.mm import AddressSpace
 
-
-PARENT_PID, FIRST_PID = 999, 1000
-"""What a program that asks is told; no one can know."""
 
 COMM_BYTES = 15
 """A process's name may have these many bytes (TASK_COMM_LEN less its NUL)."""
@@ -46,15 +44,16 @@ class Task:
     files: FileTable
     comm: bytes
     """The name ps shows, at most COMM_BYTES of it."""
-    pid: int = FIRST_PID
-    process_group: int = FIRST_PID
-    session: int = FIRST_PID
-    """The launch begins a session, so it leads both."""
+    pid: int
+    process_group: int
+    session: int
+    """The launch begins a session, so the first process leads both."""
     parent: Task | None = None
     umask: int = 0o022
     """An assumption until the program sets it."""
     auxv: tuple[AuxEntry, ...] = ()
     minor_faults: int = 0
+    signals: SignalState = field(default_factory=SignalState)
     tls: dict[int, bytes] = field(default_factory=dict)
     """The thread-local entries of the GDT, by their number."""
     set_child_tid: int = 0

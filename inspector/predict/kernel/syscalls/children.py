@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from inspector.errors import NotModelled
 from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.fork import copy_process
+from inspector.predict.kernel.signal import signal_number
 from inspector.predict.kernel.syscalls.registry import Blocked, signed, system_call
 from inspector.predict.kernel.uaccess import copy_to_user, put_user
 
@@ -79,5 +80,5 @@ def wait_status(task: Task) -> int:
     if ending is None:
         raise ValueError("a task that has not ended has no status")
     if ending.signal is not None:
-        return signal.Signals[ending.signal].value
+        return signal_number(ending.signal)
     return (ending.status or 0) << 8

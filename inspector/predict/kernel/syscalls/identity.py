@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from inspector.errors import NotModelled
 from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.syscalls.registry import signed, system_call
-from inspector.predict.kernel.task import PARENT_PID
 from inspector.predict.kernel.uaccess import put_user
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ def getpid(task: Task) -> int:
 @system_call("getppid")
 def getppid(task: Task) -> int:
     """Return the parent's number."""
-    return task.parent.pid if task.parent is not None else PARENT_PID
+    return task.parent.pid if task.parent is not None else task.kernel.first_pid - 1
 
 
 @system_call("getpgrp")
