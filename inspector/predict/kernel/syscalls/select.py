@@ -189,4 +189,6 @@ def _read_mask(task: Task, address: int, size: int) -> None:
         return
     if size != _SIGSET_BYTES:
         raise KernelError(Errno.EINVAL)
-    copy_from_user(task, address, _SIGSET_BYTES)
+    mask = int.from_bytes(copy_from_user(task, address, _SIGSET_BYTES), "little")
+    if any(not mask >> number - 1 & 1 for number in task.signals.pending):
+        raise NotModelled("a signal that a waiting call lets through")
