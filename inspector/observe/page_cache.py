@@ -64,7 +64,8 @@ def _libraries(interpreter: str, program: Program) -> list[str]:
 
     It maps and relocates them for this, and runs none of them. Another kind of interpreter is not asked.
     """
-    if not PurePath(interpreter).name.startswith(_LINKERS):
+    name = PurePath(interpreter)
+    if not name.is_absolute() or not name.name.startswith(_LINKERS):
         return []
     try:
         listing = subprocess.run(  # noqa: S603 - execve runs the same file in a moment

@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,6 +86,29 @@ def steps(source: random.Random, pages: int) -> list[str]:
         told.append(f"m{place},{first},{count}")
         told += [f"r{place + source.randrange(count)}" for _ in range(source.randrange(1, 12))]
     return told
+
+
+_SHRINKING = """
+import mmap, os, sys
+from inspector.observe.folios import folio_layout
+path, real = sys.argv[1], mmap.mmap
+def shrink(file, *others, **named):
+    mapping = real(file, *others, **named)
+    os.truncate(path, 0)
+    return mapping
+mmap.mmap = shrink
+print(folio_layout(path))
+"""
+
+
+def test_a_file_that_shrinks_while_it_is_looked_at(tmp_path: Path) -> None:
+    """Reading what has gone would end the command (SIGBUS)."""
+    path = tmp_path / "file"
+    FILES["written"].write(path)
+    done = subprocess.run(
+        [sys.executable, "-c", _SHRINKING, path], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "None\n"), done.stderr
 
 
 @pytest.mark.parametrize("seed", range(3))
