@@ -28,7 +28,8 @@ class SignalFrame:
 
     The samples are of a program that read address 0 before it used the FPU. In them stand its own
     registers, addresses and signal; the structures are those of <asm/sigcontext.h> and <asm/ucontext.h>.
-    Source: arch/x86/kernel/signal.c:get_sigframe(), signal_32.c, fpu/signal.c:copy_fpstate_to_sigframe().
+    Source: arch/x86/kernel/signal.c:get_sigframe(), signal_32.c,
+    arch/x86/kernel/fpu/signal.c:copy_fpstate_to_sigframe().
     """
 
     plain: FrameImage

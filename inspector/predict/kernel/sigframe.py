@@ -197,7 +197,7 @@ def _save_coprocessor(task: Task, layout: SignalFrame, fpstate: int) -> None:
                 Fault(
                     task.number,
                     FaultMode.KERNEL,
-                    # It tries both ends of the area before it writes.
+                    # Which byte CR2 names is the processor's own affair; measured on AMD. The page is not.
                     VirtAddr(fx if page <= fx else fx + size - 1),
                     Access.WRITE,
                     entry is not None,

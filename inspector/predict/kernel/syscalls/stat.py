@@ -88,26 +88,26 @@ def _statx(found: FileStat) -> bytes:
 
 @system_call("fstat64")
 def fstat64(task: Task, descriptor: int, address: int) -> int:
-    """Source: arch/x86/kernel/sys_ia32.c:fstat64(), cp_stat64()."""
+    """Source: arch/x86/kernel/sys_ia32.c:ia32_fstat64(), cp_stat64()."""
     _put_stat64(task, address, task.files.get(descriptor).stat)
     return 0
 
 
 @system_call("stat64")
 def stat64(task: Task, path: int, address: int) -> int:
-    """Source: arch/x86/kernel/sys_ia32.c:stat64()."""
+    """Source: arch/x86/kernel/sys_ia32.c:ia32_stat64()."""
     return fstatat64(task, AT_FDCWD, path, address, 0)
 
 
 @system_call("lstat64")
 def lstat64(task: Task, path: int, address: int) -> int:
-    """Source: arch/x86/kernel/sys_ia32.c:lstat64()."""
+    """Source: arch/x86/kernel/sys_ia32.c:ia32_lstat64()."""
     return fstatat64(task, AT_FDCWD, path, address, _AT_SYMLINK_NOFOLLOW)
 
 
 @system_call("fstatat64")
 def fstatat64(task: Task, directory: int, path: int, address: int, flags: int) -> int:
-    """Source: arch/x86/kernel/sys_ia32.c:fstatat64()."""
+    """Source: arch/x86/kernel/sys_ia32.c:ia32_fstatat64()."""
     _put_stat64(task, address, _stat_at(task, directory, path, flags))
     return 0
 

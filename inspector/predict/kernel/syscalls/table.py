@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inspector.predict.kernel.syscalls import (
+from inspector.predict.kernel.syscalls import (  # noqa: F401 - importing a module enters its calls
     changes,
     children,
     descriptors,
@@ -22,27 +22,6 @@ from inspector.predict.kernel.syscalls import (
     time,
 )
 from inspector.predict.kernel.syscalls.registry import HANDLERS, Entry
-
-MODULES = (
-    changes,
-    children,
-    descriptors,
-    identity,
-    ioctl,
-    memory,
-    opening,
-    pipe,
-    process,
-    read_write,
-    readdir,
-    sched,
-    signals,
-    select,
-    socket,
-    stat,
-    time,
-)
-"""Importing a module enters its calls."""
 
 
 def entry(number: int) -> Entry | None:
