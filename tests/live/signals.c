@@ -54,6 +54,11 @@ static int dive(int depth)
     room[0] = depth;
     return dive(depth + 1) + room[0];
 }
+static void touch_much(void)
+{
+    static volatile char much[4096 * 4096];
+    for (size_t at = 0; at < sizeof much; at += 4096) much[at] = 1;
+}
 
 int main(int argc, char **argv)
 {
@@ -101,6 +106,12 @@ int main(int argc, char **argv)
             stack_t stack = {.ss_sp = alternate + 8192 + move, .ss_size = 8192};
             madvise(alternate, sizeof alternate, MADV_DONTNEED); sigaltstack(&stack, NULL);
             set(SIGUSR1, count, SA_ONSTACK); raise(SIGUSR1); } break;
+    /* The scheduler decides. */
+    case -1: set(SIGCHLD, print, 0); if (!fork()) _exit(3); touch_much(); wait(&status); break;
+    case -2: if (!fork()) _exit(3); set(SIGCHLD, print, 0); touch_much(); wait(&status); break;
+    case -3: set(SIGCHLD, count, 0); sigaddset(&some, SIGCHLD); sigprocmask(SIG_BLOCK, &some, &old);
+        if (!fork() || !fork()) _exit(3);
+        sigsuspend(&old); break;
     }
     printf("seen %d\n", seen);
     return seen & 0x7F;

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from inspector.errors import NotModelled
 from inspector.model.system_call import system_call_name
 from inspector.predict.kernel.errno import Errno, KernelError
+from inspector.predict.kernel.signal import refuse_child_race
 from inspector.predict.kernel.syscalls import table
 from inspector.predict.kernel.syscalls.registry import Blocked
 from inspector.predict.kernel.uaccess import get_user
@@ -71,11 +72,10 @@ def do_syscall(task: Task, call: Call) -> None:
     if entry is None:
         raise NotModelled(f"system call {call.name}")
     try:
-        result = entry.handler(task, *call.arguments[: entry.arguments])
+        task.kernel.cpu.write("eax", entry.handler(task, *call.arguments[: entry.arguments]))
     except KernelError as error:
-        result = -error.errno.number
+        task.kernel.cpu.write("eax", -error.errno.number)
     except Blocked as blocked:
         task.waits_for, task.interrupted_call = blocked.until, call
         task.goes_on_at_rest = blocked.at_rest
-        return
-    task.kernel.cpu.write("eax", result)
+    refuse_child_race(task)

@@ -193,18 +193,27 @@ def send(task: Task, info: SignalInfo) -> None:
 
 
 def child_ended(parent: Task, info: SignalInfo) -> None:
-    """Tell a parent of its child's end. Source: kernel/signal.c:do_notify_parent().
-
-    Raises NotModelled where what follows would depend on when that was.
-    """
+    """Tell a parent of its child's end. Source: kernel/signal.c:do_notify_parent(). Raises NotModelled."""
     action = parent.signals.action(signal.SIGCHLD)
     if action.handler == SIG_IGN or action.flags & SA_NOCLDWAIT:
         raise NotModelled("children that no one waits for (SIGCHLD ignored)")
-    # In sigsuspend it makes no difference whether the child has ended before or ends now.
-    mask = parent.signals.blocked if parent.signals.saved_mask is None else parent.signals.saved_mask
-    if action.handler != SIG_DFL and not mask >> signal.SIGCHLD - 1 & 1:
-        raise NotModelled("a handler of SIGCHLD that is not blocked: when it runs, the scheduler decides")
     send(parent, info)
+
+
+def refuse_child_race(task: Task) -> None:
+    """Raise NotModelled where, from here on, the end of a child may run a handler at any moment.
+
+    In sigsuspend it makes no difference whether the one child has ended before or ends now. Of two, the
+    handler would run once or twice.
+    """
+    state = task.signals
+    if state.is_blocked(signal.SIGCHLD) or state.action(signal.SIGCHLD).handler in (SIG_DFL, SIG_IGN):
+        return
+    alive = sum(child.ending is None for child in task.children)
+    if state.saved_mask is not None and alive + (signal.SIGCHLD in state.pending) <= 1:
+        return
+    if alive:
+        raise NotModelled("a handler of SIGCHLD that is not blocked: when it runs, the scheduler decides")
 
 
 def get_signal(task: Task) -> SignalInfo | None:
