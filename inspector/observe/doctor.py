@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from inspector.errors import InspectorError
 from inspector.model.program import Personality
 from inspector.observe.machine import Machine
+from inspector.observe.terminal import DEVPTS_FIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -219,6 +220,13 @@ def _frames(name: str, machine: Machine) -> Check:
     return Check(name, False, 'hidden: shown as "may not look"', "run as root (CAP_SYS_ADMIN)", needed=False)
 
 
+def _page_flags(name: str, machine: Machine) -> Check:
+    if machine.sees_page_flags():
+        return Check(name, True, "readable: large folios of files are seen", needed=False)
+    fix = "run as root (CAP_SYS_ADMIN), on a kernel with CONFIG_PROC_PAGE_MONITOR"
+    return Check(name, False, "not readable: large folios of files are not seen", fix, needed=False)
+
+
 def _pagemap_scan(name: str, machine: Machine) -> Check:
     if machine.scans_pagemap():
         return Check(name, True, "answered", needed=False)
@@ -266,6 +274,20 @@ def _aslr(name: str, machine: Machine) -> Check:
     return Check(name, False, "personality(2) is refused", _CONTAINER_FIX)
 
 
+def _memory(name: str, machine: Machine) -> Check:
+    error = machine.memory_refusal()
+    if error is None:
+        return Check(name, True, "as much as an i386 program can address")
+    return Check(name, False, str(error), error.help)
+
+
+def _terminal(name: str, machine: Machine) -> Check:
+    note = machine.terminal_note()
+    if note is None:
+        return Check(name, True, "programs write to one of their own", needed=False)
+    return Check(name, False, note, DEVPTS_FIX, needed=False)
+
+
 def _tmpfs(name: str, machine: Machine) -> Check:
     place, note = machine.staging()
     if note is None:
@@ -298,10 +320,13 @@ _CHECKS: tuple[tuple[str, Callable[[str, Machine], Check]], ...] = (
     ("ptrace", _ptrace),
     ("gdb attach", _attach),
     ("ASLR control", _aslr),
+    ("memory limits", _memory),
     ("pagemap", _pagemap),
     ("page frames", _frames),
+    ("kpageflags", _page_flags),
     ("PAGEMAP_SCAN", _pagemap_scan),
     ("tmpfs", _tmpfs),
+    ("terminal", _terminal),
     ("perf events", _perf),
     ("tracefs", _tracefs),
 )

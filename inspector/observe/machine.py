@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inspector.errors import InspectorError
-from inspector.model.address import AddressRange, VirtAddr
+from inspector.model.address import AddressRange, Pfn, VirtAddr
 from inspector.model.program import Program
 from inspector.observe.anonymous import anonymous_executable
 from inspector.observe.credentials import current_credentials
@@ -178,16 +178,40 @@ class Machine:
         libc.getauxval.argtypes = [ctypes.c_ulong]
         return (libc.getauxval(_AT_PLATFORM) or b"").decode("ascii", "replace")
 
+    def memory_refusal(self) -> InspectorError | None:
+        """Return what keeps programs from all the memory that an i386 address space can hold."""
+        from inspector.observe.limits import require_memory
+
+        try:
+            require_memory()
+        except InspectorError as error:
+            return error
+        return None
+
+    def terminal_note(self) -> str | None:
+        """Open a terminal for a program to write to; return what is not as it should be about it."""
+        from inspector.observe.terminal import Terminal
+
+        terminal = Terminal()
+        terminal.close()
+        return terminal.note
+
+    def sees_page_flags(self) -> bool:
+        """Whether /proc/kpageflags may be read."""
+        from inspector.observe.procfs.files import frame_flags
+
+        return frame_flags([Pfn(0)]) is not None
+
     def staging(self) -> tuple[str, str | None]:
         """Stage a program; return where it went, and the reason if that is not a tmpfs."""
         from inspector.observe.staging import stage
 
-        with tempfile.NamedTemporaryFile(prefix="inspector-") as file:
-            file.write(_tiny_program())
-            file.flush()
-            Path(file.name).chmod(0o755)
-            with stage(file.name) as staged:
+        descriptor = anonymous_executable(_tiny_program())
+        try:
+            with stage(_path_of(descriptor)) as staged:
                 return str(Path(staged.path).parent.parent), staged.note
+        finally:
+            os.close(descriptor)
 
 
 def _tiny_program() -> bytes:

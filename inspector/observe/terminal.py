@@ -11,6 +11,8 @@ import os
 import threading
 import tty
 
+DEVPTS_FIX = "mount -t devpts devpts /dev/pts"
+"""What gives programs a terminal where there is none to be had."""
 _KEPT_BYTES = 1 << 20
 """Output beyond this is read and forgotten."""
 
@@ -29,9 +31,7 @@ class Terminal:
             self._master, self.slave = os.openpty()
         except OSError as error:
             self._master, self.slave = os.pipe()
-            self.note = (
-                f"no pseudo-terminal ({error.strerror}; mount -t devpts devpts /dev/pts): it wrote to a pipe"
-            )
+            self.note = f"no pseudo-terminal ({error.strerror}; {DEVPTS_FIX}): it wrote to a pipe"
         else:
             tty.setraw(self.slave)
         self._kept = bytearray()

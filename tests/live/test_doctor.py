@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from inspector.observe.doctor import can_check, examine
 from inspector.observe.machine import Machine
+from inspector.observe.staging import stage
 
 pytestmark = pytest.mark.live
 
@@ -24,6 +27,16 @@ def test_it_judges_everything_and_its_exit_code_says_whether_check_can_run() -> 
     for check in checks:
         assert check.name in done.stdout
     assert done.stderr == ""
+
+
+def test_its_own_program_is_staged_as_any_other(tmp_path: Path) -> None:
+    copy = tmp_path / "true"
+    shutil.copy("/bin/true", copy)
+    with stage(str(copy)) as other:
+        expected = (str(Path(other.path).parent.parent), other.note)
+    if expected[1] is not None:
+        pytest.skip(f"nothing is staged here: {expected[1]}")
+    assert Machine().staging() == expected
 
 
 def test_every_attempt_leaves_the_process_as_it_was() -> None:

@@ -97,6 +97,14 @@ def test_less_memory_than_an_address_space_can_hold_is_no_place_to_probe(
     assert "of which the prediction does not know" in " ".join(known.stdout.split())
 
 
+def test_the_doctor_tells_of_it(tmp_path: Path) -> None:
+    done = inspector("doctor", limits={resource.RLIMIT_DATA: 3 << 30}, cache=tmp_path)
+    assert done.returncode == 3
+    said = " ".join(done.stdout.split())
+    assert "hard limit of data is 3221225472 bytes" in said
+    assert "ulimit -Hd unlimited" in said
+
+
 def test_a_limit_no_i386_program_can_feel_is_not_spoken_of(tmp_path: Path, program: Path) -> None:
     done = inspector(
         "check", "--json", "-", program, limits={resource.RLIMIT_AS: 5 << 30}, cache=tmp_path / "empty"

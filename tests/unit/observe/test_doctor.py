@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.errors import GdbDied, InspectorError, LaunchFailed
+from inspector.errors import CannotObserve, GdbDied, InspectorError, LaunchFailed
 from inspector.observe.doctor import Check, can_check, examine
 from inspector.observe.machine import Machine
 
@@ -47,6 +47,9 @@ class Fake(Machine):
     perf: int | None = 0
     tracefs: str | None = None
     at_platform: str = "x86_64"
+    memory: InspectorError | None = None
+    terminal: str | None = None
+    page_flags: bool = True
     staged: tuple[str, str | None] = ("/dev/shm/inspector-0", None)  # noqa: S108
 
     def uname(self) -> tuple[str, str, str]:
@@ -96,6 +99,15 @@ class Fake(Machine):
 
     def platform(self) -> str:
         return self.at_platform
+
+    def memory_refusal(self) -> InspectorError | None:
+        return self.memory
+
+    def terminal_note(self) -> str | None:
+        return self.terminal
+
+    def sees_page_flags(self) -> bool:
+        return self.page_flags
 
     def staging(self) -> tuple[str, str | None]:
         return self.staged
@@ -192,6 +204,15 @@ CASES: list[tuple[str, Fake, bool | None, str, str]] = [
     ("pagemap", Fake(entry=None), False, "not readable", "CONFIG_PROC_PAGE_MONITOR"),
     ("page frames", Fake(entry=PRESENT), False, "hidden", "root"),
     ("PAGEMAP_SCAN", Fake(scans=False), False, "not answered", "6.7"),
+    ("kpageflags", Fake(page_flags=False), False, "large folios", "root"),
+    (
+        "memory limits",
+        Fake(memory=CannotObserve("the hard limit of data is 1 byte", help="ulimit -Hd")),
+        False,
+        "limit of data",
+        "ulimit -Hd",
+    ),
+    ("terminal", Fake(terminal="no pseudo-terminal"), False, "no pseudo-terminal", "mount -t devpts"),
     ("tmpfs", Fake(staged=("/tmp", "no tmpfs to stage programs on")), False, "no tmpfs", "remount,rw,exec"),  # noqa: S108
     ("perf events", Fake(files=with_files(perf_event_paranoid=None)), False, "none", "CONFIG_PERF_EVENTS"),
     ("perf events", Fake(perf=errno.EACCES), False, "Permission denied", "seccomp=unconfined"),
@@ -243,6 +264,7 @@ NEEDED = {
     "ptrace",
     "gdb attach",
     "ASLR control",
+    "memory limits",
     "pagemap",
 }
 
@@ -250,6 +272,7 @@ NEEDED = {
 def test_check_can_run_without_what_only_shows_more() -> None:
     assert {found.name for found in examine(Fake()) if found.needed} == NEEDED
     poor = Fake(entry=PRESENT, scans=False, perf=errno.EACCES, staged=("/", "none"), links=(False, ""))
+    poor.page_flags, poor.terminal = False, "none"
     assert can_check(list(examine(poor)))
     assert not can_check(list(examine(Fake(personality=False))))
 
