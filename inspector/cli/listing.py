@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import shlex
-import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from inspector.errors import UsageError
+from inspector.cli.output import load
+from inspector.errors import BadDocument, UsageError
 
 if TYPE_CHECKING:
     from inspector.cli.options import Launching
@@ -41,13 +41,9 @@ def listed_programs(path: str, launching: Launching) -> list[tuple[Launching, st
 
 def _lines(path: str) -> list[str]:
     try:
-        if path == "-":
-            return os.fsdecode(sys.stdin.buffer.read()).split("\n")
-        with open(path, "rb") as file:  # noqa: PTH123 - any bytes, as they are
-            return os.fsdecode(file.read()).split("\n")
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a file name"
-        raise UsageError(f"--list {path}: {reason}", help="give --list a readable file") from error
+        return os.fsdecode(load(path)).split("\n")
+    except BadDocument as error:
+        raise UsageError(f"--list {error}", help="give --list a readable file") from error
 
 
 def _program(place: str, words: list[str], launching: Launching) -> tuple[Launching, str]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -50,3 +51,9 @@ def test_a_list_that_cannot_be_read_is_one_line(path: str) -> None:
     with pytest.raises(UsageError) as caught:
         listed_programs(path, HOW)
     assert caught.value.help == "give --list a readable file"
+
+
+def test_a_fifo_is_no_list_and_its_writer_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(UsageError, match=r"--list .*/fifo: not a regular file"):
+        listed_programs(str(tmp_path / "fifo"), HOW)
