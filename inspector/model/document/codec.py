@@ -39,6 +39,11 @@ class DocumentKind(Generic[J]):
         """The value of its `schema` member."""
         return f"inspector.{self.name}/{self.version}"
 
+    @property
+    def one(self) -> str:
+        """One such document, in words: `an observation`."""
+        return f"{'an' if self.name[0] in 'aeiou' else 'a'} {self.name}"
+
 
 class _Header(msgspec.Struct):
     """As much of any document as tells what it is."""
@@ -99,15 +104,15 @@ def _decoder(layout: type[J]) -> msgspec.json.Decoder[J]:
 
 def _diagnosis(data: bytes, kind: DocumentKind[Any], error: Exception) -> tuple[str, str]:
     """Return what is wrong with `data` and what to do about it, each in one line."""
-    wanted = f"give a {kind.name}, as {kind.made_by} writes it"
+    wanted = f"give {kind.one}, as {kind.made_by} writes it"
     if not data.strip():
         return "the file is empty", wanted
     if isinstance(error, RecursionError):
-        return f"nested too deeply for a {kind.name}", wanted
+        return f"nested too deeply for {kind.one}", wanted
     try:
         found = _decoder(_Header).decode(data).schema
     except msgspec.ValidationError:
-        return f"not a {kind.name}", wanted
+        return f"not {kind.one}", wanted
     except (ValueError, RecursionError) as reason:
         return _not_one_json_object(reason, wanted)
     if found == kind.schema:
@@ -127,9 +132,9 @@ def _another_kind(found: str, kind: DocumentKind[Any], wanted: str) -> tuple[str
     program, _, rest = found.partition(".")
     name = rest.partition("/")[0]
     if program != "inspector" or not name.isalpha():
-        return f"not a {kind.name}", wanted
+        return f"not {kind.one}", wanted
     if name != kind.name:
-        return f"not a {kind.name} but a document of kind {_printable(name)!r}", wanted
+        return f"not {kind.one} but a document of kind {_printable(name)!r}", wanted
     version = rest.partition("/")[2]
     older = version.isdecimal() and int(version[:9]) < kind.version
     whom = "an older inspector" if older else "another version of inspector"

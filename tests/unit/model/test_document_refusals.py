@@ -62,6 +62,12 @@ def test_what_is_wrong_is_said(data: bytes, message: str) -> None:
     assert caught.value.help
 
 
+def test_an_observation_is_called_by_its_article() -> None:
+    with pytest.raises(BadDocument, match=r"^a\.json: not an observation but a document of") as caught:
+        parse_observation(PREDICTION, "a.json")
+    assert caught.value.help.startswith("give an observation, as `inspector observe")
+
+
 def test_a_file_name_cannot_break_the_line() -> None:
     with pytest.raises(BadDocument) as caught:
         parse_prediction(b"", "a\nb\udcff")
