@@ -173,7 +173,7 @@ stop_options = _together(
         type=Seconds(),
         default=DEFAULT_SECONDS,
         metavar="SECONDS",
-        help="Give the whole run of each program this long. [30]",
+        help="Give each program this long, the second run for its page faults included. [30]",
     ),
     click.option("--gdb", type=AnyPath(), metavar="FILE", help="The gdb to use. [$INSPECTOR_GDB, or gdb]"),
 )

@@ -65,7 +65,7 @@ def observe(
     `until` names the last checkpoint wanted; `seconds` bounds the whole run; `gdb` is the path of the
     debugger, `session` one that has been started already and is ended here. What `stops` and `until` may be
     is said in inspector/elf/stops.py. With `faults`, a program that is followed to its end is run once
-    more, without gdb and for as long again, to record its page faults.
+    more, without gdb, to record its page faults; both runs together have `seconds`.
 
     A run that cannot be followed to where it was asked to go, for want of time or of a gdb, is not lost: the
     observation holds what was seen until then, and `cut_short` says why there is no more. Raises
@@ -91,12 +91,14 @@ def observe(
                 for stop in dict.fromkeys(asked)
                 if checkpoint_name(stop) not in reached
             ]
+            if faults and run.is_i386 and plan.until not in {"exec", "exit"}:
+                run.notes.append("page faults were not recorded: they are in a run to the program's end")
         observation = run.observation()
     if not faults or plan.until != "exit" or not run.executed_i386 or deadline.passed:
         return observation
     from inspector.observe.perf.witness import witnessed
 
-    return witnessed(observation, seconds=seconds)
+    return witnessed(observation, deadline)
 
 
 @dataclass(slots=True)

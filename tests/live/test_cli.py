@@ -227,7 +227,7 @@ def test_two_names_of_one_address_are_two_checkpoints_of_one_stop(program: Path)
     assert check.observation is not None
     assert [snapshot.checkpoint for snapshot in check.observation.snapshots] == ["exec", *names]
     assert [raw.checkpoint for raw in check.observation.raw] == ["exec", *names]
-    assert check.observation.notes == ()
+    assert not [note for note in check.observation.notes if "never reached" in note]
     assert done.returncode == 0
 
 

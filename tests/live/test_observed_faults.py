@@ -15,6 +15,7 @@ import pytest
 from inspector.errors import LaunchFailed
 from inspector.model.fault_trace import FaultSource
 from inspector.observe import observe
+from inspector.observe.deadline import Deadline
 from inspector.observe.perf import event, sources, witness
 from inspector.observe.perf.sources import kept_registered
 from inspector.observe.perf.witness import record_faults
@@ -60,8 +61,26 @@ def test_the_faults_of_a_run_to_the_end_are_there_and_whole(tiny: Program, sourc
 def test_only_what_is_followed_to_its_end_is_run_again(tiny: Program, tmp_path: Path) -> None:
     assert observe(tiny, faults=False).faults is None
     assert observe(tiny, until="exec").faults is None
-    assert observe(tiny, until="0x8048105").faults is None
+    part = observe(tiny, until="0x8048105")
+    assert part.faults is None
+    assert part.notes == ("page faults were not recorded: they are in a run to the program's end",)
     assert observe(replace(tiny, path=str(tmp_path / "absent"))).faults is None
+
+
+@pytest.mark.usefixtures("source")
+def test_both_runs_share_one_deadline(tiny: Program, tmp_path: Path) -> None:
+    spins = launches.launch(build(tmp_path, "spins"))
+    first = replace(observe(tiny, faults=False), program=spins)
+    deadline = Deadline.after(1.0)
+    second = witness.witnessed(first, deadline)
+    assert deadline.passed
+    assert second.cut_short is not None
+    assert second.cut_short.startswith("the second run, which records page faults, was not over within 1 s")
+    assert second.faults
+    assert not second.faults_complete
+    third = witness.witnessed(first, deadline)
+    assert third.cut_short == second.cut_short
+    assert third.faults is None
 
 
 def test_what_execve_kills_has_the_faults_until_then(tmp_path: Path, source: str) -> None:

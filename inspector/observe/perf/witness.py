@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from inspector.model.observation import Observation
     from inspector.model.program import Program
+    from inspector.observe.deadline import Deadline
     from inspector.observe.launch import Launched
     from inspector.observe.perf.sequence import FaultSequence
     from inspector.observe.perf.sources import EventSet
@@ -79,25 +80,33 @@ def record_faults(
         return _trace(recorder, launched, end)
 
 
-def witnessed(observation: Observation, *, seconds: float) -> Observation:
+def witnessed(observation: Observation, deadline: Deadline) -> Observation:
     """Run the program of `observation` once more and return that with the page faults added.
 
-    Raises nothing: what came in the way, or came out otherwise than before, stands in the notes.
+    Raises nothing: what came in the way, or came out otherwise than before, stands in the notes; `cut_short`
+    says so if the program had not ended by the deadline.
     """
     if observation.program.randomize:
         note = "page faults were not recorded: ASLR gives every run, and so a second one, other addresses"
         return replace(observation, notes=(*observation.notes, note))
     try:
-        trace = record_faults(observation.program, seconds=seconds)
+        trace = record_faults(observation.program, seconds=deadline.left)
     except InspectorError as error:
         trace = FaultTrace(None, None, notes=(f"page faults were not recorded: {error}",))
     notes = (*observation.notes, *trace.notes)
     before, now = (None if each is None else str(each) for each in (observation.ending, trace.ending))
     if before is not None and now is not None and before != now:
         notes = (*notes, f"the run that page faults were recorded of ended otherwise: {now}")
+    cut_short = observation.cut_short
+    if deadline.passed and trace.ending is None:
+        cut_short = (
+            f"the second run, which records page faults, was not over within {deadline.seconds:g} s of the "
+            "first's start (allow both more with --timeout)"
+        )
     return replace(
         observation,
         notes=notes,
+        cut_short=cut_short,
         faults=trace.faults,
         fault_source=None if trace.source is None else trace.source.value,
         faults_lost=trace.lost,
