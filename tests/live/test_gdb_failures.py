@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import sys
+import sysconfig
 import threading
 import time
 from contextlib import suppress
@@ -79,6 +80,7 @@ def test_a_gdb_that_does_not_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         GdbSession()
     monkeypatch.delenv(GDB_VARIABLE)
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sysconfig, "get_path", {"scripts": str(tmp_path)}.get)
     with pytest.raises(GdbMissing, match="on PATH"):
         GdbSession()
 

@@ -8,6 +8,7 @@ import select
 import shutil
 import signal
 import subprocess
+import sysconfig
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -36,10 +37,13 @@ _prctl = ctypes.PyDLL(None).prctl
 def find_gdb(gdb: str | None = None) -> str:
     """Return the path of the gdb to use: `gdb`, else $INSPECTOR_GDB, else the one on PATH.
 
-    Raises GdbMissing; naming one that does not exist is not mended by taking another.
+    Where PATH has none, one that is installed as a Python package beside us will do. Raises GdbMissing;
+    naming one that does not exist is not mended by taking another.
     """
     named = gdb or os.environ.get(GDB_VARIABLE)
     found = shutil.which(named or "gdb")
+    if found is None and named is None:
+        found = shutil.which("gdb", path=sysconfig.get_path("scripts"))
     if found is None:
         message = f"there is no gdb at {named}" if named else "there is no gdb on PATH"
         raise GdbMissing(message, help=_HOW_TO_GET_GDB)
