@@ -133,7 +133,8 @@ def _cache_path(facts: list[str]) -> str | None:
     home = os.environ.get("XDG_CACHE_HOME", "")
     if not home.startswith("/"):  # the specification tells to ignore a relative path
         user = os.environ.get("HOME", "")
-        if not user.startswith("/"):
+        # Of a system account (/nonexistent) none is made.
+        if not user.startswith("/") or not os.path.isdir(user):  # noqa: PTH112
             return None
         home = f"{user}/.cache"
     if os.geteuid() == 0 and _owner_of_nearest(home) != 0:

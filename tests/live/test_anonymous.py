@@ -55,9 +55,9 @@ def test_a_file_without_a_name_takes_its_place(monkeypatch: pytest.MonkeyPatch) 
         os.close(image)
 
 
-def test_one_line_says_what_to_allow(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_line_says_what_to_allow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "memfd_create", _refuse)
-    monkeypatch.setattr(anonymous, "_ROOMS", ("/proc", "/nonexistent"))
+    monkeypatch.setattr(anonymous, "_ROOMS", ("/proc", str(tmp_path / "none")))
     with pytest.raises(LaunchFailed, match="no file can be made") as failure:
         anonymous_executable(b"")
     assert "vm.memfd_noexec" in failure.value.help

@@ -219,6 +219,17 @@ def test_without_a_place_it_works_without_a_cache(
     assert probes.count == 2
 
 
+def test_a_home_that_is_not_there_is_not_made(
+    tmp_path: Path, probes: Probes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    current_profile()
+    current_profile()
+    assert probes.count == 2
+    assert not (tmp_path / "home").exists()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_root_leaves_no_files_in_a_users_home(cache: Path, probes: Probes) -> None:
     os.chown(cache.parent, 12345, 12345)
