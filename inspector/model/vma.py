@@ -40,6 +40,8 @@ class VmFlag(enum.Flag):
     """`gd`: a stack; it may be extended downward by a fault."""
     ACCOUNT = 2
     """`ac`: its pages count against the commit limit; set by mmap for private writable mappings."""
+    NORESERVE = 4
+    """`nr`: mapped with MAP_NORESERVE; its pages never count."""
 
 
 @dataclass(frozen=True, slots=True)

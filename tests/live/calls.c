@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -490,6 +491,79 @@ static void pipes(void)
     add_bytes(fresh[12], 8192);
 }
 
+static char *map_at(unsigned address, unsigned size, int protection, int flags)
+{
+    return mmap((void *)address, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | flags, -1, 0);
+}
+
+/* The kernel's own areas: not to be split, and vvar not to be written. */
+static void special(void)
+{
+    char *vdso = (char *)getauxval(AT_SYSINFO_EHDR);
+    int status;
+    add(munmap(vdso, 4096));
+    add(mprotect(vdso, 4096, PROT_READ));
+    add(mmap(vdso, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED);
+    add(mprotect(vdso - 4096, 4096, PROT_READ | PROT_WRITE));
+    add(mprotect(vdso - 8192, 8192, PROT_READ | PROT_EXEC));
+    add(madvise(vdso - 4096, 4096, MADV_DONTNEED));
+    add(madvise(vdso, 4096, MADV_DONTNEED));
+    add(madvise(vdso, 4096, MADV_FREE));
+    add(madvise(vdso, 4096, MADV_WILLNEED));
+    add(mprotect(vdso, 8192, PROT_READ | PROT_WRITE | PROT_EXEC));
+    if (!fork()) {
+        vdso[9]++;
+        _exit(vdso[9]);
+    }
+    wait(&status);
+    add(status);
+}
+
+static void advice(void)
+{
+    char *some = map_at(0x30000000, 8192, 3, 0);
+    some[0] = some[4096] = 1;
+    add(madvise(some + 1, 4096, MADV_DONTNEED));
+    add(madvise(some, 4096, MADV_FREE));
+    add(madvise(some, 0, MADV_DONTNEED));
+    add(madvise((void *)0x08048000, 4096, MADV_FREE));
+    add(madvise((void *)0xffffe000, 0x3000, MADV_DONTNEED));
+    add(madvise(some + 4096, -1, MADV_DONTNEED));
+    add_bytes(some, 8192);
+    add(mprotect(some, 0xd0000000, PROT_READ));
+    add(mprotect((void *)0xfffff000, 0x1000, PROT_READ));
+    add(mprotect(some, -1, PROT_NONE));
+}
+
+/* What keeps two areas apart that are alike otherwise. */
+static void merging(const char *path)
+{
+    int file = open(path, O_RDONLY);
+    map_at(0x30000000, 8192, PROT_READ, MAP_NORESERVE);
+    map_at(0x30002000, 8192, PROT_READ, 0);
+    add(mprotect((void *)0x30000000, 16384, PROT_READ | PROT_WRITE));
+    map_at(0x31000000, 8192, 3, MAP_NORESERVE);
+    map_at(0x31002000, 8192, 3, MAP_NORESERVE);
+    map_at(0x31004000, 8192, 3, 0);
+    map_at(0x32000000, 8192, 3, MAP_STACK);
+    map_at(0x32002000, 8192, 3, MAP_STACK);
+    add(mmap((void *)0x33000000, 4096, PROT_READ, MAP_PRIVATE | MAP_NORESERVE, file, 0) == (void *)0x33000000);
+    add(mmap((void *)0x33001000, 4096, PROT_READ, MAP_PRIVATE, file, 1) == (void *)0x33001000);
+}
+
+static void heap(void)
+{
+    char *end = sbrk(0x10000);
+    end = sbrk(0);
+    add(brk(end - 0x4000));
+    add(brk(end));
+    add(munmap((void *)((unsigned)(end - 0x8000) & -4096), 0x9000));
+    add(brk(end - 0x4000));
+    add(end - (char *)sbrk(0));
+    add(brk(end - 0xa000));
+    add(end - (char *)sbrk(0));
+}
+
 int main(int count, char **arguments)
 {
     verbose = getenv("VERBOSE") != 0;
@@ -509,5 +583,9 @@ int main(int count, char **arguments)
     if (!strcmp(only, "structures")) structures(arguments[1]);
     if (!strcmp(only, "changes")) changes(arguments[1]);
     if (!strcmp(only, "sockets")) sockets(arguments[1]);
+    if (!strcmp(only, "special")) special();
+    if (!strcmp(only, "advice")) advice();
+    if (!strcmp(only, "merging")) merging(arguments[1]);
+    if (!strcmp(only, "heap")) heap();
     return (int)(sum % 251);
 }

@@ -46,6 +46,10 @@ GROUPS = (
     "small",
     "structures",
     "changes",
+    "special",
+    "advice",
+    "merging",
+    "heap",
 )
 
 

@@ -23,7 +23,7 @@ from inspector.observe.procfs.maps import parse_line
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_VM_FLAGS = {b"gd": VmFlag.GROWSDOWN, b"ac": VmFlag.ACCOUNT}
+_VM_FLAGS = {b"gd": VmFlag.GROWSDOWN, b"ac": VmFlag.ACCOUNT, b"nr": VmFlag.NORESERVE}
 """The two-letter names that bear on merging and growth; the others are left out."""
 
 _HEADER_STARTS = frozenset(b"0123456789abcdef")

@@ -21,6 +21,13 @@ class CommitPolicy:
     memory_bytes: int
     """RAM and swap."""
 
+    @property
+    def never_overcommits(self) -> bool:
+        """Whether the kernel does not honour MAP_NORESERVE. Raises NotModelled where that is not known."""
+        if self.overcommit_memory is None:
+            raise NotModelled("MAP_NORESERVE where vm.overcommit_memory is not known")
+        return self.overcommit_memory not in (_HEURISTIC, _ALWAYS)
+
     def charge(self, size: int, replaced: int = 0) -> None:
         """Charge `size` bytes, for memory of which `replaced` bytes are charged already.
 

@@ -60,7 +60,7 @@ def dup_mm(old: AddressSpace, page_tables: PageTables) -> AddressSpace:
     new.areas = [_inherited(area) for area in old.areas]
     new.forget_labels()
     for area in old.areas:
-        if area.anon_vma is not None or old.is_pfnmap(area):
+        if area.anon_vma is not None or area.is_pfnmap:
             _copy_page_range(old, new, area)
     old.tlb_is_stale = True
     return new

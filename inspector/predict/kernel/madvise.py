@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from inspector.errors import NotModelled
 from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, AddressRange, VirtAddr, page_up
+from inspector.model.vma import Anonymous
 from inspector.predict.kernel.errno import Errno, KernelError
 
 if TYPE_CHECKING:
     from inspector.predict.kernel.mm import AddressSpace
     from inspector.predict.kernel.task import Task
+    from inspector.predict.kernel.vma import VmArea
 
 _MADV_WILLNEED, _MADV_DONTNEED, _MADV_FREE = 3, 4, 8
 
@@ -24,7 +26,8 @@ def madvise(task: Task, address: int, length: int, advice: int) -> int:
     if advice not in (_MADV_WILLNEED, _MADV_DONTNEED, _MADV_FREE):
         raise NotModelled(f"madvise advice {advice}")
     size = page_up(length)
-    if address % PAGE_SIZE or (length and not size) or address + size > 1 << 32:
+    wraps = address + size > 1 << 32 and task.kernel.profile.kernel_word_bytes < 8  # noqa: PLR2004
+    if address % PAGE_SIZE or wraps:
         raise KernelError(Errno.EINVAL)
     pages = AddressRange(VirtAddr(address), VirtAddr(address + size))
     position = pages.start
@@ -32,12 +35,21 @@ def madvise(task: Task, address: int, length: int, advice: int) -> int:
     for area in [area for area in task.mm.areas if area.range.overlaps(pages)]:
         unmapped |= area.start > position
         piece = AddressRange(max(area.start, pages.start), min(area.end, pages.end))
+        if not _may_be_advised(area, advice):
+            raise KernelError(Errno.EINVAL)
         if advice == _MADV_DONTNEED:
             _dontneed(task.mm, piece, frees_tables=task.kernel.profile.zap_frees_page_tables)
         position = piece.end
     if unmapped or position < pages.end:
         raise KernelError(Errno.ENOMEM)
     return 0
+
+
+def _may_be_advised(area: VmArea, advice: int) -> bool:
+    """Source: mm/madvise.c:madvise_dontneed_free_valid_vma(), madvise_free_single_vma()."""
+    if advice == _MADV_FREE:
+        return isinstance(area.origin, Anonymous)
+    return advice != _MADV_DONTNEED or not area.is_pfnmap
 
 
 def _dontneed(mm: AddressSpace, pages: AddressRange, *, frees_tables: bool) -> None:

@@ -59,7 +59,7 @@ def handle_mm_fault(mm: AddressSpace, area: VmArea, address: int, access: Access
         if isinstance(area.origin, Anonymous):
             return _do_anonymous_page(mm, area, vpn, write=write)
         if not isinstance(area.origin, MappedFile):
-            return _special_mapping_fault(mm, area, vpn)
+            return _special_mapping_fault(mm, area, vpn, write=write)
         if write:
             return _do_cow_fault(mm, area, area.origin, vpn)
         return _do_read_fault(mm, area, area.origin, vpn)
@@ -90,13 +90,19 @@ def _do_anonymous_page(mm: AddressSpace, area: VmArea, vpn: Vpn, *, write: bool)
     return Handled(FaultKind.ZERO_PAGE, _page(vpn))
 
 
-def _special_mapping_fault(mm: AddressSpace, area: VmArea, vpn: Vpn) -> Handled:
+def _special_mapping_fault(mm: AddressSpace, area: VmArea, vpn: Vpn, *, write: bool) -> Handled:
     """Source: mm/mmap.c:special_mapping_fault(), arch/x86/entry/vdso/vma.c:vdso_fault(), vvar_fault()."""
     page = vpn - (area.start >> PAGE_SHIFT)
     frame = mm.special_frame(area, page)
     if frame is None:
         raise BusError
-    kind = None if mm.is_pfnmap(area) else PageKind.SPECIAL
+    if write:
+        mm.prepare_anon_vma(area)
+        copy = _private(mm, area)
+        mm.memory.write(copy.frame, 0, mm.memory.read(frame))
+        mm.page_tables.map(vpn, copy)
+        return Handled(FaultKind.COPY_ON_WRITE, _page(vpn))
+    kind = None if area.is_pfnmap else PageKind.SPECIAL
     mm.page_tables.map(vpn, PageTableEntry(frame, area.access & _READ_EXECUTE, kind))
     return Handled(FaultKind.SPECIAL, _page(vpn))
 

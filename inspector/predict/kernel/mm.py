@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from inspector.errors import NotModelled
 from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, AddressRange, VirtAddr, page_down, page_up
 from inspector.model.page import PageKind
-from inspector.model.vma import Access, Anonymous, FileBacking, Special, Vma, VmFlag
+from inspector.model.vma import Access, Anonymous, FileBacking, Vma, VmFlag
 from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.vma import MappedFile, VmArea, merge_range, prepare_anon_vma
 
@@ -182,11 +182,13 @@ class AddressSpace:
         fixed: bool = False,
         noreplace: bool = False,
         account: bool = True,
+        stack: bool = False,
     ) -> VirtAddr:
         """Map `length` bytes of a file, or of zeros, privately and return where.
 
         `fixed` replaces what is there (MAP_FIXED); `noreplace` fails with EEXIST instead; `account` charges
-        writable memory against the commit limit. Raises KernelError.
+        writable memory against the commit limit (without it: MAP_NORESERVE); `stack` is MAP_STACK. Raises
+        KernelError.
         Source: mm/mmap.c:do_mmap(), mm/util.c:vm_mmap().
         """
         size = page_up(length)
@@ -205,15 +207,13 @@ class AddressSpace:
         if file is not None and file.noexec and Access.EXECUTE in access:
             raise KernelError(Errno.EPERM)
         # Private writable memory is charged against the commit limit (rule `vma.account`).
-        flags = VmFlag.NONE
+        flags = VmFlag.NONE if account else VmFlag.NORESERVE
         if account and Access.WRITE in access:
             flags = VmFlag.ACCOUNT
             self.commit.charge(size, replaced=self._charged(target))
         self.munmap(address, size)
-        if file is None:
-            self.add(VmArea(target, access, flags, Anonymous(), address // PAGE_SIZE))
-        else:
-            self.add(VmArea(target, access, flags, file, offset // PAGE_SIZE))
+        origin, start = (Anonymous(), address) if file is None else (file, offset)
+        self.add(VmArea(target, access, flags, origin, start // PAGE_SIZE, maps_stack=stack))
         return address
 
     def _charged(self, part: AddressRange) -> int:
@@ -358,10 +358,6 @@ class AddressSpace:
             page_offset=stack.page_offset - (stack.start - start) // PAGE_SIZE,
         )
         return self.areas[index]
-
-    def is_pfnmap(self, area: VmArea) -> bool:
-        """Whether its pages are frames the kernel does not count as memory (VM_PFNMAP): those of vvar."""
-        return isinstance(area.origin, Special) and Access.EXECUTE not in area.access
 
     # --- what /proc tells -----------------------------------------------------------------------
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def mprotect(mm: AddressSpace, pages: AddressRange, access: Access) -> None:
     """Give `pages` the permissions `access`; what lies before a hole is changed all the same.
 
-    Raises KernelError(ENOMEM) at a hole. Source: mm/mprotect.c:do_mprotect_pkey().
+    Raises KernelError: ENOMEM at a hole, EACCES where an area may never have them.
+    Source: mm/mprotect.c:do_mprotect_pkey().
     """
     position = pages.start
     while position < pages.end:
@@ -35,12 +36,14 @@ def _mprotect_fixup(mm: AddressSpace, area: VmArea, pages: AddressRange, access:
         access |= Access.EXECUTE
     if access == area.access:
         return
+    if access & ~area.may_access:
+        raise KernelError(Errno.EACCES)
     flags = area.flags
     if Access.WRITE in access:
         # A private area that becomes writable is charged against the commit limit (rule `vma.account`).
-        if area.sharing is Sharing.PRIVATE and Access.WRITE not in area.access:
-            if VmFlag.ACCOUNT not in flags:
-                mm.commit.charge(pages.size_bytes)
+        uncharged = not flags & (VmFlag.ACCOUNT | VmFlag.NORESERVE)
+        if area.sharing is Sharing.PRIVATE and Access.WRITE not in area.access and uncharged:
+            mm.commit.charge(pages.size_bytes)
             flags |= VmFlag.ACCOUNT
     elif isinstance(area.origin, Anonymous) and area.anon_vma is None:
         flags &= ~VmFlag.ACCOUNT

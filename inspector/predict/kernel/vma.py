@@ -17,12 +17,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
+from inspector.errors import NotModelled
 from inspector.model.address import PAGE_SIZE, AddressRange, FileOffset
-from inspector.model.vma import FileBacking, Sharing, Special, Vma, VmFlag
+from inspector.model.vma import Access, FileBacking, Sharing, Special, Vma, VmFlag
+from inspector.predict.kernel.errno import Errno, KernelError
 
 if TYPE_CHECKING:
     from inspector.model.address import VirtAddr
-    from inspector.model.vma import Access, Anonymous, Backing
+    from inspector.model.vma import Anonymous, Backing
 
 
 class Contents(Protocol):
@@ -71,6 +73,8 @@ class VmArea:
     sharing: Sharing = Sharing.PRIVATE
     anon_vmas: tuple[AnonVma, ...] = ()
     """The anon_vma_chain: its own anon_vma last, before it those its pages were inherited from by fork."""
+    maps_stack: bool = False
+    """Whether it was mapped with MAP_STACK, in which some kernels see VM_NOHUGEPAGE."""
 
     @property
     def start(self) -> VirtAddr:
@@ -108,8 +112,29 @@ class VmArea:
         """Whether it maps a file of a noexec mount."""
         return isinstance(self.origin, MappedFile) and self.origin.noexec
 
+    @property
+    def is_pfnmap(self) -> bool:
+        """Whether its pages are frames the kernel does not count as memory (VM_PFNMAP): those of vvar."""
+        return isinstance(self.origin, Special) and self.origin.name != "[vdso]"
+
+    @property
+    def may_access(self) -> Access:
+        """What mprotect may give it (VM_MAYREAD, VM_MAYWRITE, VM_MAYEXEC).
+
+        Source: mm/mmap.c:do_mmap(), arch/x86/entry/vdso/vma.c:map_vdso().
+        """
+        if self.is_pfnmap:
+            return Access.READ
+        return ~Access.EXECUTE if self.is_noexec else ~Access.NONE
+
     def split(self, address: VirtAddr) -> tuple[VmArea, VmArea]:
-        """Return the parts below and above `address`, which lies inside. Source: mm/vma.c:__split_vma()."""
+        """Return the parts below and above `address`, which lies inside.
+
+        Raises KernelError(EINVAL) for one of the kernel's own areas, which stay whole.
+        Source: mm/vma.c:__split_vma(), mm/mmap.c:special_mapping_split().
+        """
+        if isinstance(self.origin, Special):
+            raise KernelError(Errno.EINVAL)
         return (
             replace(self, range=AddressRange(self.start, address)),
             replace(
@@ -155,15 +180,19 @@ def _can_merge(low: VmArea, high: VmArea) -> bool:
 def _continues(low: VmArea, high: VmArea) -> bool:
     """Whether `high` goes on where `low` ends, in all but its permissions.
 
-    Source: mm/vma.c:is_mergeable_vma(), anon_vma_compatible().
+    Raises NotModelled where MAP_STACK alone may keep them apart: since Linux 6.7 it does, where the kernel
+    has huge pages. Source: mm/vma.c:is_mergeable_vma(), include/linux/mman.h:calc_vm_flag_bits().
     """
-    return (
+    continues = (
         low.end == high.start
         and low.origin == high.origin
         and not isinstance(low.origin, Special)
         and (low.sharing, low.flags) == (high.sharing, high.flags)
         and low.page_offset + low.range.size_bytes // PAGE_SIZE == high.page_offset
     )
+    if continues and low.maps_stack != high.maps_stack:
+        raise NotModelled("whether memory mapped with MAP_STACK joins what lies beside it")
+    return continues
 
 
 def _joined(low: VmArea, high: VmArea) -> VmArea:

@@ -49,6 +49,9 @@ def brk(task: Task, address: int) -> int:
         return mm.brk
     old, new = page_up(mm.brk), page_up(address)
     if new < old:
+        last = mm.find_above(new)
+        if last is None or last.start >= old:
+            return mm.brk
         mm.munmap(new, old - new)
     elif new > old:
         above = mm.find_above(old)
@@ -92,7 +95,8 @@ def mmap2(task: Task, address: int, length: int, protection: int, flags: int, fd
         pages << PAGE_SHIFT,
         fixed=fixed,
         noreplace=noreplace,
-        account=not flags & _MAP_NORESERVE,
+        account=not flags & _MAP_NORESERVE or mm.commit.never_overcommits,
+        stack=bool(flags & _MAP_STACK),
     )
 
 
@@ -125,7 +129,7 @@ def sys_mprotect(task: Task, address: int, length: int, protection: int) -> int:
     if not length:
         return 0
     size = page_up(length)
-    if address + size > 1 << 32 or not size:
+    if address + size > 1 << 32 and task.kernel.profile.kernel_word_bytes < 8:  # noqa: PLR2004
         raise KernelError(Errno.ENOMEM)
     mprotect.mprotect(
         task.mm, AddressRange(VirtAddr(address), VirtAddr(address + size)), access_of(protection)
