@@ -75,7 +75,7 @@ class Simulation:
         """Run one task until it waits or ends."""
         cpu, mm = self._cpu, task.mm
         while task.ending is None and task.waits_for is None and not self._is_over:
-            if task.signals.pending:
+            if task.signals.pending or task.signals.shared_pending:
                 self._deliver_signals(task)
                 if task.ending is not None:
                     break

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -551,6 +552,109 @@ static void merging(const char *path)
     add(mmap((void *)0x33001000, 4096, PROT_READ, MAP_PRIVATE, file, 1) == (void *)0x33001000);
 }
 
+/* A page that cannot be copied whole goes through a pipe not at all. */
+static void parts(void)
+{
+    struct { unsigned base, size; } *vectors = (void *)fresh[0];
+    char *page = map_at(0x30000000, 4096, 3, 0);
+    int ends[2], again[2];
+    pipe(ends);
+    add(write(ends[1], page + 4000, 200));
+    add(write(ends[1], page, 4097));
+    add(write(ends[1], page, 10));
+    add(write(ends[1], page + 4000, 200));
+    add(write(ends[1], page, 8192));
+    add(read(ends[0], fresh[2], 10));
+    pipe(again);
+    add(write(again[1], fresh[2], 9000));
+    add(read(again[0], page + 4000, 200));
+    add(read(again[0], page + 4000, 50));
+    add(read(again[0], page, 4096));
+    add(read(again[0], page + 10, 4096));
+    add(read(again[0], page, 4096));
+    vectors[0].base = (unsigned)fresh[3] + 4000, vectors[0].size = 200;
+    vectors[1].base = 1, vectors[1].size = 10;
+    pipe(ends);
+    add(syscall(SYS_writev, ends[1], vectors, 2));
+    add(syscall(SYS_writev, ends[1], vectors, 1));
+    add(syscall(SYS_readv, ends[0], vectors, 2));
+    add(pread(ends[0], page, 10, 0));
+    add(pwrite(ends[1], page, 10, 0));
+    add(pread(ends[1], page, 10, 0));
+    close(ends[0]);
+    add(write(ends[1], page, 0));
+    signal(SIGPIPE, SIG_IGN);
+    add(write(ends[1], (void *)1, 5));
+    signal(SIGPIPE, SIG_DFL);
+    write(ends[1], page, 5);
+}
+
+/* Bad addresses, and what crosses into them: how far the kernel gets, and what it leaves behind. */
+static void addresses(const char *path)
+{
+    char *end = map_at(0x30000000, 4096, 3, 0) + 4096;
+    long long position = 0;
+    int file = open(path, O_RDONLY);
+    add(syscall(SYS_rt_sigaction, 10, 1, 0, 8));
+    add(syscall(SYS_rt_sigaction, 10, 0, 1, 8));
+    add(syscall(SYS_rt_sigaction, 10, 0, fresh[1] - 8, 8));
+    add(syscall(SYS_rt_sigaction, 10, 0, fresh[3] - 12, 8));
+    add(syscall(SYS_rt_sigaction, 10, end - 10, 0, 8));
+    add(syscall(SYS_sigaction, 10, 1, 0));
+    add(syscall(SYS_sigaction, 10, 0, 1));
+    add(syscall(SYS_sigaction, 10, 0, fresh[5] - 8));
+    add(syscall(SYS_sigaction, 10, end - 10, 0));
+    add(syscall(SYS_time, end - 2));
+    add(syscall(SYS_stat64, path, end - 90));
+    add_bytes(end - 96, 96);
+    add(syscall(SYS_getrandom, end - 100, 0x7fffffff, 0));
+    add(syscall(SYS_getrandom, end, 10, 6));
+    add(syscall(SYS_getrandom, end, 10, 8));
+    add(syscall(SYS_futex, end - 8, 128, 1, end - 4));
+    add(syscall(SYS_futex, end - 4096, 128, 1, fresh[7]));
+    *(int *)(fresh[7] + 4) = -1;
+    add(syscall(SYS_futex, end - 4096, 128, 1, fresh[7]));
+    add(syscall(SYS_futex_time64, end - 4096, 128, 1, fresh[9] - 8));
+    add(syscall(SYS_futex, end - 4096, 128 | 256, 1, 0));
+    add(syscall(SYS_futex, end - 4096, 129 | 256, 1, 0));
+    add(syscall(SYS__llseek, file, 0x7fffffff, 0xfffffff0, &position, SEEK_SET));
+    add(read(file, fresh, 100));
+    add(syscall(SYS__llseek, file, 1, 0, 1, SEEK_SET));
+    add(syscall(SYS__llseek, file, 0, 0, &position, SEEK_CUR));
+    add(position >> 32);
+    add(read(file, fresh, 10));
+    add(syscall(SYS_pread64, file, fresh, 10, 0xffffffff, 0x7fffffff));
+}
+
+static void children(void)
+{
+    int first, status;
+    if (!(first = fork())) _exit(3);
+    waitpid(first, &status, 0);
+    add(getpgid(first));
+    add(getsid(first));
+    add(setpgid(first, 0));
+    add(waitpid(first, &status, WNOHANG));
+}
+
+/* As many descriptors as there may be. */
+static void many(const char *path)
+{
+    int count = 0, ends[2];
+    while (dup(1) >= 0) count++;
+    add(count);
+    add(-errno);
+    add(pipe(ends));
+    add(open(path, O_RDONLY));
+    add(open("/nowhere/at/all", O_RDONLY));
+    close(7);
+    add(pipe(ends));
+    add(fcntl(1, F_DUPFD, 8));
+    add(fcntl(1, F_DUPFD, count + 3));
+    add(dup2(1, count + 3));
+    add(dup(1));
+}
+
 static void heap(void)
 {
     char *end = sbrk(0x10000);
@@ -587,5 +691,9 @@ int main(int count, char **arguments)
     if (!strcmp(only, "advice")) advice();
     if (!strcmp(only, "merging")) merging(arguments[1]);
     if (!strcmp(only, "heap")) heap();
+    if (!strcmp(only, "parts")) parts();
+    if (!strcmp(only, "addresses")) addresses(arguments[1]);
+    if (!strcmp(only, "children")) children();
+    if (!strcmp(only, "many")) many(arguments[1]);
     return (int)(sum % 251);
 }

@@ -27,6 +27,17 @@ static void tell(int number, siginfo_t *info, void *context)
            (int)uc->uc_mcontext.gregs[REG_ERR]);
     uc->uc_mcontext.gregs[REG_EAX] = (int)&seen;
 }
+static void lose(int number, siginfo_t *info, void *context)
+{
+    ucontext_t *uc = context;
+    (void)number, (void)info;
+    uc->uc_mcontext.fpregs = (void *)1;
+}
+static void reap(int number)
+{
+    int status;
+    while (waitpid(-1, &status, WNOHANG) > 0) seen += number + (status >> 8);
+}
 static void map_it(int number, siginfo_t *info, void *context)
 {
     (void)context;
@@ -106,7 +117,19 @@ int main(int argc, char **argv)
             stack_t stack = {.ss_sp = alternate + 8192 + move, .ss_size = 8192};
             madvise(alternate, sizeof alternate, MADV_DONTNEED); sigaltstack(&stack, NULL);
             set(SIGUSR1, count, SA_ONSTACK); raise(SIGUSR1); } break;
-    /* The scheduler decides. */
+    case 30: sigaddset(&some, SIGSEGV); set(SIGUSR1, print, 0); set(SIGUSR2, print, 0); sigprocmask(SIG_BLOCK, &some, &old);
+        kill(getpid(), SIGUSR1); raise(SIGUSR2); raise(SIGUSR1); kill(getpid(), SIGUSR2); kill(getpid(), SIGSEGV);
+        set(SIGSEGV, print, 0); sigprocmask(SIG_SETMASK, &old, NULL); break;
+    case 31: sigemptyset(&some); sigaddset(&some, SIGTSTP); sigaddset(&some, SIGCONT); sigprocmask(SIG_BLOCK, &some, NULL);
+        raise(SIGTSTP); raise(SIGCONT); sigpending(&some); seen = sigismember(&some, SIGTSTP) * 2 + sigismember(&some, SIGCONT);
+        kill(getpid(), SIGTSTP); sigpending(&some); seen = seen * 4 + sigismember(&some, SIGTSTP) * 2 + sigismember(&some, SIGCONT); break;
+    case 32: sigaddset(&some, SIGWINCH); set(SIGUSR1, print, 0); sigprocmask(SIG_BLOCK, &some, &old);
+        raise(SIGWINCH); if (!fork()) { raise(SIGUSR1); sigsuspend(&old); _exit(seen); } wait(&status); seen = status >> 8; break;
+    case 33: sigaddset(&some, SIGSEGV); sigprocmask(SIG_BLOCK, &some, NULL); raise(SIGSEGV); *(volatile int *)16 = 1; break;
+    case 34: set_info(SIGUSR1, lose, 0); set(SIGSEGV, leave, 0); if (!sigsetjmp(back, 1)) raise(SIGUSR1); break;
+    case 35: sigaddset(&some, SIGCHLD); set(SIGCHLD, reap, 0); sigprocmask(SIG_BLOCK, &some, &old);
+        if (!fork()) _exit(3);
+        sigsuspend(&old); seen += waitpid(-1, &status, WNOHANG) < 0; break;
     case -1: set(SIGCHLD, print, 0); if (!fork()) _exit(3); touch_much(); wait(&status); break;
     case -2: if (!fork()) _exit(3); set(SIGCHLD, print, 0); touch_much(); wait(&status); break;
     case -3: set(SIGCHLD, count, 0); sigaddset(&some, SIGCHLD); sigprocmask(SIG_BLOCK, &some, &old);

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from inspector.observe.limits import permitted
 from tests.live import launches
 from tests.live.whole_runs import disagreements
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from inspector.model.profile import MachineProfile
 
 pytestmark = [pytest.mark.live, pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")]
@@ -50,6 +55,9 @@ GROUPS = (
     "advice",
     "merging",
     "heap",
+    "parts",
+    "addresses",
+    "children",
 )
 
 
@@ -70,4 +78,21 @@ def test_calls_are_linuxs(group: str, calls: Path, directory: Path, profile: Mac
     text.write_text("some text\n" * 1000)
     arguments = (str(calls), str(text), group, str(directory))
     launch = launches.launch(calls, arguments, cwd=calls.parent)
+    assert disagreements(launch, profile) == []
+
+
+@pytest.fixture
+def few_descriptors() -> Iterator[None]:
+    """Let the session, and with it the programs it starts, have not many more descriptors than it has now."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = max(int(each.name) for each in Path("/proc/self/fd").iterdir())
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 100, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.usefixtures("few_descriptors")
+def test_descriptors_come_to_an_end(calls: Path, profile: MachineProfile) -> None:
+    launch = launches.launch(calls, (str(calls), str(calls), "many"))
+    launch = replace(launch, limits=permitted(launch.limits))
     assert disagreements(launch, profile) == []

@@ -17,6 +17,7 @@ from inspector.errors import NotModelled
 from inspector.model.address import PAGE_SIZE
 from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.host_directory import DirectoryEntry, directory_entries
+from inspector.predict.kernel.order import Turns
 from inspector.predict.kernel.vma import MappedFile
 
 if TYPE_CHECKING:
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
 _O_LARGEFILE = 0o100000
 """Set where a 64-bit program, as the tool is, opened the file (include/linux/fcntl.h:force_o_largefile())."""
+_LARGEST_OFFSET = (1 << 63) - 1
+_SURELY_ALLOWED = 256
+"""Where the limit of open files is not known: hardly any is lower than this."""
+_RLIMIT_NOFILE = 7
 _TTY_CHUNK = 2048
 """Bytes that one pass through a terminal's write takes (drivers/tty/tty_io.c:iterate_tty_write())."""
 
@@ -153,6 +158,8 @@ class HostFile:
     contents: ExecutableFile
     flags: int = _O_LARGEFILE
     position: int = 0
+    turns: Turns = field(default_factory=lambda: Turns("which of several processes reads a file first"))
+    """With the position, which all who inherited the file share."""
     is_terminal = False
     mapped: MappedFile = field(init=False)
 
@@ -169,26 +176,34 @@ class HostFile:
 
     def read(self, to: IovIter) -> int:
         """Source: mm/filemap.c:filemap_read()."""
+        self.turns.change(to.task)
         done = self.read_at(to, self.position)
         self.position += done
         return done
 
     def read_at(self, to: IovIter, position: int) -> int:
-        """Read from a position of the caller's (pread64), page by page of the file.
-
-        What could be copied only in part is tried once more. Source: lib/iov_iter.c:copy_page_to_iter().
-        """
-        data = self.contents.read(position, to.count)
+        """Read from a position of the caller's (pread64), page by page of the file."""
+        data = self.bytes_at(position, to.count)
         done = 0
         while done < len(data):
             in_page = PAGE_SIZE - (position + done) % PAGE_SIZE
-            copied = to.copy_to(data[done : done + in_page])
+            piece = data[done : done + in_page]
+            copied = to.copy_page_to(piece)
             done += copied
-            if not copied:
+            if copied < len(piece):
                 break
         if data and not done:
             raise KernelError(Errno.EFAULT)
         return done
+
+    def bytes_at(self, position: int, size: int) -> bytes:
+        """Return what is there of `size` bytes, or raise KernelError(EINVAL) where no file can be that long.
+
+        Source: fs/read_write.c:rw_verify_area().
+        """
+        if position + size > _LARGEST_OFFSET:
+            raise KernelError(Errno.EINVAL)
+        return self.contents.read(position, size)
 
     def write(self, _source: IovIter) -> int:
         """Refuse: it is open for reading."""
@@ -205,6 +220,7 @@ class Directory:
     """The host's, open as long as the kernel runs."""
     position: int = 0
     """How many entries have been given out."""
+    turns: Turns = field(default_factory=lambda: Turns("which of several processes reads a directory first"))
     is_terminal = False
 
     @property
@@ -243,9 +259,10 @@ class Directory:
 class FileTable:
     """A process's descriptors (struct files_struct)."""
 
-    def __init__(self, files: dict[int, OpenFile]) -> None:
-        """Start with what the launch opened."""
+    def __init__(self, files: dict[int, OpenFile], limit: int | None = None) -> None:
+        """Start with what the launch opened. `limit`: how many there may be (RLIMIT_NOFILE), if known."""
         self._files = files
+        self._limit = limit
         self.close_on_exec: set[int] = set()
         self.highest = max(files, default=0)
         """The highest descriptor there has been: the kernel's table never shrinks."""
@@ -265,11 +282,27 @@ class FileTable:
             raise KernelError(Errno.EBADF)
         return found
 
-    def add(self, file: OpenFile, *, lowest: int = 0, close_on_exec: bool = False) -> int:
-        """Give `file` the lowest free descriptor that is at least `lowest`."""
+    def check_limit(self, descriptor: int, error: Errno) -> None:
+        """Raise KernelError(`error`) for a descriptor that cannot be; NotModelled where no one can tell."""
+        if self._limit is None and descriptor >= _SURELY_ALLOWED:
+            raise NotModelled(f"descriptor {descriptor}, which the limit of open files may forbid")
+        if self._limit is not None and descriptor >= self._limit:
+            raise KernelError(error)
+
+    def lowest_free(self, lowest: int = 0) -> int:
+        """Return the lowest free descriptor that is at least `lowest`, or raise KernelError(EMFILE).
+
+        Source: fs/file.c:alloc_fd().
+        """
         descriptor = lowest
         while descriptor in self._files:
             descriptor += 1
+        self.check_limit(descriptor, Errno.EMFILE)
+        return descriptor
+
+    def add(self, file: OpenFile, *, lowest: int = 0, close_on_exec: bool = False) -> int:
+        """Give `file` the lowest free descriptor that is at least `lowest`, or raise KernelError(EMFILE)."""
+        descriptor = self.lowest_free(lowest)
         self.put(descriptor, file, close_on_exec=close_on_exec)
         return descriptor
 
@@ -297,7 +330,7 @@ class FileTable:
 
     def copy(self) -> FileTable:
         """Return a table of the same open files, as fork does."""
-        new = FileTable(dict(self._files))
+        new = FileTable(dict(self._files), self._limit)
         new.close_on_exec = set(self.close_on_exec)
         return new
 
@@ -311,4 +344,6 @@ def standard_files(program: Program, kernel: Kernel) -> FileTable:
         file = ExecutableFile(os.path.join(program.cwd, program.stdin))  # noqa: PTH118
         kernel.host_files.append(file)
         stdin = HostFile(file)
-    return FileTable({0: stdin, 1: kernel.terminal, 2: kernel.terminal})
+    limits = program.limits.inherited
+    limit = limits[_RLIMIT_NOFILE][0] if limits else None
+    return FileTable({0: stdin, 1: kernel.terminal, 2: kernel.terminal}, limit)

@@ -34,6 +34,7 @@ def copy_process(parent: Task) -> Task:
         files=parent.files.copy(),
         signals=parent.signals.inherited(),
         tls=dict(parent.tls),
+        clock=dict(parent.clock),
         minor_faults=0,
         set_child_tid=0,
         clear_child_tid=0,

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from inspector.predict.kernel.task import Task
 
+LARGEST_TRANSFER = 0x7FFF_F000
+"""Bytes that one call moves at most (MAX_RW_COUNT)."""
+
 
 @dataclass(slots=True)
 class IovIter:
@@ -51,6 +54,26 @@ class IovIter:
             done += size
         self.advance(done)
         return done
+
+    def copy_page_to(self, data: bytes) -> int:
+        """Store `data`, which lies in one page of the kernel's; what fails in part is tried once more.
+
+        Source: lib/iov_iter.c:copy_page_to_iter().
+        """
+        done = 0
+        while copied := self.copy_to(data[done:]):
+            done += copied
+        return done
+
+    def copy_page_from(self, size: int) -> bytes:
+        """Return the next `size` bytes, at most a page, in the same way.
+
+        Source: lib/iov_iter.c:copy_page_from_iter().
+        """
+        data = b""
+        while piece := self.copy_from(size - len(data)):
+            data += piece
+        return data
 
     def copy_from(self, size: int) -> bytes:
         """Return the next `size` bytes, or those of them that can be read.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from inspector.model.folio import FolioLayout
     from inspector.model.profile import MachineProfile
     from inspector.predict.kernel.files import Directory
+    from inspector.predict.kernel.pipe import Pipe
     from inspector.predict.kernel.task import Task
     from inspector.predict.machine.cpu import Cpu, State
     from inspector.predict.machine.pagetable import PageTableEntry
@@ -52,6 +53,7 @@ class Kernel:
         self.host_directories: list[Directory] = []
         self.assumptions: dict[str, str] = {}
         self.terminal = Terminal()
+        self.pipes: list[Pipe] = []
         self.tasks: list[Task] = []
         """In order of creation."""
         self.current: Task | None = None

@@ -13,40 +13,79 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass, field
+from signal import SIGPIPE
 from typing import TYPE_CHECKING
 
 from inspector.errors import NotModelled
 from inspector.model.address import PAGE_SIZE
 from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.files import FileStat
+from inspector.predict.kernel.order import Turns, learn
+from inspector.predict.kernel.signal import SI_USER, SignalInfo, send
 from inspector.predict.kernel.syscalls.registry import Blocked
 
 if TYPE_CHECKING:
     from inspector.predict.kernel.iov_iter import IovIter
     from inspector.predict.kernel.kernel import Kernel
+    from inspector.predict.kernel.order import Clock
+    from inspector.predict.kernel.task import Task
 
-_PAGES = 16
+_RING_SIZE = 16
+"""Buffers of a page each (PIPE_DEF_BUFFERS)."""
+
+
+@dataclass(slots=True)
+class _Buffer:
+    """Bytes in one page (struct pipe_buffer)."""
+
+    data: bytes
+    offset: int = 0
+    """Of the first of them in the page."""
+
+    @property
+    def end(self) -> int:
+        return self.offset + len(self.data)
+
+
+@dataclass(slots=True)
+class _Piece:
+    """What is left of one write."""
+
+    size: int
+    clock: Clock
+    """What its writer knew."""
+    own: bool
+    """Whether its writer had the other end itself, so that it was open for certain."""
 
 
 @dataclass(slots=True, eq=False)
 class Pipe:
-    """The bytes on their way, in the pieces that one write each put there at once."""
+    """The bytes on their way: in the kernel's buffers, and by the writes that put them there."""
 
     kernel: Kernel
-    pieces: list[bytes] = field(default_factory=list)
+    buffers: list[_Buffer] = field(default_factory=list)
+    pieces: list[_Piece] = field(default_factory=list)
     reader: PipeEnd = field(init=False)
     writer: PipeEnd = field(init=False)
+    reads: Turns = field(default_factory=lambda: Turns("which of several readers of a pipe comes first"))
+    writes: Turns = field(default_factory=lambda: Turns("which of several writers to a pipe comes first"))
 
     def __post_init__(self) -> None:
         """Open both ends."""
         self.reader = PipeEnd(self, os.O_RDONLY)
         self.writer = PipeEnd(self, os.O_WRONLY)
+        self.kernel.pipes.append(self)
 
-    def has_room_for(self, size: int) -> bool:
-        """Whether a write goes in as one piece: a small one always does, a large one needs pages for it."""
-        if size <= PAGE_SIZE:
-            return sum(map(len, self.pieces)) + size <= _PAGES * PAGE_SIZE
-        return sum(-(-len(piece) // PAGE_SIZE) for piece in self.pieces) - (-size // PAGE_SIZE) <= _PAGES
+    def room_at_end(self, size: int) -> int:
+        """Return how many of `size` bytes to write go into the last buffer: what exceeds whole pages, or 0.
+
+        Raises NotModelled where the rest needs more buffers than there are.
+        """
+        rest = size % PAGE_SIZE
+        merged = rest if self.buffers and self.buffers[-1].end + rest <= PAGE_SIZE else 0
+        if len(self.buffers) - (merged - size) // PAGE_SIZE > _RING_SIZE:
+            raise NotModelled("a pipe that is full")
+        return merged
 
 
 @dataclass(slots=True, eq=False)
@@ -69,28 +108,39 @@ class PipeEnd:
         return FileStat(0, 1, stat.S_IFIFO | 0o600, 1, uid, gid, 0, 0, PAGE_SIZE, 0)
 
     def read(self, to: IovIter) -> int:
-        """Take what is there, page by page. Source: fs/pipe.c:pipe_read()."""
+        """Take what is there, buffer by buffer; of one that cannot be copied whole, nothing.
+
+        Source: fs/pipe.c:pipe_read().
+        """
         if not to.count:
             return 0
-        pieces = self.pipe.pieces
-        if not pieces or (len(pieces) == 1 and len(pieces[0]) < to.count):
+        pipe, pieces = self.pipe, self.pipe.pieces
+        if not pieces or (len(pieces) == 1 and pieces[0].size < to.count):
             self._await_more()
+        pipe.reads.change(to.task)
         if not pieces:
             return 0
-        if len(pieces[0]) < to.count and len(pieces) > 1:
+        if pieces[0].size < to.count and len(pieces) > 1:
             raise NotModelled(
                 "how much of several writes one read of a pipe finds, which is the scheduler's to say"
             )
+        learn(to.task, pieces[0].clock)
         done = 0
-        wanted = min(len(pieces[0]), to.count)
+        wanted = min(pieces[0].size, to.count)
         while done < wanted:
-            copied = to.copy_to(pieces[0][done : min(wanted, done + PAGE_SIZE)])
-            done += copied
-            if not copied:
+            buffer = pipe.buffers[0]
+            chunk = buffer.data[: wanted - done]
+            if to.copy_page_to(chunk) < len(chunk):
                 break
+            done += len(chunk)
+            buffer.data, buffer.offset = buffer.data[len(chunk) :], buffer.offset + len(chunk)
+            if not buffer.data:
+                del pipe.buffers[0]
         if not done:
             raise KernelError(Errno.EFAULT)
-        pieces[:1] = [pieces[0][done:]] if done < len(pieces[0]) else []
+        pieces[0].size -= done
+        if not pieces[0].size:
+            del pieces[0]
         return done
 
     def _await_more(self) -> None:
@@ -103,21 +153,49 @@ class PipeEnd:
             raise Blocked(lambda: len(pipe.pieces) > known or not pipe.writer.is_open, at_rest=bool(known))
 
     def write(self, source: IovIter) -> int:
-        """Put all of it there at once. Source: fs/pipe.c:pipe_write()."""
-        pipe = self.pipe
-        if not pipe.reader.is_open:
-            raise NotModelled("writing to a pipe that nobody reads (SIGPIPE)")
+        """Put all of it there at once; of a page that cannot be copied whole, nothing.
+
+        Source: fs/pipe.c:pipe_write().
+        """
+        pipe, task = self.pipe, source.task
         if not source.count:
             return 0
-        if not pipe.has_room_for(source.count):
-            raise NotModelled("a pipe that is full")
-        data = b""
-        while source.count:
-            piece = source.copy_from(min(PAGE_SIZE, source.count))
-            data += piece
-            if not piece:
+        if not pipe.reader.is_open:
+            _broken_pipe(task)
+        pipe.writes.change(task)
+        merged = pipe.room_at_end(source.count)
+        done = 0
+        if merged:
+            piece = source.copy_page_from(merged)
+            if len(piece) < merged:
+                raise KernelError(Errno.EFAULT)
+            pipe.buffers[-1].data += piece
+            done = merged
+        while wanted := min(PAGE_SIZE, source.count):
+            piece = source.copy_page_from(wanted)
+            if len(piece) < wanted:
                 break
-        if not data:
+            pipe.buffers.append(_Buffer(piece))
+            done += wanted
+        if not done:
             raise KernelError(Errno.EFAULT)
-        pipe.pieces.append(data)
-        return len(data)
+        pipe.pieces.append(_Piece(done, dict(task.clock), own=pipe.reader in task.files))
+        return done
+
+
+def _broken_pipe(task: Task) -> None:
+    """Refuse to write to a pipe that nobody reads. Raises KernelError(EPIPE), or NotModelled."""
+    if len(task.kernel.tasks) > 1:
+        raise NotModelled("writing to a pipe that nobody reads any more, or not yet (SIGPIPE)")
+    send(task, SignalInfo(SIGPIPE, SI_USER, sender=(task.pid, task.credentials.uid)))
+    raise KernelError(Errno.EPIPE)
+
+
+def refuse_unread(kernel: Kernel) -> None:
+    """Raise NotModelled where a pipe's last reader has gone and left what another process wrote.
+
+    Had it gone a little earlier, the writer would have been sent SIGPIPE.
+    """
+    for pipe in kernel.pipes:
+        if not all(piece.own for piece in pipe.pieces) and not pipe.reader.is_open:
+            raise NotModelled("whether a pipe is still read when it is written to, the scheduler decides")

@@ -45,9 +45,10 @@ _RT_INFO, _RT_UCONTEXT, _RT_CONTEXT, _RT_MASK = 16, 144, 164, 252
 # popl %eax; movl $__NR_sigreturn, %eax; int $0x80, and movl $__NR_rt_sigreturn, %eax; int $0x80
 _PLAIN_RETCODE, _RT_RETCODE = b"\x58\xb8\x77\0\0\0\xcd\x80", b"\xb8\xad\0\0\0\xcd\x80\0"
 _XSAVE_HEADER, _XSAVE_HEADER_BYTES = 512, 64
+_SW_RESERVED, _SW_RESERVED_BYTES = 464, 48
 _MAGIC2_BYTES = 4
 _MINSIGSTKSZ = 2048
-_TF, _DF, _RF = 1 << 8, 1 << 10, 1 << 16
+_TF, _DF, _RF, _AC = 1 << 8, 1 << 10, 1 << 16, 1 << 18
 _FIX_EFLAGS = 0x40DD5 | _RF
 """What sigreturn takes from the frame: AC OF DF TF SF ZF AF PF CF RF."""
 
@@ -228,7 +229,11 @@ def _restore(task: Task, words: tuple[int, ...]) -> int:
         raise NotModelled("a return from a signal to another code or stack segment")
     if flags & _TF:
         raise NotModelled("a return from a signal to single-stepping")
-    _restore_coprocessor(task, fpstate)
+    if flags & ~now.eflags & _AC:
+        raise NotModelled("a return from a signal to checked alignment")
+    if not ds & ~3 or not es & ~3:
+        raise NotModelled("a return from a signal to no data segment")
+    failed = _restore_coprocessor(task, fpstate)
     cpu.registers = Registers(
         eax=eax,
         ebx=ebx,
@@ -242,22 +247,35 @@ def _restore(task: Task, words: tuple[int, ...]) -> int:
         eflags=now.eflags & ~_FIX_EFLAGS | flags & _FIX_EFLAGS,
         cs=now.cs,
         ss=now.ss,
-        ds=ds | 3 if ds & ~3 else ds,
-        es=es | 3 if es & ~3 else es,
+        ds=ds | 3,
+        es=es | 3,
         fs=fs | 3 if fs & ~3 else fs,
         gs=gs | 3 if gs & ~3 else gs,
     )
+    if failed is not None:
+        raise failed
     return eax
 
 
-def _restore_coprocessor(task: Task, fpstate: int) -> None:
-    """Put back what the coprocessor held, if its image in the frame is still the one that was written."""
+def _restore_coprocessor(task: Task, fpstate: int) -> KernelError | None:
+    """Put back what the coprocessor held, if its image in the frame is still the one that was written.
+
+    Return the error where it cannot be read. What XSAVE has stored is looked for first (sw_reserved).
+    Source: arch/x86/kernel/fpu/signal.c:__fpu_restore_sig(), check_xstate_in_sigframe().
+    """
     if not fpstate:
         task.kernel.cpu.restore(task.kernel.fresh_context)
-        return
-    image = _layout(task).fpstate
+        return None
+    layout = _layout(task)
+    image = layout.fpstate
     saved = task.signals.coprocessors.get(fpstate)
-    now = copy_from_user(task, fpstate, len(image.contents))
+    try:
+        if task.kernel.profile.processor.xcr0:
+            copy_from_user(task, fpstate + layout.fxsave_offset + _SW_RESERVED, _SW_RESERVED_BYTES)
+        now = copy_from_user(task, fpstate, len(image.contents))
+    except KernelError as error:
+        task.kernel.cpu.restore(task.kernel.fresh_context)
+        return error
     start = 0
     for offset, length in (*image.untouched, (len(now), 0)):
         if saved is None or now[start:offset] != image.contents[start:offset]:
@@ -266,6 +284,7 @@ def _restore_coprocessor(task: Task, fpstate: int) -> None:
     if saved is not None:
         del task.signals.coprocessors[fpstate]
         task.kernel.cpu.restore(saved)
+    return None
 
 
 def set_stack(task: Task, sp: int, flags: int, size: int) -> None:

@@ -15,6 +15,8 @@ from inspector.model.fault import FaultMode
 from inspector.model.vma import Access
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from inspector.model.fault import Fault
     from inspector.predict.kernel.fault import Refused
     from inspector.predict.kernel.task import Task
@@ -98,7 +100,9 @@ class SignalState:
     actions: dict[int, Action] = field(default_factory=dict)
     blocked: int = 0
     pending: dict[int, SignalInfo] = field(default_factory=dict)
-    """In order of their arrival."""
+    """Sent to the thread: by the kernel for what it did, and by tkill. In order of arrival."""
+    shared_pending: dict[int, SignalInfo] = field(default_factory=dict)
+    """Sent to the process: by kill, and of a child's end. They come after the others."""
     stack: AlternateStack = field(default_factory=AlternateStack)
     saved_mask: int | None = None
     """The mask that sigsuspend replaced, to be put back by the handler's return."""
@@ -109,7 +113,13 @@ class SignalState:
 
     def inherited(self) -> SignalState:
         """Return what a child begins with: all but what was sent to its parent."""
-        return replace(self, actions=dict(self.actions), pending={}, coprocessors=dict(self.coprocessors))
+        return replace(
+            self,
+            actions=dict(self.actions),
+            pending={},
+            shared_pending={},
+            coprocessors=dict(self.coprocessors),
+        )
 
     def action(self, number: int) -> Action:
         """Return the action for a signal."""
@@ -125,9 +135,20 @@ class SignalState:
         return handler == SIG_IGN or (handler == SIG_DFL and number in _IGNORED)
 
     @property
-    def deliverable(self) -> bool:
-        """Whether a signal waits that is not blocked."""
-        return any(not self.is_blocked(number) for number in self.pending)
+    def waiting(self) -> set[int]:
+        """The numbers of all that wait, blocked or not."""
+        return self.pending.keys() | self.shared_pending.keys()
+
+    @property
+    def interrupts(self) -> bool:
+        """Whether a signal waits that ends sigsuspend: not one that is thrown away unseen."""
+        return any(not self.is_blocked(number) and not self.is_ignored(number) for number in self.waiting)
+
+    def flush(self, numbers: Iterable[int]) -> None:
+        """Forget signals that wait. Source: kernel/signal.c:flush_sigqueue_mask()."""
+        for number in numbers:
+            self.pending.pop(number, None)
+            self.shared_pending.pop(number, None)
 
 
 _DEFAULT = Action()
@@ -179,17 +200,25 @@ def _force(task: Task, info: SignalInfo) -> None:
     if state.is_blocked(info.number) or state.action(info.number).handler == SIG_IGN:
         state.actions.pop(info.number, None)
         state.blocked &= ~(1 << info.number - 1)
-    state.pending[info.number] = info
+    state.pending.setdefault(info.number, info)
 
 
-def send(task: Task, info: SignalInfo) -> None:
-    """Send a signal as kill does. Source: kernel/signal.c:prepare_signal(), __send_signal_locked()."""
+def send(task: Task, info: SignalInfo, *, to_process: bool = False) -> None:
+    """Send a signal to the one thread, or to the process.
+
+    Source: kernel/signal.c:prepare_signal(), __send_signal_locked().
+    """
     state = task.signals
+    queue = state.shared_pending if to_process else state.pending
+    if info.number in _STOPPING:
+        state.flush([signal.SIGCONT])
+    elif info.number == signal.SIGCONT:
+        state.flush(_STOPPING)
     if not state.is_blocked(info.number) and state.is_ignored(info.number):
         return
-    if info.number >= _FIRST_REALTIME and info.number in state.pending:
+    if info.number >= _FIRST_REALTIME and info.number in queue:
         raise NotModelled("a queue of real-time signals")
-    state.pending.setdefault(info.number, info)
+    queue.setdefault(info.number, info)
 
 
 def child_ended(parent: Task, info: SignalInfo) -> None:
@@ -197,23 +226,38 @@ def child_ended(parent: Task, info: SignalInfo) -> None:
     action = parent.signals.action(signal.SIGCHLD)
     if action.handler == SIG_IGN or action.flags & SA_NOCLDWAIT:
         raise NotModelled("children that no one waits for (SIGCHLD ignored)")
-    send(parent, info)
+    send(parent, info, to_process=True)
 
 
 def refuse_child_race(task: Task) -> None:
     """Raise NotModelled where, from here on, the end of a child may run a handler at any moment.
 
     In sigsuspend it makes no difference whether the one child has ended before or ends now. Of two, the
-    handler would run once or twice.
+    handler would run once or twice. A child that the parent has not heard of yet may have ended here, and
+    not yet there.
     """
     state = task.signals
     if state.is_blocked(signal.SIGCHLD) or state.action(signal.SIGCHLD).handler in (SIG_DFL, SIG_IGN):
         return
-    alive = sum(child.ending is None for child in task.children)
-    if state.saved_mask is not None and alive + (signal.SIGCHLD in state.pending) <= 1:
+    unheard = {child.pid for child in task.children if not child.parent_was_told}
+    waiting = {info.sender[0] for info in state.shared_pending.values() if info.number == signal.SIGCHLD}
+    if state.saved_mask is not None and len(unheard | waiting) <= 1:
         return
-    if alive:
+    if unheard:
         raise NotModelled("a handler of SIGCHLD that is not blocked: when it runs, the scheduler decides")
+
+
+def refuse_child_look(task: Task) -> None:
+    """Raise NotModelled where the program looks whether SIGCHLD waits, and only the scheduler knows."""
+    state = task.signals
+    unheard = any(not child.parent_was_told for child in task.children)
+    if unheard and state.is_blocked(signal.SIGCHLD):
+        raise NotModelled("a look at whether SIGCHLD waits, which is the scheduler's to say")
+
+
+def _hear_of_child(task: Task, info: SignalInfo) -> None:
+    for child in task.children:
+        child.parent_was_told |= child.ending is not None and info.sender[:1] == (child.pid,)
 
 
 def get_signal(task: Task) -> SignalInfo | None:
@@ -222,13 +266,14 @@ def get_signal(task: Task) -> SignalInfo | None:
     Source: kernel/signal.c:get_signal(), dequeue_synchronous_signal(), next_signal().
     """
     state = task.signals
-    while waiting := [info for info in state.pending.values() if not state.is_blocked(info.number)]:
-        synchronous = [info for info in waiting if info.number in _SYNCHRONOUS]
-        forced = [info for info in synchronous if info.code > 0]
-        info = forced[0] if forced else min(synchronous or waiting, key=lambda each: each.number)
-        del state.pending[info.number]
-        if not state.is_ignored(info.number):
-            return info
+    for queue in (state.pending, state.shared_pending):
+        while waiting := [info for info in queue.values() if not state.is_blocked(info.number)]:
+            synchronous = [info for info in waiting if info.number in _SYNCHRONOUS]
+            forced = [info for info in synchronous if info.code > 0 and queue is state.pending]
+            info = forced[0] if forced else min(synchronous or waiting, key=lambda each: each.number)
+            del queue[info.number]
+            if not state.is_ignored(info.number):
+                return info
     return None
 
 
@@ -250,6 +295,8 @@ def deliver(task: Task, info: SignalInfo) -> None:
         raise NotModelled(f"a process stopped by {info.name}")
     if action.flags & SA_RESETHAND:
         state.actions[info.number] = replace(action, handler=SIG_DFL)
+    if info.number == signal.SIGCHLD:
+        _hear_of_child(task, info)
     if not setup_frame(task, info, action):
         force_sigsegv(task, info.number)
         return

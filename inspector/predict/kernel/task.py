@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from inspector.predict.kernel.files import FileTable
     from inspector.predict.kernel.kernel import Kernel
     from inspector.predict.kernel.mm import AddressSpace
+    from inspector.predict.kernel.order import Clock
 
 
 COMM_BYTES = 15
@@ -62,6 +63,10 @@ class Task:
     robust_list: int = 0
     ending: Ending | None = None
     """None: it has not ended."""
+    parent_was_told: bool = False
+    """Whether its parent has had SIGCHLD from it: until then, it cannot be sure of the end."""
+    clock: Clock = field(default_factory=dict)
+    """What it knows of the turns of others, and its own."""
     children: list[Task] = field(default_factory=list)
     """Not yet waited for."""
     context: Any = None

@@ -6,7 +6,7 @@ Source: arch/x86/include/asm/uaccess.h, lib/strncpy_from_user.c.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, VirtAddr, Vpn
 from inspector.model.vma import Access
@@ -14,11 +14,12 @@ from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.fault import exc_page_fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from inspector.predict.kernel.task import Task
     from inspector.predict.machine.pagetable import PageTableEntry
 
+_T = TypeVar("_T")
 _WORD_BYTES = 8
 """strncpy_from_user reads a word of the kernel's at a time."""
 
@@ -88,7 +89,33 @@ def get_user(task: Task, address: int) -> int:
 
 def put_user(task: Task, address: int, value: int) -> None:
     """Store a 32-bit word at `address`. Raises KernelError(EFAULT)."""
-    copy_to_user(task, address, struct.pack("<I", value & 0xFFFF_FFFF))
+    store(task, address, struct.pack("<I", value & 0xFFFF_FFFF))
+
+
+def store(task: Task, address: int, data: bytes) -> None:
+    """Store up to eight bytes with one instruction: all of them or, where it faults for good, none.
+
+    Raises KernelError(EFAULT). Source: arch/x86/include/asm/uaccess.h:unsafe_put_user().
+    """
+    for at, _ in _pieces(task, address, len(data)):
+        touch(task, at, Access.WRITE)
+    copy_to_user(task, address, data)
+
+
+def every(*accesses: Callable[[], _T]) -> list[_T]:
+    """Make every access, whatever becomes of those before it, as the kernel's `error |= ...` does.
+
+    Raises KernelError(EFAULT) in the end where one has failed.
+    """
+    results, failed = [], None
+    for access in accesses:
+        try:
+            results.append(access())
+        except KernelError as error:
+            failed = error
+    if failed is not None:
+        raise failed
+    return results
 
 
 def strncpy_from_user(task: Task, address: int, limit: int) -> bytes:

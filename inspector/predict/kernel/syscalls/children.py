@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from inspector.errors import NotModelled
 from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.fork import copy_process
+from inspector.predict.kernel.order import learn
 from inspector.predict.kernel.signal import signal_number
 from inspector.predict.kernel.syscalls.registry import Blocked, signed, system_call
 from inspector.predict.kernel.uaccess import copy_to_user, put_user
@@ -60,12 +61,15 @@ def wait4(task: Task, pid: int, status: int, options: int, usage: int) -> int:
     children = [child for child in task.children if wanted in (-1, child.pid)]
     if not children:
         raise KernelError(Errno.ECHILD)
+    if options & _WNOHANG and not all(child.parent_was_told for child in children):
+        raise NotModelled("a look at whether a child has ended, which is the scheduler's to say")
+    if len(children) > 1:
+        task.kernel.assume("children at the same time", "end in the order in which they were made")
     ended = next((child for child in children if child.ending is not None), None)
     if ended is None:
-        if options & _WNOHANG:
-            raise NotModelled("a look at whether a child has ended, which depends on the scheduler")
         raise Blocked(lambda: any(child.ending is not None for child in children))
     task.children.remove(ended)
+    learn(task, ended.clock)
     if status:
         put_user(task, status, wait_status(ended))
     if usage:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from inspector.errors import NotModelled
 from inspector.predict.kernel.errno import Errno, KernelError
+from inspector.predict.kernel.pipe import refuse_unread
 from inspector.predict.kernel.syscalls.registry import signed, system_call
 from inspector.predict.kernel.uaccess import copy_to_user
 
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 
 _O_ASYNC, _O_DIRECT = 0o20000, 0o40000
 _SETFL_MASK = os.O_APPEND | os.O_NONBLOCK | os.O_NDELAY | _O_DIRECT | os.O_NOATIME
-_RLIMIT_NOFILE = 7
-_SURELY_ALLOWED = 256
-"""Where the limit of open files is not known: hardly any is lower than this."""
 
 
 @system_call("dup")
@@ -41,8 +39,11 @@ def dup3(task: Task, old: int, new: int, flags: int) -> int:
     """Source: fs/file.c:ksys_dup3()."""
     if flags & ~os.O_CLOEXEC or old == new:
         raise KernelError(Errno.EINVAL)
-    _check_limit(task, new, Errno.EBADF)
+    if signed(new) < 0:
+        raise KernelError(Errno.EBADF)
+    task.files.check_limit(new, Errno.EBADF)
     task.files.put(new, task.files.get(old), close_on_exec=bool(flags & os.O_CLOEXEC))
+    refuse_unread(task.kernel)
     return new
 
 
@@ -52,7 +53,9 @@ def fcntl(task: Task, descriptor: int, command: int, argument: int) -> int:
     file = task.files.get(descriptor)
     match command:
         case fcntls.F_DUPFD | fcntls.F_DUPFD_CLOEXEC:
-            _check_limit(task, argument, Errno.EINVAL)
+            if signed(argument) < 0:
+                raise KernelError(Errno.EINVAL)
+            task.files.check_limit(argument, Errno.EINVAL)
             return task.files.add(file, lowest=argument, close_on_exec=command == fcntls.F_DUPFD_CLOEXEC)
         case fcntls.F_GETFD:
             return fcntls.FD_CLOEXEC if descriptor in task.files.close_on_exec else 0
@@ -68,17 +71,6 @@ def fcntl(task: Task, descriptor: int, command: int, argument: int) -> int:
             return 0
         case _:
             raise NotModelled(f"fcntl command {command}")
-
-
-def _check_limit(task: Task, descriptor: int, error: Errno) -> None:
-    """Refuse a descriptor beyond the limit of open files."""
-    if signed(descriptor) < 0:
-        raise KernelError(error)
-    limits = task.limits.inherited
-    if descriptor >= (limits[_RLIMIT_NOFILE][0] if limits else _SURELY_ALLOWED):
-        if limits:
-            raise KernelError(error)
-        raise NotModelled(f"descriptor {descriptor}, which the limit of open files may forbid")
 
 
 @system_call("getcwd")

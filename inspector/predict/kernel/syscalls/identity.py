@@ -21,8 +21,12 @@ def getpid(task: Task) -> int:
 
 @system_call("getppid")
 def getppid(task: Task) -> int:
-    """Return the parent's number."""
-    return task.parent.pid if task.parent is not None else task.kernel.first_pid - 1
+    """Return the parent's number. Raises NotModelled where it has ended, and someone else's child this is."""
+    if task.parent is None:
+        return task.kernel.first_pid - 1
+    if task.parent.ending is not None:
+        raise NotModelled("the parent of a process whose parent has ended")
+    return task.parent.pid
 
 
 @system_call("getpgrp")
@@ -77,6 +81,8 @@ def _find(task: Task, pid: int) -> Task:
     found = next((each for each in task.kernel.tasks if each.pid == pid), None)
     if found is None:
         raise NotModelled(f"a question about process {signed(pid)}, which is not one of these")
+    if found.ending is not None and (found.parent is None or found not in found.parent.children):
+        raise KernelError(Errno.ESRCH)
     return found
 
 

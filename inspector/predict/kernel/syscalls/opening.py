@@ -10,7 +10,7 @@ from inspector.elf.file import ExecutableFile
 from inspector.errors import CannotObserve, NotModelled
 from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.files import Directory, HostFile, NullDevice
-from inspector.predict.kernel.pipe import PipeEnd
+from inspector.predict.kernel.pipe import PipeEnd, refuse_unread
 from inspector.predict.kernel.syscalls.path import AT_FDCWD, kernel_error, path_at
 from inspector.predict.kernel.syscalls.registry import signed, system_call
 
@@ -48,11 +48,13 @@ def openat(task: Task, directory: int, path: int, flags: int, _mode: int) -> int
     full = path_at(task, directory, path)
     if flags & ~_MODELLED:
         raise NotModelled(f"opening {full} with flags {flags:#o}")
+    descriptor = task.files.lowest_free()
     try:
         file = _open(task, full, flags)
     except OSError as error:
         raise kernel_error(error) from error
-    return task.files.add(file, close_on_exec=bool(flags & os.O_CLOEXEC))
+    task.files.put(descriptor, file, close_on_exec=bool(flags & os.O_CLOEXEC))
+    return descriptor
 
 
 def _open(task: Task, path: str, flags: int) -> OpenFile:
@@ -106,6 +108,7 @@ def _open_directory(task: Task, path: str, flags: int) -> Directory:
 def close(task: Task, descriptor: int) -> int:
     """Source: fs/open.c:close()."""
     task.files.close(descriptor)
+    refuse_unread(task.kernel)
     return 0
 
 

@@ -38,8 +38,10 @@ def pipe2(task: Task, address: int, flags: int) -> int:
     ends = (new.reader, new.writer)
     for end in ends:
         end.flags |= flags & os.O_NONBLOCK
-    numbers = [task.files.add(end, close_on_exec=bool(flags & os.O_CLOEXEC)) for end in ends]
+    numbers: list[int] = []
     try:
+        for end in ends:
+            numbers.append(task.files.add(end, close_on_exec=bool(flags & os.O_CLOEXEC)))  # noqa: PERF401
         copy_to_user(task, address, struct.pack("<ii", *numbers))
     except KernelError:
         for number in numbers:

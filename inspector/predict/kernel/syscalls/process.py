@@ -11,7 +11,7 @@ from inspector.model.ending import Ending
 from inspector.model.profile import SystemNames
 from inspector.model.program import UNLIMITED
 from inspector.predict.kernel.errno import Errno, KernelError
-from inspector.predict.kernel.iov_iter import IovIter
+from inspector.predict.kernel.iov_iter import LARGEST_TRANSFER, IovIter
 from inspector.predict.kernel.syscalls.registry import signed, system_call
 from inspector.predict.kernel.task import COMM_BYTES
 from inspector.predict.kernel.uaccess import copy_from_user, copy_to_user, put_user, strncpy_from_user
@@ -26,6 +26,7 @@ _RLIMITS = 16
 _COMPAT_INFINITY = 0xFFFF_FFFF
 _ROBUST_LIST_HEAD_BYTES = 12
 _UTSNAME_BYTES = 65
+_GRND_RANDOM_INSECURE = 2 | 4
 _PR_GET_DUMPABLE, _PR_SET_NAME, _PR_GET_NAME, _PR_CAPBSET_READ = 3, 15, 16, 23
 _CAP_LAST_CAP = 40
 # struct user_desc: seg_32bit, contents:2, read_exec_only, limit_in_pages, seg_not_present, useable
@@ -171,11 +172,17 @@ def _capbset_read(task: Task, capability: int) -> int:
 @system_call("getrandom")
 def getrandom(task: Task, address: int, size: int, flags: int) -> int:
     """Fill memory with random bytes, which are assumed. Source: drivers/char/random.c:getrandom()."""
-    if flags & ~7:
+    if flags & ~7 or flags & _GRND_RANDOM_INSECURE == _GRND_RANDOM_INSECURE:
         raise KernelError(Errno.EINVAL)
-    data = task.kernel.random_bytes(size)
-    task.kernel.assume("getrandom", data[:16].hex())
-    done = IovIter(task, [(address, size)]).copy_to(data)
+    task.kernel.assume("getrandom", task.kernel.random_bytes(16).hex())
+    buffer = IovIter(task, [(address, min(size, LARGEST_TRANSFER))])
+    done = 0
+    while buffer.count:
+        wanted = min(buffer.count, PAGE_SIZE)
+        copied = buffer.copy_to(task.kernel.random_bytes(wanted))
+        done += copied
+        if copied < wanted:
+            break
     if size and not done:
         raise KernelError(Errno.EFAULT)
     return done

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from inspector.errors import NotModelled
 from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.files import Directory, HostFile, NullDevice, Terminal
-from inspector.predict.kernel.iov_iter import IovIter
+from inspector.predict.kernel.iov_iter import LARGEST_TRANSFER, IovIter
 from inspector.predict.kernel.syscalls.registry import signed, system_call
 from inspector.predict.kernel.uaccess import copy_from_user, copy_to_user, get_user, put_user
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from inspector.predict.kernel.files import OpenFile
     from inspector.predict.kernel.task import Task
 
-_LARGEST_TRANSFER = 0x7FFF_F000
-"""MAX_RW_COUNT."""
 _UIO_MAXIOV = 1024
 
 
@@ -65,7 +63,7 @@ def writev(task: Task, descriptor: int, vectors: int, count: int) -> int:
 
 
 def _buffer(task: Task, address: int, size: int) -> IovIter:
-    return IovIter(task, [(address, min(size, _LARGEST_TRANSFER))])
+    return IovIter(task, [(address, min(size, LARGEST_TRANSFER))])
 
 
 def _vectors(task: Task, address: int, count: int) -> IovIter:
@@ -80,7 +78,7 @@ def _vectors(task: Task, address: int, count: int) -> IovIter:
             raise KernelError(Errno.EINVAL)
         segments.append((base, length))
     found = IovIter(task, segments)
-    found.truncate(_LARGEST_TRANSFER)
+    found.truncate(LARGEST_TRANSFER)
     return found
 
 
@@ -88,9 +86,8 @@ def _vectors(task: Task, address: int, count: int) -> IovIter:
 def pread64(task: Task, descriptor: int, address: int, size: int, low: int, high: int) -> int:
     """Read at a place, leaving the position alone. Source: fs/read_write.c:ksys_pread64()."""
     position = _position(low, high)
+    _seekable(task, descriptor)
     file = readable(task, descriptor)
-    if isinstance(file, Terminal):
-        raise KernelError(Errno.ESPIPE)
     buffer = _buffer(task, address, size)
     return file.read_at(buffer, position) if isinstance(file, HostFile) else file.read(buffer)
 
@@ -99,10 +96,16 @@ def pread64(task: Task, descriptor: int, address: int, size: int, low: int, high
 def pwrite64(task: Task, descriptor: int, address: int, size: int, low: int, high: int) -> int:
     """Write at a place. Source: fs/read_write.c:ksys_pwrite64()."""
     _position(low, high)
-    file = task.files.get(descriptor)
-    if isinstance(file, Terminal):
-        raise KernelError(Errno.ESPIPE)
+    _seekable(task, descriptor)
     return writable(task, descriptor).write(_buffer(task, address, size))
+
+
+def _seekable(task: Task, descriptor: int) -> OpenFile:
+    """Return an open file that has positions, or raise KernelError(ESPIPE) (FMODE_PREAD, FMODE_LSEEK)."""
+    file = task.files.get(descriptor)
+    if not isinstance(file, HostFile | NullDevice | Directory):
+        raise KernelError(Errno.ESPIPE)
+    return file
 
 
 def _position(low: int, high: int) -> int:
@@ -128,23 +131,29 @@ def lseek(task: Task, descriptor: int, offset: int, whence: int) -> int:
 
 def _seek(task: Task, descriptor: int, offset: int, whence: int) -> int:
     """Source: fs/read_write.c:generic_file_llseek_size(), drivers/char/mem.c:null_lseek()."""
-    file = task.files.get(descriptor)
+    task.files.get(descriptor)
     if whence > _SEEK_MAX:
         raise KernelError(Errno.EINVAL)
+    file = _seekable(task, descriptor)
     if isinstance(file, NullDevice):
         return 0
     if isinstance(file, Directory):
         if offset or whence != os.SEEK_SET:
             raise NotModelled("seeking in a directory")
+        file.turns.change(task)
         file.rewind()
         return 0
     if not isinstance(file, HostFile):
-        raise KernelError(Errno.ESPIPE)
+        raise TypeError(f"a file with positions of its own: {file}")
     base = {os.SEEK_SET: 0, os.SEEK_CUR: file.position, os.SEEK_END: file.contents.size}.get(whence)
     if base is None:
         raise NotModelled("seeking data and holes of a file")
     if base + offset < 0:
         raise KernelError(Errno.EINVAL)
+    if whence == os.SEEK_CUR and not offset:
+        file.turns.look(task)
+    else:
+        file.turns.change(task)
     file.position = base + offset
     return file.position
 
@@ -184,11 +193,13 @@ def _sendfile(task: Task, target: int, source: int, at: int | None, size: int) -
         raise KernelError(Errno.EINVAL)
     if not isinstance(from_file, HostFile):
         raise NotModelled("sendfile from something other than a regular file")
+    if at is None:
+        from_file.turns.change(task)
     position = from_file.position if at is None else at
     to_file = writable(task, target)
     if position < 0:
         raise KernelError(Errno.EINVAL)
-    data = from_file.contents.read(position, min(size, _LARGEST_TRANSFER))
+    data = from_file.bytes_at(position, min(size, LARGEST_TRANSFER))
     if isinstance(to_file, Terminal):
         to_file.output += data
     elif not isinstance(to_file, NullDevice):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.files import Directory
 from inspector.predict.kernel.syscalls.registry import signed, system_call
-from inspector.predict.kernel.uaccess import copy_to_user
+from inspector.predict.kernel.uaccess import copy_to_user, store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,6 +78,7 @@ def _fill(
     directory = task.files.get(descriptor)
     if not isinstance(directory, Directory):
         raise KernelError(Errno.ENOTDIR)
+    directory.turns.change(task)
     field, form = offset
     end = address + max(signed(size), 0)
     at, previous = address, address
@@ -103,7 +104,7 @@ def _fill(
 
 
 def _put(task: Task, address: int, form: str, value: int) -> None:
-    copy_to_user(task, address, struct.pack(form, value))
+    store(task, address, struct.pack(form, value))
 
 
 def _put_name(task: Task, address: int, name: bytes) -> None:

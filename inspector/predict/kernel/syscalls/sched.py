@@ -11,15 +11,16 @@ from inspector.model.vma import Access
 from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.fault import fault_while_disabled
 from inspector.predict.kernel.syscalls.registry import signed, system_call
+from inspector.predict.kernel.syscalls.time import TIME32, TIME64, read_time
 from inspector.predict.kernel.uaccess import copy_to_user, get_user, put_user
 
 if TYPE_CHECKING:
     from inspector.predict.kernel.task import Task
 
-_FUTEX_WAIT, _FUTEX_WAKE, _FUTEX_PRIVATE = 0, 1, 128
+_FUTEX_WAIT, _FUTEX_WAKE, _FUTEX_PRIVATE, _FUTEX_CLOCK_REALTIME = 0, 1, 128, 256
 _REAL_TIME_POLICIES, _OTHER_POLICIES = (1, 2), (0, 3, 5, 6)
 _SCHED_EXT, _PRIO_USER = 7, 2
-_FUTEX_COMMAND = ~(_FUTEX_PRIVATE | 256)
+_FUTEX_COMMAND = ~(_FUTEX_PRIVATE | _FUTEX_CLOCK_REALTIME)
 
 
 @system_call("sched_yield")
@@ -104,8 +105,19 @@ def getpriority(task: Task, which: int, who: int) -> int:
     return 20
 
 
-@system_call("futex", "futex_time64")
-def futex(task: Task, address: int, operation: int, value: int) -> int:
+@system_call("futex")
+def futex(task: Task, address: int, operation: int, value: int, timeout: int) -> int:
+    """Source: kernel/futex/syscalls.c:futex_time32()."""
+    return _futex(task, address, operation, value, (timeout, TIME32))
+
+
+@system_call("futex_time64")
+def futex_time64(task: Task, address: int, operation: int, value: int, timeout: int) -> int:
+    """Source: kernel/futex/syscalls.c:futex()."""
+    return _futex(task, address, operation, value, (timeout, TIME64))
+
+
+def _futex(task: Task, address: int, operation: int, value: int, timeout: tuple[int, str]) -> int:
     """Wake nobody, for there is one thread, or see that there is nothing to wait for.
 
     Source: kernel/futex/syscalls.c:do_futex(), kernel/futex/waitwake.c.
@@ -113,6 +125,10 @@ def futex(task: Task, address: int, operation: int, value: int) -> int:
     command = operation & _FUTEX_COMMAND
     if command not in (_FUTEX_WAIT, _FUTEX_WAKE) or not operation & _FUTEX_PRIVATE:
         raise NotModelled(f"futex operation {operation}")
+    if command == _FUTEX_WAIT:
+        read_time(task, *timeout)
+    if operation & _FUTEX_CLOCK_REALTIME:
+        raise KernelError(Errno.ENOSYS)
     if address % 4:
         raise KernelError(Errno.EINVAL)
     if command == _FUTEX_WAKE:

@@ -11,6 +11,7 @@ from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.files import Terminal
 from inspector.predict.kernel.pipe import PipeEnd
 from inspector.predict.kernel.syscalls.registry import signed, system_call
+from inspector.predict.kernel.syscalls.time import TIME32, TIME64, checked_time, read_time
 from inspector.predict.kernel.uaccess import copy_from_user, copy_to_user, get_user, put_user
 
 if TYPE_CHECKING:
@@ -48,17 +49,17 @@ def poll(task: Task, address: int, count: int, timeout: int) -> int:
 @system_call("ppoll")
 def ppoll(task: Task, address: int, count: int, timeout: int, mask: int, mask_size: int) -> int:
     """Source: fs/select.c:ppoll_time32()."""
-    return _ppoll(task, address, count, (timeout, "<ii"), (mask, mask_size))
+    return _ppoll(task, address, count, (timeout, TIME32), (mask, mask_size))
 
 
 @system_call("ppoll_time64")
 def ppoll_time64(task: Task, address: int, count: int, timeout: int, mask: int, mask_size: int) -> int:
     """Source: fs/select.c:ppoll_time64()."""
-    return _ppoll(task, address, count, (timeout, "<qi4x"), (mask, mask_size))
+    return _ppoll(task, address, count, (timeout, TIME64), (mask, mask_size))
 
 
 def _ppoll(task: Task, address: int, count: int, timeout: tuple[int, str], mask: tuple[int, int]) -> int:
-    span = _read_time(task, *timeout)
+    span = read_time(task, *timeout)
     _read_mask(task, *mask)
     ready = _poll(task, address, count, waits=span is None)
     _write_time(task, *timeout, span, ready)
@@ -98,7 +99,7 @@ def newselect(task: Task, count: int, readers: int, writers: int, others: int, t
     span = None
     if timeout:
         seconds, microseconds = struct.unpack("<ii", copy_from_user(task, timeout, 8))
-        span = _checked(seconds + microseconds // 1_000_000, microseconds % 1_000_000 * 1000)
+        span = checked_time(seconds + microseconds // 1_000_000, microseconds % 1_000_000 * 1000)
     ready = _select(task, signed(count), (readers, writers, others), waits=span is None)
     if span:
         left = span if ready else 0
@@ -109,7 +110,7 @@ def newselect(task: Task, count: int, readers: int, writers: int, others: int, t
 @system_call("pselect6")
 def pselect6(task: Task, count: int, readers: int, writers: int, others: int, timeout: int, mask: int) -> int:
     """Source: fs/select.c:pselect6_time32()."""
-    return _pselect(task, signed(count), (readers, writers, others), (timeout, "<ii"), mask)
+    return _pselect(task, signed(count), (readers, writers, others), (timeout, TIME32), mask)
 
 
 @system_call("pselect6_time64")
@@ -117,13 +118,13 @@ def pselect6_time64(
     task: Task, count: int, readers: int, writers: int, others: int, timeout: int, mask: int
 ) -> int:
     """Source: fs/select.c:pselect6_time64()."""
-    return _pselect(task, signed(count), (readers, writers, others), (timeout, "<qi4x"), mask)
+    return _pselect(task, signed(count), (readers, writers, others), (timeout, TIME64), mask)
 
 
 def _pselect(task: Task, count: int, sets: tuple[int, int, int], timeout: tuple[int, str], pack: int) -> int:
     """The sixth argument leads to the signal mask and its size. Source: fs/select.c:do_compat_pselect()."""
     mask = (get_user(task, pack), get_user(task, pack + 4)) if pack else (0, 0)
-    span = _read_time(task, *timeout)
+    span = read_time(task, *timeout)
     _read_mask(task, *mask)
     ready = _select(task, count, sets, waits=span is None)
     _write_time(task, *timeout, span, ready)
@@ -160,19 +161,6 @@ def _select(task: Task, count: int, addresses: tuple[int, int, int], *, waits: b
     return total
 
 
-def _read_time(task: Task, address: int, form: str) -> int | None:
-    """Return a struct timespec in nanoseconds; None if there is none."""
-    if not address:
-        return None
-    return _checked(*struct.unpack(form, copy_from_user(task, address, struct.calcsize(form))))
-
-
-def _checked(seconds: int, nanoseconds: int) -> int:
-    if seconds < 0 or not 0 <= nanoseconds < _NANOSECONDS:
-        raise KernelError(Errno.EINVAL)
-    return seconds * _NANOSECONDS + nanoseconds
-
-
 def _write_time(task: Task, address: int, form: str, span: int | None, ready: int) -> None:
     """Store what is left of the time, which stands still. Source: fs/select.c:poll_select_finish()."""
     if span:
@@ -190,5 +178,5 @@ def _read_mask(task: Task, address: int, size: int) -> None:
     if size != _SIGSET_BYTES:
         raise KernelError(Errno.EINVAL)
     mask = int.from_bytes(copy_from_user(task, address, _SIGSET_BYTES), "little")
-    if any(not mask >> number - 1 & 1 for number in task.signals.pending):
+    if any(not mask >> number - 1 & 1 for number in task.signals.waiting):
         raise NotModelled("a signal that a waiting call lets through")

@@ -16,10 +16,11 @@ from inspector.predict.kernel.signal import (
     SI_USER,
     Action,
     SignalInfo,
+    refuse_child_look,
     send,
 )
 from inspector.predict.kernel.syscalls.registry import Blocked, signed, system_call
-from inspector.predict.kernel.uaccess import copy_from_user, copy_to_user, get_user, put_user
+from inspector.predict.kernel.uaccess import copy_from_user, copy_to_user, every, get_user, put_user
 
 if TYPE_CHECKING:
     from inspector.predict.kernel.task import Task
@@ -38,15 +39,21 @@ def rt_sigaction(task: Task, number: int, new: int, old: int, size: int) -> int:
         raise KernelError(Errno.EINVAL)
     action = None
     if new:
-        handler, restorer = get_user(task, new), get_user(task, new + 8)
-        mask = _sigset(task, new + 12) & ~NEVER_BLOCKED
-        action = Action(handler, get_user(task, new + 4) & _KNOWN_FLAGS, restorer, mask)
+        handler, restorer, mask, flags = every(
+            lambda: get_user(task, new),
+            lambda: get_user(task, new + 8),
+            lambda: _sigset(task, new + 12),
+            lambda: get_user(task, new + 4),
+        )
+        action = Action(handler, flags & _KNOWN_FLAGS, restorer, mask & ~NEVER_BLOCKED)
     before = _do_sigaction(task, number, action)
     if old:
-        put_user(task, old, before.handler)
-        copy_to_user(task, old + 12, struct.pack("<Q", before.mask))
-        put_user(task, old + 4, before.flags)
-        put_user(task, old + 8, before.restorer)
+        every(
+            lambda: put_user(task, old, before.handler),
+            lambda: copy_to_user(task, old + 12, struct.pack("<Q", before.mask)),
+            lambda: put_user(task, old + 4, before.flags),
+            lambda: put_user(task, old + 8, before.restorer),
+        )
     return 0
 
 
@@ -55,14 +62,13 @@ def sigaction(task: Task, number: int, new: int, old: int) -> int:
     """Do the same with a mask of 32 signals. Source: kernel/signal.c:sigaction()."""
     action = None
     if new:
-        handler, flags = get_user(task, new), get_user(task, new + 8) & _KNOWN_FLAGS
-        restorer, mask = get_user(task, new + 12), get_user(task, new + 4) & ~NEVER_BLOCKED
-        action = Action(handler, flags, restorer, mask)
+        handler, restorer, flags, mask = (get_user(task, new + offset) for offset in (0, 12, 8, 4))
+        action = Action(handler, flags & _KNOWN_FLAGS, restorer, mask & ~NEVER_BLOCKED)
     before = _do_sigaction(task, number, action)
     if old:
         put_user(task, old, before.handler)
-        put_user(task, old + 8, before.flags)
         put_user(task, old + 12, before.restorer)
+        put_user(task, old + 8, before.flags)
         put_user(task, old + 4, before.mask)
     return 0
 
@@ -76,7 +82,7 @@ def _do_sigaction(task: Task, number: int, action: Action | None) -> Action:
     if action is not None:
         state.actions[number] = action
         if state.is_ignored(number):
-            state.pending.pop(number, None)
+            state.flush([number])
     return before
 
 
@@ -119,7 +125,8 @@ def rt_sigpending(task: Task, address: int, size: int) -> int:
     """Source: kernel/signal.c:rt_sigpending()."""
     if size > _SIGSET_BYTES:
         raise KernelError(Errno.EINVAL)
-    pending = sum(1 << number - 1 for number in task.signals.pending) & task.signals.blocked
+    refuse_child_look(task)
+    pending = sum(1 << number - 1 for number in task.signals.waiting) & task.signals.blocked
     copy_to_user(task, address, struct.pack("<Q", pending)[:size])
     return 0
 
@@ -133,16 +140,16 @@ def rt_sigsuspend(task: Task, address: int, size: int) -> int:
             raise KernelError(Errno.EINVAL)
         mask = _sigset(task, address) & ~NEVER_BLOCKED
         state.saved_mask, state.blocked = state.blocked, mask
-    if not state.deliverable:
-        raise Blocked(lambda: state.deliverable)
+    if not state.interrupts:
+        raise Blocked(lambda: state.interrupts)
     raise KernelError(Errno.EINTR)
 
 
 @system_call("pause")
 def pause(task: Task) -> int:
     """Source: kernel/signal.c:pause()."""
-    if not task.signals.deliverable:
-        raise Blocked(lambda: task.signals.deliverable)
+    if not task.signals.interrupts:
+        raise Blocked(lambda: task.signals.interrupts)
     raise KernelError(Errno.EINTR)
 
 
@@ -187,7 +194,8 @@ def _send(task: Task, pid: int, number: int, code: int) -> int:
     if number > LAST_SIGNAL:
         raise KernelError(Errno.EINVAL)
     if number:
-        send(task, SignalInfo(number, code, sender=(task.pid, task.credentials.uid)))
+        info = SignalInfo(number, code, sender=(task.pid, task.credentials.uid))
+        send(task, info, to_process=code == SI_USER)
     return 0
 
 

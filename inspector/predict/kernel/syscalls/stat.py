@@ -10,7 +10,7 @@ from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.files import stat_of
 from inspector.predict.kernel.syscalls.path import AT_FDCWD, kernel_error, path_at
 from inspector.predict.kernel.syscalls.registry import signed, system_call
-from inspector.predict.kernel.uaccess import copy_from_user, copy_to_user
+from inspector.predict.kernel.uaccess import copy_from_user, copy_to_user, store
 
 if TYPE_CHECKING:
     from inspector.predict.kernel.files import FileStat
@@ -48,7 +48,7 @@ def _put_stat64(task: Task, address: int, found: FileStat) -> None:
         (56, "<Q", found.blocks),
     )
     for offset, form, value in fields:
-        copy_to_user(task, address + offset, struct.pack(form, value))
+        store(task, address + offset, struct.pack(form, value))
 
 
 def _statx(found: FileStat) -> bytes:

@@ -13,6 +13,8 @@ from inspector.predict.kernel.uaccess import copy_from_user, copy_to_user, put_u
 if TYPE_CHECKING:
     from inspector.predict.kernel.task import Task
 
+TIME32, TIME64 = "<ii", "<qi4x"
+"""struct timespec, old and new. The new one's nanoseconds are half a word, and the rest is padding."""
 _NANOSECONDS = 1_000_000_000
 _CLOCK_REALTIME, _CLOCK_MONOTONIC = 0, 1
 _REAL_CLOCKS = (0, 5, 8, 11)
@@ -137,23 +139,21 @@ def alarm(_task: Task, seconds: int) -> int:
 @system_call("nanosleep")
 def nanosleep(task: Task, duration: int, _remaining: int) -> int:
     """Sleep, in a time that stands still. Source: kernel/time/hrtimer.c:nanosleep_time32()."""
-    return _sleep(*struct.unpack("<ii", copy_from_user(task, duration, 8)))
+    return _sleep(task, duration, TIME32)
 
 
 @system_call("clock_nanosleep")
 def clock_nanosleep_time32(task: Task, clock: int, flags: int, duration: int, _remaining: int) -> int:
     """Sleep by a clock. Source: kernel/time/posix-timers.c:clock_nanosleep_time32()."""
     _check_sleep(clock, flags)
-    return _sleep(*struct.unpack("<ii", copy_from_user(task, duration, 8)))
+    return _sleep(task, duration, TIME32)
 
 
 @system_call("clock_nanosleep_time64")
 def clock_nanosleep(task: Task, clock: int, flags: int, duration: int, _remaining: int) -> int:
     """Sleep by a clock. Source: kernel/time/posix-timers.c:clock_nanosleep()."""
     _check_sleep(clock, flags)
-    # A 32-bit program's nanoseconds are the lower half of the word; the upper one is padding.
-    seconds, nanoseconds = struct.unpack("<qi4x", copy_from_user(task, duration, 16))
-    return _sleep(seconds, nanoseconds)
+    return _sleep(task, duration, TIME64)
 
 
 def _check_sleep(clock: int, flags: int) -> None:
@@ -161,8 +161,23 @@ def _check_sleep(clock: int, flags: int) -> None:
         raise NotModelled(f"clock_nanosleep by clock {clock} with flags {flags:#x}")
 
 
-def _sleep(seconds: int, nanoseconds: int) -> int:
-    """Source: include/linux/time64.h:timespec64_valid()."""
+def _sleep(task: Task, duration: int, form: str) -> int:
+    checked_time(*struct.unpack(form, copy_from_user(task, duration, struct.calcsize(form))))
+    return 0
+
+
+def read_time(task: Task, address: int, form: str) -> int | None:
+    """Return a struct timespec in nanoseconds; None if there is none. Raises KernelError(EFAULT, EINVAL)."""
+    if not address:
+        return None
+    return checked_time(*struct.unpack(form, copy_from_user(task, address, struct.calcsize(form))))
+
+
+def checked_time(seconds: int, nanoseconds: int) -> int:
+    """Return a span in nanoseconds, or raise KernelError(EINVAL).
+
+    Source: include/linux/time64.h:timespec64_valid().
+    """
     if seconds < 0 or not 0 <= nanoseconds < _NANOSECONDS:
         raise KernelError(Errno.EINVAL)
-    return 0
+    return seconds * _NANOSECONDS + nanoseconds
