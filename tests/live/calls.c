@@ -405,6 +405,14 @@ static void structures(const char *path)
     add(syscall(SYS_getrandom, fresh[6] + 4000, 8000, 0));
     add(syscall(SYS_getrandom, 0, 10, 0));
     add(syscall(SYS_getrandom, 0, 0, 0));
+    add(syscall(SYS_set_thread_area, (words[1] = (unsigned)fresh[14], words)));
+    __asm__ volatile("movl %0, %%fs" ::"r"(words[0] * 8 + 3));
+    fresh[14][0] = 5, fresh[15][0] = 6;
+    words[1] = (unsigned)fresh[15];
+    add(syscall(SYS_set_thread_area, words));
+    __asm__ volatile("movl %%fs:0, %0" : "=r"(status));
+    add(status);
+    words[0] = -1u, words[1] = 0;
     memcpy(end + 4080, words, sizeof words);
     add(syscall(SYS_set_thread_area, end + 4080));
     add(syscall(SYS_set_thread_area, end + 4088));

@@ -179,9 +179,11 @@ class Cpu:
         self.coprocessor.flushes = state.flushes
         self._segments.forget()
 
-    def set_descriptor(self, entry: int, contents: bytes) -> None:
-        """Set one entry of the GDT; loaded segment registers keep what they hold."""
+    def set_descriptor(self, entry: int, contents: bytes, *, reload: bool = False) -> None:
+        """Set one entry of the GDT; registers that select it keep what they hold, unless `reload`."""
         self._segments.set_descriptor(entry, contents)
+        if reload:
+            self._segments.reload(entry)
 
     def flush_tlb(self) -> None:
         """Forget every translation."""

@@ -96,6 +96,12 @@ class Segments:
         """Set one entry of the GDT; loaded segment registers keep what they hold."""
         self._memory.write(self._frame, entry * DESCRIPTOR_SIZE, contents)
 
+    def reload(self, entry: int) -> None:
+        """Load the registers that select `entry` anew."""
+        for name in ("ds", "es", *_THREADS):
+            if self._engine.read(SEGMENTS[name]) >> 3 == entry:
+                self._write(name, self._engine.read(SEGMENTS[name]))
+
     def load(self, name: str, selector: int) -> None:
         """Load a segment register.
 
@@ -106,6 +112,9 @@ class Segments:
             return
         if selector > _LAST_NULL and (selector & _LDT or not self._is_writable_data(selector)):
             raise NotModelled(f"segment selector {selector:#x} in {name}")
+        self._write(name, selector)
+
+    def _write(self, name: str, selector: int) -> None:
         self._is_open = True
         self._engine.write(SEGMENTS[name], selector)
         self._is_open = False

@@ -41,7 +41,7 @@ def clone(task: Task, flags: int, stack: int, parent_tid: int, _tls: int, child_
         child.set_child_tid = child_tid
     if flags & _CLONE_PARENT_SETTID:
         put_user(task, parent_tid, child.pid)
-    return child.pid
+    return task.kernel.tell_pid(child.pid)
 
 
 @system_call("waitpid")

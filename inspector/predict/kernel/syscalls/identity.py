@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 @system_call("getpid", "gettid")
 def getpid(task: Task) -> int:
     """Return the process's number."""
-    return task.pid
+    return task.kernel.tell_pid(task.pid)
 
 
 @system_call("getppid")
 def getppid(task: Task) -> int:
     """Return the parent's number. Raises NotModelled where it has ended, and someone else's child this is."""
     if task.parent is None:
-        return task.kernel.first_pid - 1
+        return task.kernel.tell_pid(task.kernel.first_pid - 1)
     if task.parent.ending is not None:
         raise NotModelled("the parent of a process whose parent has ended")
-    return task.parent.pid
+    return task.kernel.tell_pid(task.parent.pid)
 
 
 @system_call("getpgrp")

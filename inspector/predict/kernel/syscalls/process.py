@@ -72,7 +72,7 @@ def set_thread_area(task: Task, address: int) -> int:
     if flags & (_USER_DESC_FLAGS & ~_LIMIT_IN_PAGES) != _SEG_32BIT:
         raise NotModelled(f"thread area with flags {flags:#x}")
     task.tls[entry] = descriptor(base, limit & 0xFFFFF, pages=bool(flags & _LIMIT_IN_PAGES))
-    task.kernel.cpu.set_descriptor(entry, task.tls[entry])
+    task.kernel.cpu.set_descriptor(entry, task.tls[entry], reload=True)
     return 0
 
 
