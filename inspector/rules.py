@@ -353,7 +353,8 @@ _CATALOGUE = (
         "fault.page-cache",
         "Which pages of a file on a disk are mapped around a fault depends on the page cache.",
         "A page that is not there, or marked by read-ahead, is left out. The files a program maps are read "
-        "in before, and their large folios seen, which takes privileges; what was not seen may differ.",
+        "in before, and their large folios seen, which takes privileges; what was not seen may differ, as "
+        "may what a prediction was told of another moment.",
         "mm/filemap.c:next_uptodate_folio()",
     ),
     Rule(

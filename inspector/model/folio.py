@@ -30,5 +30,11 @@ class FileFolios:
 UNSEEN = "large folios"
 """The name of the assumption that there are none, where they cannot be seen."""
 
+
+def told_of(path: str) -> str:
+    """Return the name of the assumption that tells of the large folios of the file at `path`."""
+    return f"{UNSEEN} of {path}"
+
+
 FolioLayout = Callable[[str], FileFolios | None]
 """Tells of the file at a path how the page cache holds it at this moment; None: that cannot be seen."""

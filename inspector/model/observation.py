@@ -91,3 +91,5 @@ class Observation:
     """Faults that the kernel counted, and that are not among `faults`."""
     faults_complete: bool = True
     """Whether `faults` go on to the end of the last process."""
+    large_folios: tuple[tuple[str, str], ...] = ()
+    """(path, page numbers) of the files it mapped, where it could be seen how the page cache held them."""

@@ -24,6 +24,7 @@ from inspector.model.prediction import Outcome
 from inspector.model.snapshot import Snapshot, StackImage
 from inspector.model.vma import FileBacking
 from inspector.observe.deadline import Deadline
+from inspector.observe.folios import seen_folios
 from inspector.observe.gdb.session import GdbSession
 from inspector.observe.gdb.stops import (
     BreakpointHit,
@@ -41,7 +42,7 @@ from inspector.observe.signals import is_fatal
 from inspector.observe.snapshot import read_fault_counts, take_snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from inspector.elf.stops import StopPlan
     from inspector.model.prediction import FileIdentity
@@ -73,7 +74,7 @@ def observe(
     sense; nothing is left running in any case.
     """
     plan = plan_stops(program.path, stops, until)
-    settle(program)
+    settled = settle(program)
     deadline = Deadline.after(seconds)
     with launch(program, seconds=seconds) as launched:
         run = _Run(program, launched, deadline)
@@ -94,11 +95,21 @@ def observe(
             if faults and run.is_i386 and plan.until not in {"exec", "exit"}:
                 run.notes.append("page faults were not recorded: they are in a run to the program's end")
         observation = run.observation()
+        if run.executed_i386:
+            folios = seen_folios((*settled, *_mapped_files(observation.snapshots)))
+            observation = replace(observation, large_folios=tuple(folios))
     if not faults or plan.until != "exit" or not run.executed_i386 or deadline.passed:
         return observation
     from inspector.observe.perf.witness import witnessed
 
     return witnessed(observation, deadline)
+
+
+def _mapped_files(snapshots: Sequence[Snapshot]) -> Iterator[str]:
+    for snapshot in snapshots:
+        for vma in snapshot.vmas or ():
+            if isinstance(vma.backing, FileBacking):
+                yield vma.backing.path
 
 
 @dataclass(slots=True)
@@ -288,10 +299,7 @@ class _Run:
 
     def _files(self) -> list[FileIdentity]:
         """Return the identity of the program's file and of every file mapped at exec."""
-        paths = {self.program.path: None}
-        for vma in self.snapshots[0].vmas or () if self.snapshots else ():
-            if isinstance(vma.backing, FileBacking):
-                paths[vma.backing.path] = None
+        paths = dict.fromkeys((self.program.path, *_mapped_files(self.snapshots[:1])))
         identities: dict[tuple[tuple[int, int], int], FileIdentity] = {}
         for path in paths:
             with suppress(OSError, InspectorError), ExecutableFile(path) as file:

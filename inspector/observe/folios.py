@@ -23,7 +23,7 @@ from inspector.observe.procfs.files import frame_flags
 from inspector.observe.procfs.pagemap import ENTRY_BYTES, parse_pagemap
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from inspector.observe.procfs.pagemap import PagemapEntry
 
@@ -54,6 +54,14 @@ def folio_layout(path: str) -> FileFolios | None:
         whole = _are_mapped_whole(file.fileno(), file.size, large)
         return FileFolios(large, in_memory, _of_a_file_of_ours() if whole is None else whole)
     return None
+
+
+def seen_folios(paths: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield each of `paths` and its large folios, in words; not those of which it cannot be seen."""
+    for path in dict.fromkeys(paths):
+        layout = folio_layout(path)
+        if layout is not None:
+            yield path, str(layout)
 
 
 def _lies_in_memory(file: ExecutableFile) -> bool:

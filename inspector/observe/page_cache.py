@@ -35,17 +35,19 @@ LARGEST_READ_IN = 256 << 20
 """Bytes; of a larger file little will be mapped."""
 
 
-def settle(program: Program) -> None:
+def settle(program: Program) -> list[str]:
     """Read into the page cache, whole, what `program` will map as it starts: itself, interpreter, libraries.
 
-    Raises nothing: what cannot be read or listed is left as it is, and the kernel has the last word on it.
+    Returns their paths. Raises nothing: what cannot be read or listed is left as it is, and the kernel has
+    the last word on it.
     """
     interpreter = _interpreter(program.path)
-    _read_in(program.path)
-    if interpreter is None:
-        return
-    for path in (interpreter, *_libraries(interpreter, program)):
+    paths = [program.path]
+    if interpreter is not None:
+        paths += [interpreter, *_libraries(interpreter, program)]
+    for path in paths:
         _read_in(path)
+    return paths
 
 
 def _interpreter(path: str) -> str | None:

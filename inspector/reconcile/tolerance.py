@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from inspector.model.folio import UNSEEN
+from inspector.model.folio import UNSEEN, told_of
 from inspector.model.vma import FileBacking
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from inspector.model.observation import Observation
     from inspector.model.prediction import FileIdentity, Prediction
     from inspector.model.snapshot import Snapshot
@@ -28,6 +30,8 @@ class Tolerances:
     """Whether some file of the observed process may have been read from a disk."""
     cache_unknown: bool
     """Whether the prediction was not told how the page cache holds files, or had to leave some to a disk."""
+    cached_otherwise: frozenset[str]
+    """Files of which the observed process found other large folios than the prediction was told of."""
     staged: str | None
     """The observed program's path, if it lies on a tmpfs."""
 
@@ -44,6 +48,7 @@ class Tolerances:
             _may_read_disk(observation),
             any(assumption.name == UNSEEN for assumption in prediction.assumptions)
             or any(snapshot.major_faults for snapshot in observation.snapshots),
+            frozenset(_cached_otherwise(prediction, observation)),
             observation.program.path if _is_staged(observation) else None,
         )
 
@@ -65,9 +70,11 @@ class Tolerances:
 
     def fault(self, area: Vma | None) -> str | None:
         """Return the rule that explains a fault in `area` that one side alone has, if one does."""
-        if not self.cache_unknown or area is None or not isinstance(area.backing, FileBacking):
+        if area is None or not isinstance(area.backing, FileBacking):
             return None
-        return None if area.backing.path == self.staged else "fault.page-cache"
+        path = area.backing.path
+        unknown = self.cache_unknown and path != self.staged
+        return "fault.page-cache" if unknown or path in self.cached_otherwise else None
 
     def fault_counts(self, predicted: Snapshot, observed: Snapshot) -> str | None:
         """Return the rule that explains why the counts of faults differ, if one does.
@@ -75,16 +82,30 @@ class Tolerances:
         execve itself only writes, which maps nothing around: there the sum of both counts holds. Later on,
         what had to be read was not there to be mapped around an earlier fault either: the sum may differ too.
         """
-        if not self.first_reads:
+        if not self.first_reads and not self.cached_otherwise:
             return None
         match (predicted.minor_faults, predicted.major_faults, observed.minor_faults, observed.major_faults):
             case (int(minor), int(major), int(minor_seen), int(major_seen)):
                 same_sum = minor + major == minor_seen + major_seen
                 if major_seen > major and (same_sum or predicted.checkpoint != "exec"):
                     return "observe.first-read-major"
-                if self.cache_unknown and not same_sum and predicted.checkpoint != "exec":
+                if (
+                    (self.cache_unknown or self.cached_otherwise)
+                    and not same_sum
+                    and predicted.checkpoint != "exec"
+                ):
                     return "fault.page-cache"
         return None
+
+
+def _cached_otherwise(prediction: Prediction, observation: Observation) -> Iterator[str]:
+    """Yield the files that the two saw otherwise; where a prediction was told nothing, it took none."""
+    told = {assumption.name: assumption.value for assumption in prediction.assumptions}
+    if UNSEEN in told:
+        return
+    for path, pages in observation.large_folios:
+        if told.get(told_of(path), "pages none") != f"pages {pages}":
+            yield path
 
 
 def _may_read_disk(observation: Observation) -> bool:

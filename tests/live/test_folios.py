@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from inspector.observe import observe
 from inspector.observe.folios import folio_layout
+from inspector.predict import predict
+from inspector.reconcile import reconcile
 from tests.live import launches
 from tests.live.looking import needs_root
 from tests.live.whole_runs import disagreements
@@ -90,7 +93,10 @@ def steps(source: random.Random, pages: int) -> list[str]:
 
 _SHRINKING = """
 import mmap, os, sys
+from inspector.observe import observe
 from inspector.observe.folios import folio_layout
+from inspector.predict import predict
+from inspector.reconcile import reconcile
 path, real = sys.argv[1], mmap.mmap
 def shrink(file, *others, **named):
     mapping = real(file, *others, **named)
@@ -125,3 +131,26 @@ def test_large_folios_are_mapped_as_linux_maps_them(
     arguments = steps(random.Random(f"{kind} {seed}"), cached.pages)  # noqa: S311
     run = launches.launch(program, argv=(str(program), str(path), *arguments))
     assert disagreements(run, profile) == []
+
+
+def test_a_prediction_of_a_file_that_was_cached_otherwise_differs_by_a_rule(
+    program: Path, tmp_path: Path, profile: MachineProfile
+) -> None:
+    path, cached = tmp_path / "file", FILES["written"]
+    cached.write(path)
+    contents = path.read_bytes()
+    layout = folio_layout(str(path))
+    assert layout is not None
+    if not layout.large:
+        pytest.skip("this file system makes no large folios")
+    reads = [f"r{page}" for page in range(0, cached.pages, 20)]
+    run = launches.launch(program, argv=(str(program), str(path), f"m0,0,{cached.pages}", *reads))
+    prediction = predict(run, profile, folios=folio_layout)
+    assert reconcile(prediction, observe(run)).exit_code == 0
+    with path.open("r+b", buffering=0) as file:  # the same file
+        file.truncate()
+        for start in range(0, len(contents), PAGE):  # a folio is no larger than what is written at once
+            file.write(contents[start : start + PAGE])
+    later = reconcile(prediction, observe(run))
+    assert later.exit_code == 0, later.differences
+    assert "fault.page-cache" in {finding.rule for finding in later.findings}

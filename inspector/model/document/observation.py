@@ -55,6 +55,13 @@ class PerturbationJson(Struct, frozen=True):
     major_faults: Count
 
 
+class CachedFileJson(Struct, frozen=True):
+    """How the page cache held a file that the program mapped."""
+
+    path: str
+    pages: Annotated[str, Meta(description="first and last of each large folio: `0-15, 16-23`, or `none`")]
+
+
 class ObservationJson(Struct, frozen=True):
     """What Linux did with `program`."""
 
@@ -85,6 +92,9 @@ class ObservationJson(Struct, frozen=True):
     cut_short: Annotated[
         str | None, Meta(description="why it was not followed to where it was to end; null: it was")
     ] = None
+    large_folios: Annotated[
+        tuple[CachedFileJson, ...], Meta(description="of the mapped files of which it could be seen")
+    ] = ()
 
 
 KIND = DocumentKind("observation", 1, ObservationJson, "`inspector observe -o FILE`")
@@ -112,6 +122,7 @@ def observation_json(observation: Observation) -> ObservationJson:
         cut_short=observation.cut_short,
         faults_lost=observation.faults_lost,
         faults_complete=observation.faults_complete,
+        large_folios=tuple(CachedFileJson(path, pages) for path, pages in observation.large_folios),
     )
 
 
@@ -135,6 +146,7 @@ def observation_of(json: ObservationJson) -> Observation:
         cut_short=json.cut_short,
         faults_lost=json.faults_lost,
         faults_complete=json.faults_complete,
+        large_folios=tuple((file.path, file.pages) for file in json.large_folios),
     )
 
 

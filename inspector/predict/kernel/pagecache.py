@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inspector.model.address import PAGE_SHIFT, PAGE_SIZE
-from inspector.model.folio import UNSEEN, FileFolios
+from inspector.model.folio import UNSEEN, FileFolios, told_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +55,6 @@ class PageCache:
             if told is None:
                 self._assume(UNSEEN, "none: /proc/kpageflags may not be read")
             elif told.large:
-                self._assume(f"large folios of {file.path}", f"pages {told}")
+                self._assume(told_of(file.path), f"pages {told}")
             found = self._folios[key] = told or FileFolios()
         return found

@@ -408,6 +408,7 @@ observations = every(
     fault_source=maybe(texts),
     faults_lost=counts,
     faults_complete=st.booleans(),
+    large_folios=few(st.tuples(texts, texts)),
 )
 
 findings = every(

@@ -35,7 +35,10 @@ REAL: dict[Kind, bytes] = {
     "check": CHECK,
 }
 VERSIONS: dict[Kind, int] = {"prediction": 2, "observation": 1, "profile": 2, "check": 2}
-ADDED_LATER = {"cut_short", "fault_source", "faults_lost", "faults_complete", "system", "cpumask_bytes"}
+ADDED_LATER = {
+    *("cut_short", "fault_source", "faults_lost", "faults_complete", "large_folios"),
+    *("system", "cpumask_bytes"),
+}
 """Members that earlier documents of the same version may lack."""
 real = parse_prediction(PREDICTION)
 seen = parse_observation(OBSERVATION)

@@ -9,7 +9,7 @@ from inspector.model.address import AddressRange, FileOffset, VirtAddr
 from inspector.model.ending import Ending
 from inspector.model.fault import Fault, FaultKind, FaultMode
 from inspector.model.finding import Finding, Verdict
-from inspector.model.folio import UNSEEN
+from inspector.model.folio import UNSEEN, told_of
 from inspector.model.prediction import Assumption
 from inspector.model.vma import Access, FileBacking, Sharing, Vma
 from inspector.reconcile import reconcile
@@ -249,3 +249,18 @@ def test_a_page_cache_that_no_one_saw_explains_the_faults_of_its_files(predictio
         replace(unseen, faults=MINE[1:]), replace(theirs, faults=both(prediction, MINE, MINE)[1].faults)
     )
     assert finding.verdict is Verdict.DIFFERS
+
+
+def test_a_file_cached_otherwise_than_was_told_explains_its_faults(prediction: Prediction) -> None:
+    mine, theirs = both(prediction, MINE, MINE[:4] + MINE[5:])
+    told = replace(mine, assumptions=(Assumption(told_of("/a"), "pages 0-15"),))
+
+    def judged(prediction: Prediction, pages: str, of: str = "/a") -> tuple[Verdict, str | None]:
+        seen = replace(theirs, large_folios=((of, pages),))
+        finding = list(compare_faults(prediction, seen))[-1]
+        return finding.verdict, finding.rule
+
+    explained = Verdict.EXPLAINED, "fault.page-cache"
+    assert judged(told, "0-7, 8-15") == judged(told, "none") == judged(mine, "0-15") == explained
+    assert judged(told, "0-15")[0] is judged(mine, "none")[0] is Verdict.DIFFERS
+    assert judged(mine, "0-15", "/other")[0] is Verdict.DIFFERS
