@@ -171,9 +171,13 @@ def _file_system(directory: Path) -> str | None:
 def _locked_directory(directory: Path) -> Iterator[int]:
     """Make `directory` and hold a shared lock on it."""
     while True:
-        with contextlib.suppress(FileExistsError):
+        try:
             directory.mkdir()
-            directory.chmod(0o700)  # whatever the umask says
+        except FileExistsError:
+            pass
+        else:
+            with contextlib.suppress(FileNotFoundError):  # swept already: no one held its lock
+                directory.chmod(0o700)  # whatever the umask says
         try:
             lock = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:

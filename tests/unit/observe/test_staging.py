@@ -114,6 +114,25 @@ def test_a_copy_whose_user_was_killed_is_swept_away(tmp_path: Path) -> None:
         assert not abandoned.exists()
 
 
+def test_a_sweep_between_the_making_and_the_use_of_a_directory_is_survived(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = write_program(tmp_path, Elf().build())
+    swept: list[Path] = []
+    chmod = Path.chmod
+
+    def swept_first(path: Path, mode: int) -> None:
+        if not swept and path.parent.name.startswith("inspector-"):
+            swept.append(path)
+            path.rmdir()
+        chmod(path, mode)
+
+    monkeypatch.setattr(Path, "chmod", swept_first)
+    with stage(program.path) as staged:
+        assert staged.note is None
+        assert Path(staged.path).parent == swept[0]
+
+
 def test_the_umask_does_not_lock_us_out(tmp_path: Path) -> None:
     program = write_program(tmp_path, Elf(entry=0x08048400).build())
     before = os.umask(0o777)
