@@ -322,9 +322,9 @@ def on_a_terminal(*arguments: object, **environment: str) -> str:
     """Run the command on a terminal of its own and return everything it wrote there."""
     pid, master = pty.fork()
     if pid == 0:
-        os.execvpe(  # noqa: S606 - a terminal needs a process of its own
-            COMMAND[0], [*COMMAND, *map(str, arguments)], os.environ | {"TERM": "xterm"} | environment
-        )
+        variables = os.environ | {"TERM": "xterm", "NO_COLOR": ""} | environment
+        # A terminal needs a process of its own.
+        os.execvpe(COMMAND[0], [*COMMAND, *map(str, arguments)], variables)  # noqa: S606
     text = b""
     with suppress(OSError):  # EIO: the other side has ended
         while data := os.read(master, 65536):
