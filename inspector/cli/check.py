@@ -24,7 +24,7 @@ from inspector.cli.options import (
     profile_option,
     stop_options,
 )
-from inspector.errors import CannotObserve, GdbError, InspectorError
+from inspector.errors import CannotObserve, GdbError, InspectorError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -174,6 +174,8 @@ def check_program(request: Request) -> Checked:
             preload()
             try:
                 observation = _observe(request, program, session)
+            except UsageError:
+                raise
             except InspectorError as error:
                 return Checked(prediction, None, error)
         return Checked(prediction, reconcile(prediction, observation))
@@ -198,6 +200,8 @@ def _check_randomized(request: Request, program: Program) -> Checked:
 
     try:
         observation = _observe(request, program)
+    except UsageError:
+        raise
     except InspectorError as error:
         return Checked(_foretell(request, program), None, error)
     if observation.bases is None:

@@ -92,7 +92,9 @@ def _program(pid: int) -> Program:
         envp = _strings((directory / "environ").read_bytes())
         personality = Personality(int((directory / "personality").read_text(encoding="ascii"), 16))
     except (FileNotFoundError, ProcessLookupError) as error:
-        raise ProcessVanished(f"there is no program in process {pid}") from error
+        raise ProcessVanished(
+            f"there is no program in process {pid}", help="kernel threads and ended processes have none"
+        ) from error
     except OSError as error:
         raise CannotObserve(
             f"process {pid} may not be looked at: {error.strerror}", help="run as its owner or as root"

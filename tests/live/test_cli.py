@@ -197,6 +197,15 @@ def test_a_difference_is_shown_in_full_and_ends_with_1(tmp_path: Path, program: 
     assert lines[-1] == "1 agree, 1 differ, 0 could not be observed"
 
 
+@pytest.mark.parametrize("options", [[], ["--aslr"]])
+def test_a_system_call_that_no_one_knows_is_all_that_is_said(program: Path, options: list[str]) -> None:
+    done = inspector("check", *options, "--stop", "syscall:no_such_call", program)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "gdb knows no system call 'no_such_call'" in done.stderr
+    assert len(done.stderr.splitlines()) == 2
+
+
 @pytest.mark.parametrize("stop", ["no_such_symbol", "0xzz", "syscall:"])
 def test_a_stop_that_makes_no_sense_ends_before_anything_is_run(program: Path, stop: str) -> None:
     done = inspector("check", "--stop", stop, "/nonexistent", program)
