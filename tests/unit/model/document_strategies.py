@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import string
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hypothesis import strategies as st
@@ -24,25 +22,28 @@ from inspector.model.prediction import (
     Outcome,
     Prediction,
 )
-from inspector.model.processor import CpuidAnswer, OutOfRange, Processor
-from inspector.model.profile import (
-    AuxConstant,
-    BinfmtMisc,
-    ExecRules,
-    LayoutProfile,
-    MachineProfile,
-    PageTableGeometry,
-    RandomBases,
-    SpecialArea,
-    SystemNames,
-    UnclearableTail,
-)
+from inspector.model.profile import RandomBases
 from inspector.model.program import UNLIMITED, Credentials, Layout, Limits, Program
-from inspector.model.registers import REGISTER_NAMES, Registers
-from inspector.model.signal_frame import FrameImage, SignalFrame
+from inspector.model.registers import REGISTER_NAMES
 from inspector.model.snapshot import FaultCounts, Snapshot, StackImage, Unpredictable
 from inspector.model.vma import Access, Anonymous, FileBacking, Sharing, Special, Vma, VmFlag
-from inspector.rules import RULES
+from tests.unit.model.plain_strategies import (
+    addresses,
+    counts,
+    devices,
+    digests,
+    every,
+    few,
+    half_words,
+    maybe,
+    page_addresses,
+    registers,
+    rule_ids,
+    texts,
+    vpns,
+    words,
+)
+from tests.unit.model.profile_strategies import profiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,38 +52,6 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-
-def every(kind: type[T], /, **parts: SearchStrategy[Any]) -> SearchStrategy[T]:
-    """Build `kind` from a strategy for each of its fields: a field without one would never be tested."""
-    assert set(parts) == {field.name for field in fields(kind)}  # type: ignore[arg-type]
-    return st.builds(kind, **parts)
-
-
-def few(items: SearchStrategy[T], most: int = 3) -> SearchStrategy[tuple[T, ...]]:
-    return st.lists(items, max_size=most).map(tuple)
-
-
-def maybe(items: SearchStrategy[T]) -> SearchStrategy[T | None]:
-    return st.none() | items
-
-
-# What os.fsdecode makes of any bytes; any text; and what the escape is made of.
-texts = (
-    st.binary(max_size=12).map(lambda data: data.decode("utf-8", "surrogateescape"))
-    | st.text(max_size=12)
-    | st.text("a�\udc80\udcff\udcef\udcbf\udcbd\0\\80f", max_size=8)
-)
-words = st.integers(0, (1 << 64) - 1)
-addresses = words.map(VirtAddr)
-half_words = st.integers(0, 0xFFFF_FFFF)
-counts = st.integers(0, (1 << 63) - 1)
-vpns = st.integers(0, 40).map(lambda n: n + 0x8048) | st.integers(0, (1 << 52) - 64)
-page_addresses = vpns.map(lambda vpn: VirtAddr(vpn << 12))
-devices = st.tuples(st.integers(0, 0xFFF), st.integers(0, 0xFFFFF))
-rule_ids = st.sampled_from(sorted(RULES))
-digests = st.binary(min_size=32, max_size=32).map(bytes.hex)
-
-registers = every(Registers, **dict.fromkeys(REGISTER_NAMES, half_words))
 
 backings = (
     every(FileBacking, path=texts, device=devices, inode=words, offset=words.map(FileOffset))
@@ -176,122 +145,6 @@ programs = every(
     randomize=st.booleans(),
     not_staged=maybe(texts),
 )
-
-_layout_profiles = every(
-    LayoutProfile,
-    task_size=st.integers(0x10000, 0xFFFFE).map(lambda n: VirtAddr(n << 12)),
-    et_dyn_base=st.integers(0, 0xFFFF).map(lambda n: VirtAddr(n << 12)),
-    bottom_up=st.booleans(),
-)
-
-
-_processors = every(
-    Processor,
-    cpu=counts,
-    cpuid=few(
-        every(
-            CpuidAnswer,
-            **dict.fromkeys(("leaf", "eax", "ebx", "ecx", "edx"), half_words),
-            subleaf=maybe(half_words),
-        )
-    ),
-    out_of_range=maybe(st.sampled_from(OutOfRange)),
-    xcr0=words,
-)
-
-
-_frame_images = st.binary(min_size=20, max_size=40).flatmap(
-    lambda contents: every(
-        FrameImage, contents=st.just(contents), untouched=st.sampled_from([(), ((0, 3), (4, 16))])
-    )
-)
-_signal_frames = every(
-    SignalFrame,
-    **dict.fromkeys(("plain", "rt", "fpstate"), _frame_images),
-    fxsave_offset=st.integers(0, 20),
-    **dict.fromkeys(("sigreturn_offset", "rt_sigreturn_offset"), maybe(counts)),
-)
-
-
-@st.composite
-def profiles(draw: st.DrawFn) -> MachineProfile:
-    other = every(
-        SpecialArea, name=st.sampled_from(["[vvar]", "é"]), pages=st.integers(1, 4096), perms=st.just("r--p")
-    )
-    areas = draw(few(other, 2))
-    vvar = b"\7" * 4096 * sum(area.pages for area in areas) if draw(st.booleans()) else b""
-    vdso = b""
-    if draw(st.booleans()):
-        areas += (SpecialArea("[vdso]", 1, "r-xp"),)
-        vdso = draw(st.binary(min_size=16, max_size=16)) * 256
-    return draw(
-        every(
-            MachineProfile,
-            kernel=texts,
-            machine=texts,
-            boot_id=texts,
-            page_size=st.just(4096),
-            layouts=st.fixed_dictionaries({layout.value: _layout_profiles for layout in Layout}),
-            special_areas=st.just(areas),
-            vdso=st.just(vdso),
-            vdso_sysenter_offset=st.integers(0, len(vdso)),
-            auxv=few(every(AuxConstant, type=st.integers(1, 0xFFFF_FFFF), value=maybe(half_words))),
-            platform=st.text(string.ascii_letters + string.digits, max_size=64),
-            entry_registers=registers,
-            kernel_word_bytes=st.sampled_from([4, 8]),
-            stack_guard_gap=st.integers(0, (1 << 51) - 1).map(lambda pages: pages << 12),
-            page_tables=every(
-                PageTableGeometry,
-                name=texts,
-                index_bits=st.lists(st.integers(1, 16), min_size=1, max_size=6).map(tuple),
-                entry_bytes=st.sampled_from([4, 8]),
-            ),
-            mmap_min_addr=half_words,
-            mmap_floor=st.integers(0, 0xFFFFF).map(lambda pages: pages << 12),
-            hint_floor=st.integers(0, 0xFFFFF).map(lambda pages: pages << 12),
-            ram_bytes=counts,
-            swap_bytes=counts,
-            overcommit_memory=maybe(st.integers(0, 2)),
-            system=maybe(every(SystemNames, node=texts, version=texts, domain=texts)),
-            cpumask_bytes=maybe(st.integers(1, 8192)),
-            static_pie_moves_brk=st.booleans(),
-            exec_rules=every(
-                ExecRules,
-                **dict.fromkeys(
-                    (
-                        "program_bss_by_segment",
-                        "interpreter_bss_by_segment",
-                        "heap_label_touches",
-                        "refuses_open_for_writing",
-                        "static_pie_aligned",
-                    ),
-                    st.booleans(),
-                ),
-                unclearable_tail=st.sampled_from(UnclearableTail),
-                program_headers_limit=counts,
-            ),
-            binfmt_misc=few(
-                st.binary(max_size=16).flatmap(
-                    lambda magic: every(
-                        BinfmtMisc,
-                        name=texts,
-                        offset=st.integers(0, 255),
-                        magic=st.just(magic),
-                        mask=st.binary(min_size=len(magic), max_size=len(magic)),
-                        extension=texts,
-                    )
-                )
-            ),
-            processor=_processors,
-            fault_around_bytes=st.integers(1, 1024).map(lambda pages: pages << 12),
-            zap_frees_page_tables=st.booleans(),
-            vvar=st.just(vvar),
-            vvar_pages=few(st.integers(0, len(vvar) // 4096 - 1)) if vvar else st.just(()),
-            tsc=words,
-            signal_frame=maybe(_signal_frames),
-        )
-    )
-
 
 _verdict_parts: dict[str, SearchStrategy[Any]] = {
     "errno": st.none(),

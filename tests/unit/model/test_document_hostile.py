@@ -24,6 +24,7 @@ from inspector.reconcile import reconcile
 from tests.elfwriter import Elf
 from tests.machines import write_program
 from tests.unit.model import document_strategies as any_
+from tests.unit.model.profile_strategies import profiles
 from tests.unit.model.real_documents import CHECK, OBSERVATION, PREDICTION, PROFILE
 
 if TYPE_CHECKING:
@@ -191,7 +192,7 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Program, ...]:
 
 
 @patient
-@given(any_.profiles() | mutants_of("profile", document.parse_profile))
+@given(profiles() | mutants_of("profile", document.parse_profile))
 def test_what_can_be_read_can_be_predicted_with(
     programs: tuple[Program, ...], profile: MachineProfile
 ) -> None:

@@ -23,6 +23,8 @@ from inspector.model.document.text import escape, map_strings, unescape
 from inspector.model.document.vma import FLAGS
 from inspector.model.vma import VmFlag
 from tests.unit.model import document_strategies as any_
+from tests.unit.model.plain_strategies import texts
+from tests.unit.model.profile_strategies import profiles
 
 if TYPE_CHECKING:
     from inspector.model.document.check import Check
@@ -56,7 +58,7 @@ def test_an_observation_survives(observation: Observation) -> None:
 
 
 @patient
-@given(any_.profiles())
+@given(profiles())
 def test_a_profile_survives(profile: MachineProfile) -> None:
     data = profile_document(profile)
     assert strict_json(data)["schema"] == "inspector.profile/2"
@@ -78,7 +80,7 @@ def test_another_program_may_write_it_anew(prediction: Prediction, style: dict[s
     assert parse_prediction(rewritten.encode()) == prediction
 
 
-@given(any_.texts)
+@given(texts)
 def test_text_of_any_bytes_survives(text: str) -> None:
     assert unescape(escape(text)) == text
     escape(text).encode("utf-8")
