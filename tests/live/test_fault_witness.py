@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import ctypes
-import errno
-import json
 import os
 import select
 import shutil
-import subprocess
-import sys
 import threading
 from contextlib import suppress
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -24,7 +19,7 @@ from inspector.model.fault_trace import FaultSource, FaultTrace
 from inspector.model.vma import Access
 from inspector.observe import ptrace
 from inspector.observe.launch import launch
-from inspector.observe.perf import event, recorder, witness
+from inspector.observe.perf import recorder, witness
 from inspector.observe.perf.recorder import online_cpus
 from inspector.observe.perf.sources import BY_HOW_MUCH_THEY_TELL, software, software_user, tracepoints
 from inspector.observe.perf.witness import record_faults
@@ -32,7 +27,7 @@ from inspector.observe.snapshot import read_fault_counts
 from tests.elfwriter import Elf, Phdr, R, W, gnu_stack
 from tests.live import launches
 from tests.live.fault_programs import PLACE, build
-from tests.live.looking import kinds_by_address, needs_root, snapshot_now
+from tests.live.looking import kinds_by_address, snapshot_now
 from tests.machines import write_program
 
 if TYPE_CHECKING:
@@ -351,96 +346,3 @@ def test_what_a_ring_has_no_room_for_is_counted(
     assert touched == list(range(len(touched)))
     gap = f"{trace.lost} of {trace.counted} faults were lost, the first after {len(trace.faults)} faults"
     assert gap in trace.notes
-
-
-@pytest.mark.parametrize("number", [errno.EPERM, errno.EACCES, errno.ENOSYS], ids=errno.errorcode.get)
-def test_where_perf_is_forbidden_the_program_is_not_run_and_the_reason_is_given(
-    number: int, programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Sandbox:
-        def syscall(self, *_: object) -> int:
-            ctypes.set_errno(number)
-            return -1
-
-    monkeypatch.setattr(event, "_libc", Sandbox())
-    mark = tmp_path / "mark"
-    program = launches.launch(build(programs, "creates"), ("creates", str(mark)))
-    trace = record_faults(program, seconds=SECONDS)
-    assert (trace.source, trace.faults, trace.verdict, trace.ending) == (None, None, None, None)
-    (note,) = trace.notes
-    assert note.startswith("page faults were not recorded: ")
-    assert os.strerror(number) in note
-    assert not mark.exists()
-
-
-@pytest.mark.skipif(Path("/sys/kernel/tracing/events").exists(), reason="tracefs is mounted here")
-def test_without_a_mounted_tracefs_the_tracepoints_are_found_all_the_same() -> None:
-    mounts = Path("/proc/self/mountinfo").read_text()
-    needs(tracepoints)
-    assert Path("/proc/self/mountinfo").read_text() == mounts
-
-
-UNPRIVILEGED = """
-import json, os, resource, sys
-from inspector.observe.perf import ring
-from inspector.observe.perf.witness import record_faults
-from tests.live import launches
-path, *arguments = sys.argv[1:]
-record_faults(launches.launch("/bin/true"), seconds=10)  # imports whatever only root can read
-pages, map_ring = [], ring._map
-def noted(descriptor, wanted):
-    mapped = map_ring(descriptor, wanted)
-    pages.append(mapped[1])
-    return mapped
-ring._map = noted
-resource.setrlimit(resource.RLIMIT_MEMLOCK, (0, 0))
-os.setgroups([]); os.setgid(65534); os.setuid(65534)
-trace = record_faults(launches.launch(path, (path, *arguments)), seconds=60)
-faults = trace.faults or ()
-print(json.dumps({
-    "source": trace.source and trace.source.value, "counted": trace.counted, "lost": trace.lost,
-    "places": [each.address - 0x60000000 >> 12 for each in faults if 6 <= each.address >> 28 < 10],
-    "modes": sorted({each.mode.value for each in faults}),
-    "faults": len(faults), "ending": str(trace.ending), "notes": trace.notes, "pages": max(pages),
-}))
-"""
-
-
-def unprivileged(program: Path, *arguments: str) -> dict[str, Any]:
-    """Record as a user without any privilege and without any memory to lock."""
-    done = subprocess.run(
-        [sys.executable, "-c", UNPRIVILEGED, program, *arguments], capture_output=True, text=True, check=True
-    )
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
-
-
-@pytest.fixture
-def public(stage: Path, programs: Path) -> Path:
-    """Return a program that every user can reach."""
-    stage.chmod(0o755)
-    return Path(shutil.copy(build(programs, "bursts"), stage / "public"))
-
-
-@needs_root
-def test_an_unprivileged_user_gets_every_fault_of_user_mode_out_of_a_small_ring(public: Path) -> None:
-    """The ring holds 13,000 samples; between the bursts there is time to empty it."""
-    if int(Path("/proc/sys/kernel/perf_event_paranoid").read_text()) != 2:
-        pytest.skip("needs perf_event_paranoid 2")
-    told = unprivileged(public, "50000")
-    assert told["source"] == "software event, user mode only"
-    assert told["pages"] < recorder._HOME_PAGES
-    assert told["modes"] == ["user"]
-    assert told["places"] == list(range(50_000))
-    assert (told["lost"], told["faults"], told["ending"]) == (0, told["counted"], "exit 0")
-    (note,) = told["notes"]
-    assert note.startswith("faults that the kernel took for the program, in execve too, were not seen")
-
-
-@needs_root
-def test_a_program_that_may_not_be_read_is_not_watched_and_it_is_said(public: Path) -> None:
-    public.chmod(0o711)
-    told = unprivileged(public, "10")
-    assert (told["source"], told["faults"], told["ending"]) == (None, 0, "None")
-    reason = "the kernel lets this user not watch the program (chmod +r PROGRAM)"
-    assert told["notes"] == [f"page faults were not recorded: {reason}"]
