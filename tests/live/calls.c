@@ -612,6 +612,9 @@ static void addresses(const char *path)
     add(syscall(SYS_sigaction, 10, 0, 1));
     add(syscall(SYS_sigaction, 10, 0, fresh[5] - 8));
     add(syscall(SYS_sigaction, 10, end - 10, 0));
+    add(open((char *)0xfffff000, O_RDONLY));
+    add(open((char *)0xffffdffe, O_RDONLY));
+    add(open((char *)0xfffffffe, O_RDONLY));
     add(syscall(SYS_time, end - 2));
     add(syscall(SYS_stat64, path, end - 90));
     add_bytes(end - 96, 96);
@@ -643,6 +646,12 @@ static void children(void)
     add(getsid(first));
     add(setpgid(first, 0));
     add(waitpid(first, &status, WNOHANG));
+    signal(SIGCHLD, SIG_IGN);
+    if (!fork() || !fork()) _exit(2);
+    add(wait(&status));
+    if (!(first = fork())) _exit(2);
+    add(waitpid(first, &status, 0));
+    signal(SIGCHLD, SIG_DFL);
 }
 
 /* As many descriptors as there may be. */

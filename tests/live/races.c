@@ -79,6 +79,11 @@ int main(int argc, char **argv)
         write(ends[1], "x", 1);
         read(more[0], buffer, 1);
         break;
+    case 9: /* whether a child ends before or after SIGCHLD is ignored */
+        signal(SIGCHLD, SIG_IGN);
+        if (!fork()) _exit(0);
+        signal(SIGCHLD, SIG_DFL);
+        break;
     }
     while (wait(NULL) > 0) ;
     return status;

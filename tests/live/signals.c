@@ -130,6 +130,7 @@ int main(int argc, char **argv)
     case 35: sigaddset(&some, SIGCHLD); set(SIGCHLD, reap, 0); sigprocmask(SIG_BLOCK, &some, &old);
         if (!fork()) _exit(3);
         sigsuspend(&old); seen += waitpid(-1, &status, WNOHANG) < 0; break;
+    /* The scheduler decides. */
     case -1: set(SIGCHLD, print, 0); if (!fork()) _exit(3); touch_much(); wait(&status); break;
     case -2: if (!fork()) _exit(3); set(SIGCHLD, print, 0); touch_much(); wait(&status); break;
     case -3: set(SIGCHLD, count, 0); sigaddset(&some, SIGCHLD); sigprocmask(SIG_BLOCK, &some, &old);

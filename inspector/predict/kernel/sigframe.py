@@ -162,7 +162,10 @@ def _restorer(task: Task, action: Action, retcode: int, *, has_info: bool) -> in
 
 
 def _sigcontext(task: Task, registers: Registers, fpstate: int, mask: int) -> bytes:
-    trap, error, cr2 = task.signals.trap
+    if task.signals.trap is None:
+        # Whoever started the program may have stopped at a breakpoint, and gdb does.
+        task.kernel.assume("trap number in signal frames", "0 before the first exception")
+    trap, error, cr2 = task.signals.trap or (0, 0, 0)
     own = registers
     return _SIGCONTEXT.pack(
         *(own.gs, own.fs, own.es, own.ds, own.edi, own.esi, own.ebp, own.esp, own.ebx, own.edx, own.ecx),

@@ -79,6 +79,11 @@ class Action:
     mask: int = 0
     """Signals blocked while the handler runs; signal n is bit n - 1."""
 
+    @property
+    def forgets_children(self) -> bool:
+        """Whether, as the action for SIGCHLD, it leaves no zombies to wait for."""
+        return self.handler == SIG_IGN or bool(self.flags & SA_NOCLDWAIT)
+
 
 @dataclass(frozen=True, slots=True)
 class AlternateStack:
@@ -106,8 +111,8 @@ class SignalState:
     stack: AlternateStack = field(default_factory=AlternateStack)
     saved_mask: int | None = None
     """The mask that sigsuspend replaced, to be put back by the handler's return."""
-    trap: tuple[int, int, int] = (0, 0, 0)
-    """trapno, err and cr2 of the last exception that became a signal."""
+    trap: tuple[int, int, int] | None = None
+    """trapno, err and cr2 of the last exception that became a signal. None: what execve has left there."""
     coprocessors: dict[int, State] = field(default_factory=dict)
     """What the coprocessor held, by where in a signal frame its image lies."""
 
@@ -172,7 +177,8 @@ def force_exception(task: Task, vector: int, ip: VirtAddr) -> None:
     number, code, has_address = _EXCEPTIONS[vector]
     if vector in _WITH_ERROR_CODE and task.signals.action(number).handler not in (SIG_DFL, SIG_IGN):
         raise NotModelled(f"a handler that may see the error code of processor exception {vector}", ip=ip)
-    task.signals.trap = (vector, 0, task.signals.trap[2])
+    _, _, cr2 = task.signals.trap or (0, 0, 0)
+    task.signals.trap = (vector, 0, cr2)
     _force(task, SignalInfo(number, code, ip if has_address else VirtAddr(0)))
 
 
@@ -222,11 +228,15 @@ def send(task: Task, info: SignalInfo, *, to_process: bool = False) -> None:
 
 
 def child_ended(parent: Task, info: SignalInfo) -> None:
-    """Tell a parent of its child's end. Source: kernel/signal.c:do_notify_parent(). Raises NotModelled."""
+    """Tell a parent of its child's end, or forget the child where it does not want to know.
+
+    Source: kernel/signal.c:do_notify_parent().
+    """
     action = parent.signals.action(signal.SIGCHLD)
-    if action.handler == SIG_IGN or action.flags & SA_NOCLDWAIT:
-        raise NotModelled("children that no one waits for (SIGCHLD ignored)")
-    send(parent, info, to_process=True)
+    if action.forgets_children:
+        parent.children = [child for child in parent.children if child.pid != info.sender[0]]
+    if action.handler != SIG_IGN:
+        send(parent, info, to_process=True)
 
 
 def refuse_child_race(task: Task) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from inspector.predict.machine.pagetable import PageTableEntry
 
 _T = TypeVar("_T")
+_TASK_SIZE_MAX = 1 << 47
+"""Of a 64-bit kernel: what it takes for a user's address, however small the program's own half is."""
 _WORD_BYTES = 8
 """strncpy_from_user reads a word of the kernel's at a time."""
 
@@ -124,7 +126,8 @@ def strncpy_from_user(task: Task, address: int, limit: int) -> bytes:
     Words are read as long as they can be, so a string that ends just below a page's end may touch the
     next page. Raises KernelError(EFAULT). Source: lib/strncpy_from_user.c:do_strncpy_from_user().
     """
-    limit = min(limit, task.mm.task_size - address)
+    is_64_bit = task.kernel.profile.kernel_word_bytes == 8  # noqa: PLR2004
+    limit = min(limit, (_TASK_SIZE_MAX if is_64_bit else task.mm.task_size) - address)
     if limit <= 0:
         raise KernelError(Errno.EFAULT)
     contents = b""

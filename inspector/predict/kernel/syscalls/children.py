@@ -20,6 +20,11 @@ _CSIGNAL = 0xFF
 _CLONE_PARENT_SETTID, _CLONE_CHILD_CLEARTID, _CLONE_CHILD_SETTID = 0x00100000, 0x00200000, 0x01000000
 _WNOHANG, _WUNTRACED, _WCONTINUED = 1, 2, 8
 _RUSAGE_BYTES = 72
+_DUMP_CORE = frozenset(
+    f"SIG{name}"
+    for name in "QUIT ILL TRAP ABRT FPE SEGV BUS SYS XCPU XFSZ".split()  # noqa: SIM905
+)
+"""SIG_KERNEL_COREDUMP_MASK. A pipe would take the core in spite of the limit, and wait would tell (0x80)."""
 
 
 @system_call("fork")
@@ -71,6 +76,8 @@ def wait4(task: Task, pid: int, status: int, options: int, usage: int) -> int:
     task.children.remove(ended)
     learn(task, ended.clock)
     if status:
+        if ended.ending is not None and ended.ending.signal in _DUMP_CORE:
+            task.kernel.assume("core files", "none: core_pattern is no pipe")
         put_user(task, status, wait_status(ended))
     if usage:
         task.kernel.assume("wait4's resource usage", "0")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from signal import SIGKILL, SIGSTOP
+from signal import SIGCHLD, SIGKILL, SIGSTOP
 from typing import TYPE_CHECKING
 
 from inspector.errors import NotModelled
@@ -80,6 +80,8 @@ def _do_sigaction(task: Task, number: int, action: Action | None) -> Action:
     state = task.signals
     before = state.action(number)
     if action is not None:
+        if number == SIGCHLD and action.forgets_children != before.forgets_children and task.children:
+            raise NotModelled("whether a child ends before or after SIGCHLD is ignored")
         state.actions[number] = action
         if state.is_ignored(number):
             state.flush([number])

@@ -114,7 +114,8 @@ def fstatat64(task: Task, directory: int, path: int, address: int, flags: int) -
 
 @system_call("statx")
 def statx(task: Task, directory: int, path: int, flags: int, _mask: int, address: int) -> int:
-    """Tell about a file. Source: fs/stat.c:statx()."""
+    """Tell about a file; what is no part of stat is assumed to be absent. Source: fs/stat.c:statx()."""
+    task.kernel.assume("statx", "no creation time, attributes or mount")
     copy_to_user(task, address, _statx(_stat_at(task, directory, path, flags & ~_AT_STATX_SYNC_TYPE)))
     return 0
 
