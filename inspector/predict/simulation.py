@@ -20,8 +20,9 @@ from inspector.model.address import VirtAddr
 from inspector.model.prediction import NotModelledAt
 from inspector.predict.kernel import signal
 from inspector.predict.kernel.entry import do_syscall, enter
+from inspector.predict.kernel.exit import do_exit
 from inspector.predict.kernel.fault import exc_page_fault
-from inspector.predict.kernel.sched import exit_mm, schedule
+from inspector.predict.kernel.sched import schedule
 from inspector.predict.machine.cpu import Breakpoint, HardwareException, PageFault, SystemCall, TimerInterrupt
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class Simulation:
                 mm.tlb_is_stale = False
             self._handle(task, cpu.run())
         if task.ending is not None:
-            exit_mm(task)
+            do_exit(task)
 
     def _handle(self, task: Task, event: Event) -> None:
         match event:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from inspector.errors import NotModelled
 from inspector.model.system_call import system_call_name
 from inspector.predict.kernel.errno import Errno, KernelError
-from inspector.predict.kernel.signal import refuse_child_race
+from inspector.predict.kernel.sigchld import refuse_child_race
 from inspector.predict.kernel.syscalls import table
 from inspector.predict.kernel.syscalls.registry import Blocked
 from inspector.predict.kernel.uaccess import get_user

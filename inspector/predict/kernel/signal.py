@@ -227,49 +227,6 @@ def send(task: Task, info: SignalInfo, *, to_process: bool = False) -> None:
     queue.setdefault(info.number, info)
 
 
-def child_ended(parent: Task, info: SignalInfo) -> None:
-    """Tell a parent of its child's end, or forget the child where it does not want to know.
-
-    Source: kernel/signal.c:do_notify_parent().
-    """
-    action = parent.signals.action(signal.SIGCHLD)
-    if action.forgets_children:
-        parent.children = [child for child in parent.children if child.pid != info.sender[0]]
-    if action.handler != SIG_IGN:
-        send(parent, info, to_process=True)
-
-
-def refuse_child_race(task: Task) -> None:
-    """Raise NotModelled where, from here on, the end of a child may run a handler at any moment.
-
-    In sigsuspend it makes no difference whether the one child has ended before or ends now. Of two, the
-    handler would run once or twice. A child that the parent has not heard of yet may have ended here, and
-    not yet there.
-    """
-    state = task.signals
-    if state.is_blocked(signal.SIGCHLD) or state.action(signal.SIGCHLD).handler in (SIG_DFL, SIG_IGN):
-        return
-    unheard = {child.pid for child in task.children if not child.parent_was_told}
-    waiting = {info.sender[0] for info in state.shared_pending.values() if info.number == signal.SIGCHLD}
-    if state.saved_mask is not None and len(unheard | waiting) <= 1:
-        return
-    if unheard:
-        raise NotModelled("a handler of SIGCHLD that is not blocked: when it runs, the scheduler decides")
-
-
-def refuse_child_look(task: Task) -> None:
-    """Raise NotModelled where the program looks whether SIGCHLD waits, and only the scheduler knows."""
-    state = task.signals
-    unheard = any(not child.parent_was_told for child in task.children)
-    if unheard and state.is_blocked(signal.SIGCHLD):
-        raise NotModelled("a look at whether SIGCHLD waits, which is the scheduler's to say")
-
-
-def _hear_of_child(task: Task, info: SignalInfo) -> None:
-    for child in task.children:
-        child.parent_was_told |= child.ending is not None and info.sender[:1] == (child.pid,)
-
-
 def get_signal(task: Task) -> SignalInfo | None:
     """Take the next signal that is not blocked; what is ignored is thrown away.
 
@@ -294,6 +251,7 @@ def is_fatal(task: Task, info: SignalInfo) -> bool:
 
 def deliver(task: Task, info: SignalInfo) -> None:
     """End the process, or have it run its handler. Raises NotModelled for a signal that stops it."""
+    from inspector.predict.kernel.sigchld import hear_of_child
     from inspector.predict.kernel.sigframe import setup_frame
 
     if is_fatal(task, info):
@@ -306,7 +264,7 @@ def deliver(task: Task, info: SignalInfo) -> None:
     if action.flags & SA_RESETHAND:
         state.actions[info.number] = replace(action, handler=SIG_DFL)
     if info.number == signal.SIGCHLD:
-        _hear_of_child(task, info)
+        hear_of_child(task, info)
     if not setup_frame(task, info, action):
         force_sigsegv(task, info.number)
         return

@@ -9,7 +9,7 @@ from inspector.errors import NotModelled
 from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.fork import copy_process
 from inspector.predict.kernel.order import learn
-from inspector.predict.kernel.signal import signal_number
+from inspector.predict.kernel.sigchld import wait_status
 from inspector.predict.kernel.syscalls.registry import Blocked, signed, system_call
 from inspector.predict.kernel.uaccess import copy_to_user, put_user
 
@@ -83,13 +83,3 @@ def wait4(task: Task, pid: int, status: int, options: int, usage: int) -> int:
         task.kernel.assume("wait4's resource usage", "0")
         copy_to_user(task, usage, bytes(_RUSAGE_BYTES))
     return ended.pid
-
-
-def wait_status(task: Task) -> int:
-    """Return how a task ended as wait tells it: the status in bits 8-15, or the signal in bits 0-6."""
-    ending = task.ending
-    if ending is None:
-        raise ValueError("a task that has not ended has no status")
-    if ending.signal is not None:
-        return signal_number(ending.signal)
-    return (ending.status or 0) << 8

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from inspector.errors import NotModelled
 from inspector.predict.kernel.errno import Errno, KernelError
+from inspector.predict.kernel.sigchld import refuse_child_look
 from inspector.predict.kernel.sigframe import set_stack, sigreturn, stack_flags
 from inspector.predict.kernel.signal import (
     LAST_SIGNAL,
@@ -16,7 +17,6 @@ from inspector.predict.kernel.signal import (
     SI_USER,
     Action,
     SignalInfo,
-    refuse_child_look,
     send,
 )
 from inspector.predict.kernel.syscalls.registry import Blocked, signed, system_call
