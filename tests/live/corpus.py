@@ -22,7 +22,7 @@ class ForeignProgram:
 
 def corpus_directory() -> Path:
     """Return where the corpus is, whether or not it has been fetched."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))  # noqa: PTH111 - raises nothing
     return Path(os.environ.get("INSPECTOR_CORPUS") or cache / "inspector" / "corpus")
 
 

@@ -66,8 +66,6 @@ def test_a_library_read_from_the_disk_a_moment_ago_makes_no_difference(
 
 
 def test_what_cannot_be_read_in_is_left(tmp_path: Path) -> None:
-    settle(launches.launch(tmp_path / "missing"))
-    settle(launches.launch(tmp_path))
-    empty = tmp_path / "empty"
-    empty.touch()
-    settle(launches.launch(empty))
+    (tmp_path / "empty").touch()
+    for path in (tmp_path / "missing", tmp_path, tmp_path / "empty"):
+        assert settle(launches.launch(path)) == [str(path)]

@@ -216,4 +216,6 @@ def test_pages_shared_by_fork_are_anonymous() -> None:
 
 @needs_root
 def test_frames_are_seen_by_root(touched: Touched) -> None:
-    assert all(page.pfn for page in snapshot_now(touched.pid)[0].pages or ())
+    pages = snapshot_now(touched.pid)[0].pages
+    assert pages
+    assert all(page.pfn for page in pages)
