@@ -19,10 +19,10 @@ def command(prediction: str, recording: str, json: str | None, verbose: bool) ->
     from inspector.reconcile import reconcile
     from inspector.report.check import check_document
 
+    output = Output(json, verbose=verbose)
     reconciliation = reconcile(
         parse_prediction(load(prediction), prediction), parse_observation(load(recording), recording)
     )
-    output = Output(json, verbose=verbose)
     if output.wants_json:
         findings, code = reconciliation.findings, reconciliation.exit_code
         output.json(json_document(reconciliation.prediction, reconciliation.observation, findings, code))

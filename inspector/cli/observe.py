@@ -48,19 +48,21 @@ def command(
 
     What follows -- are arguments for the program.
     """
-    from inspector.cli.output import Output, save
+    from inspector.cli.output import Output, require_savable, save
     from inspector.model.document import observation_document as json_document
     from inspector.report.check import observation_document
 
     if (program is None) == (pid is None):
         msg = "give either a PROGRAM or --pid PID"
         raise UsageError(msg, help="see `inspector observe --help`")
+    shown = Output(json, verbose=verbose)
+    if output is not None:
+        require_savable(output)
     if program is None:
         observation = _observe_pid(pid or 0, seconds)
     else:
         how = launching_of(env, stdin, layout, aslr, in_place)
         observation = _observe(how, program, stops, until, seconds, gdb)
-    shown = Output(json, verbose=verbose)
     if output is not None:
         save(output, json_document(observation) + b"\n")
     if shown.wants_json:

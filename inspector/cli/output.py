@@ -37,7 +37,9 @@ class Output:
     """What a command prints on stdout; with `--json -`, that is JSON and nothing else."""
 
     def __init__(self, json: str | None = None, *, verbose: bool = False) -> None:
-        """`json` is the file asked for, `-` for stdout, or None."""
+        """`json` is the file asked for, `-` for stdout, or None. Raises CannotSave for one that cannot be."""
+        if json not in (None, STDOUT):
+            require_savable(json)
         self.verbose = verbose
         self._json = json
         self._lines: list[bytes] = []
@@ -99,6 +101,13 @@ def save(path: str, data: bytes) -> None:
     from inspector.model.saving import save_atomically
 
     save_atomically(path, data)
+
+
+def require_savable(path: str) -> None:
+    """Raise CannotSave, before any work is done, for a file that cannot be saved."""
+    from inspector.model.saving import require_savable
+
+    require_savable(path)
 
 
 def load(path: str) -> bytes:

@@ -18,8 +18,12 @@ import os
 import re
 import stat
 import sys
+from typing import TYPE_CHECKING
 
 from inspector.errors import BadDocument, CannotSave
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _LARGEST_DOCUMENT_BYTES = 256 << 20
 _CHUNK_BYTES = 1 << 20
@@ -49,8 +53,31 @@ def save_atomically(path: str, data: bytes, *, durable: bool = True) -> None:
     With `durable` the data is on the disk when this returns; without, a power failure may leave an empty
     file. Opening a FIFO waits for its reader.
     """
-    try:
+    with _explained(path):
         _save(path, data, durable=durable)
+
+
+def require_savable(path: str) -> None:
+    """Raise CannotSave where it can be told beforehand that `path` cannot be saved; nothing is written.
+
+    For use before the work whose results are to be saved. What only writing tells, a full disk, is not seen.
+    """
+    with _explained(path):
+        existing = _existing(path)
+        if existing is None or stat.S_ISREG(existing.st_mode):
+            real = os.path.realpath(path)
+            # Asked of the directory as a path that leads on: it says what is not there, or is none.
+            os.stat(os.path.join(os.path.dirname(real), "."))  # noqa: PTH116, PTH118, PTH120
+            places = [os.path.dirname(real), *([] if existing is None else [real])]  # noqa: PTH120
+            if _standard_stream(existing) is None and not all(os.access(place, os.W_OK) for place in places):
+                raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+@contextlib.contextmanager
+def _explained(path: str) -> Iterator[None]:
+    """Turn what the system says of a file that cannot be saved into CannotSave."""
+    try:
+        yield
     except OSError as error:
         number = error.errno or 0
         reason = os.strerror(number) if number else str(error)
@@ -106,7 +133,8 @@ def _opened(path: str) -> int:
     raise BadDocument(f"{path}: not a regular file", help=_NOT_REGULAR)
 
 
-def _save(path: str, data: bytes, *, durable: bool) -> None:
+def _existing(path: str) -> os.stat_result | None:
+    """Return what is at `path` already, which is no directory; None if nothing is. Raises OSError."""
     if not os.path.basename(path):  # noqa: PTH119 - `directory/` must not lose its slash
         number = errno.EISDIR if path else errno.ENOENT
         raise OSError(number, os.strerror(number))
@@ -114,11 +142,16 @@ def _save(path: str, data: bytes, *, durable: bool) -> None:
         # Follows /dev/stdout to the open file itself, where reading the link would only give a name.
         existing = os.stat(path)  # noqa: PTH116 - a Path would tidy the text
     except FileNotFoundError:
-        existing = None
+        return None
+    if stat.S_ISDIR(existing.st_mode):
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+    return existing
+
+
+def _save(path: str, data: bytes, *, durable: bool) -> None:
+    existing = _existing(path)
     if existing is None:
         _replace(os.path.realpath(path), data, None, durable=durable)
-    elif stat.S_ISDIR(existing.st_mode):
-        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
     elif (stream := _standard_stream(existing)) is not None:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -129,11 +162,11 @@ def _save(path: str, data: bytes, *, durable: bool) -> None:
         _write_into(path, data)
 
 
-def _standard_stream(existing: os.stat_result) -> int | None:
+def _standard_stream(existing: os.stat_result | None) -> int | None:
     """Return the descriptor of ours that is open for writing on this very file."""
     for descriptor in _STANDARD_STREAMS:
         with contextlib.suppress(OSError):
-            if os.path.samestat(os.fstat(descriptor), existing):
+            if existing is not None and os.path.samestat(os.fstat(descriptor), existing):
                 return descriptor
     return None
 

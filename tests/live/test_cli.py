@@ -275,6 +275,21 @@ def test_a_timeout_that_is_none_is_said_in_one_line(program: Path, seconds: str)
     assert len(done.stderr.splitlines()) == 2
 
 
+def test_where_nothing_can_be_saved_nothing_is_run(program: Path) -> None:
+    for command in (
+        ["check", "--json", "/nonexistent/file", program],
+        ["predict", "--json", "/nonexistent/file", program],
+        ["observe", "--json", "/nonexistent/file", program],
+        ["observe", "-o", "/nonexistent/file", program],
+    ):
+        done = inspector(*command)
+        assert (done.returncode, done.stdout) == (3, "")
+        assert done.stderr.splitlines() == [
+            "inspector: /nonexistent/file: No such file or directory",
+            "  create the directory first",
+        ]
+
+
 def test_a_recording_cut_short_is_saved_all_the_same(tmp_path: Path, endless: Path) -> None:
     done = inspector("observe", "--timeout", "1", "-o", tmp_path / "recording", endless)
     assert done.returncode == 3

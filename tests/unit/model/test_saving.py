@@ -19,7 +19,7 @@ import pytest
 
 from inspector.errors import BadDocument, CannotSave
 from inspector.model import saving
-from inspector.model.saving import read_document, save_atomically
+from inspector.model.saving import read_document, require_savable, save_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,6 +65,23 @@ def test_a_new_file(tmp_path: Path, durable: bool) -> None:
     save_atomically(str(tmp_path / "a"), NEW, durable=durable)
     assert (tmp_path / "a").read_bytes() == NEW
     assert only(tmp_path) == ["a"]
+
+
+def test_what_cannot_be_saved_is_known_beforehand_and_nothing_is_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(OLD)
+    (tmp_path / "to file").symlink_to("file")
+    os.mkfifo(tmp_path / "fifo")
+    before = only(tmp_path)
+    for name in ("new", "file", "to file", "fifo"):
+        require_savable(f"{tmp_path}/{name}")
+    for name in ("", "new/", "absent/a", "file/a", "n" * 256, "a\0b"):
+        with pytest.raises(CannotSave) as early:
+            require_savable(f"{tmp_path}/{name}")
+        with pytest.raises(CannotSave) as late:
+            save_atomically(f"{tmp_path}/{name}", NEW)
+        assert str(early.value) == str(late.value)
+    assert only(tmp_path) == before
+    assert (tmp_path / "file").read_bytes() == OLD
 
 
 def test_a_new_file_gets_the_mode_of_the_umask(tmp_path: Path) -> None:
