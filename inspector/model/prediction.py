@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inspector.model.ending import Ending
@@ -84,7 +85,7 @@ class Prediction:
     bases: RandomBases | None = None
     """Only with ASLR on."""
     assumptions: tuple[Assumption, ...] = ()
-    faults: tuple[Fault, ...] | None = None
+    faults: Sequence[Fault] | None = None
     """In the order they are taken. None: the sequence is not predicted."""
     ending: Ending | None = None
     """None: not predicted to its end."""

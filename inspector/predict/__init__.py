@@ -79,7 +79,7 @@ def predict(
             )
             simulation.run()
             snapshots += simulation.snapshots
-            not_modelled, ending, faults = simulation.not_modelled, simulation.ending, tuple(kernel.faults)
+            not_modelled, ending, faults = simulation.not_modelled, simulation.ending, kernel.faults
             assumptions += tuple(Assumption(name, text) for name, text in kernel.assumptions.items())
     return Prediction(
         program=program,

@@ -58,7 +58,7 @@ class FaultJson(Struct, frozen=True):
 Faults = tuple[FaultJson, ...] | None
 
 
-def faults_json(faults: tuple[Fault, ...] | None) -> Faults:
+def faults_json(faults: Iterable[Fault] | None) -> Faults:
     """Return the JSON type of a sequence; None is null."""
     return None if faults is None else tuple(map(_fault_json, faults))
 

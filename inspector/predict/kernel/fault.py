@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inspector.model.address import PAGE_SHIFT, VirtAddr, Vpn, page_down
-from inspector.model.fault import Fault, FaultKind, FaultMode
+from inspector.model.fault import FaultKind, FaultMode
 from inspector.model.vma import Access
 from inspector.predict.kernel.memory import BusError, Handled, handle_mm_fault
 
@@ -59,19 +59,17 @@ def exc_page_fault(task: Task, address: VirtAddr, access: Access, ip: VirtAddr |
     kind = FaultKind.REFUSED if handled is None else handled.kind
     if grown and handled is not None:
         kind = FaultKind.STACK_GROWTH
-    task.faults.append(
-        Fault(
-            task.number,
-            FaultMode.KERNEL if ip is None else FaultMode.USER,
-            address,
-            access,
-            protection,
-            ip,
-            kind,
-            None if area is None else mm.labelled_area(area),
-            None if handled is None else handled.file_offset,
-            None if handled is None else handled.mapped,
-        )
+    task.faults.record(
+        task.number,
+        FaultMode.KERNEL if ip is None else FaultMode.USER,
+        address,
+        access,
+        protection,
+        ip,
+        kind,
+        None if area is None else mm.labelled_area(area),
+        None if handled is None else handled.file_offset,
+        None if handled is None else handled.mapped,
     )
     return refused
 
@@ -84,8 +82,9 @@ def fault_while_disabled(task: Task, address: VirtAddr, access: Access) -> None:
     entry = task.mm.page_tables.lookup(Vpn(address >> PAGE_SHIFT))
     protection = entry is not None and bool(entry.access)
     if not protection or (entry is not None and access not in entry.access):
-        fault = Fault(task.number, FaultMode.KERNEL, address, access, protection, None, FaultKind.REFUSED)
-        task.faults.append(fault)
+        task.faults.record(
+            task.number, FaultMode.KERNEL, address, access, protection, None, FaultKind.REFUSED
+        )
 
 
 def access_error(area: VmArea, access: Access, *, protection: bool) -> bool:

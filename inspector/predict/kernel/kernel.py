@@ -6,6 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Self
 
 from inspector.model.address import PAGE_SIZE
+from inspector.model.fault_log import FaultLog
 from inspector.predict.kernel.files import Terminal
 from inspector.predict.kernel.pagecache import PageCache
 from inspector.predict.machine.memory import PhysicalMemory
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from inspector.elf.file import ExecutableFile
     from inspector.model.address import Pfn, Vpn
-    from inspector.model.fault import Fault
     from inspector.model.folio import FolioLayout
     from inspector.model.profile import MachineProfile
     from inspector.predict.kernel.files import Directory
@@ -47,7 +47,7 @@ class Kernel:
         self.chance = chance
         self.memory = PhysicalMemory()
         self.page_cache = PageCache(self.memory, folios, self.assume)
-        self.faults: list[Fault] = []
+        self.faults = FaultLog()
         """Of every process, in the order they are taken."""
         self.host_files: list[ExecutableFile] = []
         self.host_directories: list[Directory] = []

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from inspector.errors import NotModelled
 from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, VirtAddr, Vpn, page_down
-from inspector.model.fault import Fault, FaultKind, FaultMode
+from inspector.model.fault import FaultKind, FaultMode
 from inspector.model.registers import Registers
 from inspector.model.vma import Access
 from inspector.predict.kernel.errno import Errno, KernelError
@@ -197,18 +197,16 @@ def _save_coprocessor(task: Task, layout: SignalFrame, fpstate: int) -> None:
         entry = task.mm.page_tables.lookup(Vpn(page >> PAGE_SHIFT))
         if entry is None or Access.WRITE not in entry.access:
             area = task.mm.find(page)
-            task.faults.append(
-                Fault(
-                    task.number,
-                    FaultMode.KERNEL,
-                    # Which byte CR2 names is the processor's own affair; measured on AMD. The page is not.
-                    VirtAddr(fx if page <= fx else fx + size - 1),
-                    Access.WRITE,
-                    entry is not None,
-                    None,
-                    FaultKind.REFUSED,
-                    None if area is None else task.mm.labelled_area(area),
-                )
+            task.faults.record(
+                task.number,
+                FaultMode.KERNEL,
+                # Which byte CR2 names is the processor's own affair; measured on AMD. The page is not.
+                VirtAddr(fx if page <= fx else fx + size - 1),
+                Access.WRITE,
+                entry is not None,
+                None,
+                FaultKind.REFUSED,
+                None if area is None else task.mm.labelled_area(area),
             )
             clear_user(task, fx, size)
             break

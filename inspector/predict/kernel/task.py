@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from inspector.model.auxv import AuxEntry
     from inspector.model.ending import Ending
-    from inspector.model.fault import Fault
+    from inspector.model.fault_log import FaultLog
     from inspector.model.program import Credentials, Limits
     from inspector.model.registers import Registers
     from inspector.model.snapshot import StackImage
@@ -79,7 +79,7 @@ class Task:
     """The system call to make again when it goes on."""
 
     @property
-    def faults(self) -> list[Fault]:
+    def faults(self) -> FaultLog:
         """The kernel's sequence of faults, which this task's are written to."""
         return self.kernel.faults
 
