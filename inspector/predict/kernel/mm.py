@@ -318,7 +318,8 @@ class AddressSpace:
 
     def zap(self, pages: AddressRange) -> None:
         """Unmap what is resident of `pages`; the areas stay. Source: mm/memory.c:zap_page_range_single()."""
-        for _, entry in self.page_tables.unmap(pages):
+        for vpn, entry in self.page_tables.entries(pages):
+            self.page_tables.clear(vpn)
             if entry.kind is PageKind.ANONYMOUS:
                 self.memory.release(entry.frame)
             self.tlb_is_stale = True

@@ -169,6 +169,7 @@ def _move_page_tables(mm: AddressSpace, pages: AddressRange, new: VirtAddr) -> N
         if tables.has_leaf(Vpn(vpn)):
             tables.allocate(Vpn(vpn + distance))
         vpn += extent
-    for vpn, entry in tables.unmap(pages):
+    for vpn, entry in tables.entries(pages):
+        tables.clear(vpn)
         tables.map(Vpn(vpn + distance), entry)
         mm.tlb_is_stale = True

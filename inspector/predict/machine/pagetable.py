@@ -12,7 +12,7 @@ Tables are objects with lifetimes: a `map` allocates what is missing on its way 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, AddressRange, Pfn, Vpn, address_of
@@ -47,11 +47,13 @@ class PageTableEntry:
         return Access.WRITE in self.access
 
 
-@dataclass(slots=True)
 class _Table:
-    """One table: present entries by index."""
+    """One table: as many entries as the hardware's has, each None until it is set."""
 
-    entries: dict[int, _Table | PageTableEntry] = field(default_factory=dict)
+    __slots__ = ("entries",)
+
+    def __init__(self, size: int) -> None:
+        self.entries: list[_Table | PageTableEntry | None] = [None] * size
 
 
 class PageTables:
@@ -59,13 +61,13 @@ class PageTables:
 
     def __init__(self, geometry: PageTableGeometry) -> None:
         """Start with the top-level table alone, as fork and execve do."""
-        self._root = _Table()
         # Shift of each level's index within a page number, and the mask after shifting.
         self._levels: list[tuple[int, int]] = []
         shift = sum(geometry.index_bits)
         for bits in geometry.index_bits:
             shift -= bits
             self._levels.append((shift, (1 << bits) - 1))
+        self._root = self._new_table(0)
         self._leaf_bits = geometry.index_bits[-1]
         self._leaf_mask = (1 << self._leaf_bits) - 1
         self._leaves: dict[int, _Table] = {}
@@ -81,11 +83,17 @@ class PageTables:
         leaf = self._leaves.get(vpn >> self._leaf_bits)
         if leaf is None:
             return None
-        return leaf.entries.get(vpn & self._leaf_mask)  # type: ignore[return-value] # a lowest table's
+        return leaf.entries[vpn & self._leaf_mask]  # type: ignore[return-value] # a lowest table's
 
     def map(self, vpn: Vpn, entry: PageTableEntry) -> None:
         """Set the entry of page `vpn`, allocating the tables it needs."""
         self._leaf_table(vpn).entries[vpn & self._leaf_mask] = entry
+
+    def clear(self, vpn: Vpn) -> None:
+        """Clear the entry of page `vpn`; no table is freed."""
+        leaf = self._leaves.get(vpn >> self._leaf_bits)
+        if leaf is not None:
+            leaf.entries[vpn & self._leaf_mask] = None
 
     def has_leaf(self, vpn: Vpn) -> bool:
         """Whether the lowest table that serves page `vpn` is allocated."""
@@ -110,24 +118,21 @@ class PageTables:
             leaf = self._leaves[vpn >> self._leaf_bits] = self._table(vpn, len(self._levels) - 1)
         return leaf
 
+    def _new_table(self, depth: int) -> _Table:
+        _, mask = self._levels[depth]
+        return _Table(mask + 1)
+
     def _table(self, vpn: Vpn, depth: int) -> _Table:
         node = self._root
-        for shift, mask in self._levels[:depth]:
+        for level, (shift, mask) in enumerate(self._levels[:depth], start=1):
             index = vpn >> shift & mask
-            child = node.entries.get(index)
+            child = node.entries[index]
             if child is None:
-                child = node.entries[index] = _Table()
+                child = node.entries[index] = self._new_table(level)
             if not isinstance(child, _Table):
                 raise TypeError(f"page {vpn:#x} lies under a leaf entry")
             node = child
         return node
-
-    def unmap(self, pages: AddressRange) -> list[tuple[Vpn, PageTableEntry]]:
-        """Clear every entry of `pages` and return them, ascending; no table is freed."""
-        gone = list(self.entries(pages))
-        for vpn, _ in gone:
-            del self._leaves[vpn >> self._leaf_bits].entries[vpn & self._leaf_mask]
-        return gone
 
     def free_leaf(self, address: int) -> None:
         """Free the lowest table that serves `address`, if there is one; it is empty."""
@@ -140,7 +145,7 @@ class PageTables:
             if isinstance(child, _Table):
                 node = child
         shift, mask = self._levels[-2]
-        del node.entries[address >> PAGE_SHIFT >> shift & mask]
+        node.entries[address >> PAGE_SHIFT >> shift & mask] = None
 
     def free_tables(self, pages: AddressRange, within: AddressRange) -> None:
         """Free each table that serves an address of `pages` and whose whole span lies inside `within`.
@@ -151,17 +156,19 @@ class PageTables:
         self._free(self._root, 0, 0, pages, within)
 
     def _free(self, table: _Table, level: int, base: int, pages: AddressRange, within: AddressRange) -> None:
+        """Do so below `table`, whose first entry serves page number `base`."""
         shift, _ = self._levels[level]
-        for index, child in list(table.entries.items()):
+        first = max((pages.start >> PAGE_SHIFT) - base, 0) >> shift
+        last = (pages.end - 1 >> PAGE_SHIFT) - base >> shift
+        for index, child in enumerate(table.entries[first : last + 1], first):
             if not isinstance(child, _Table):
                 continue
             start = base + (index << shift)
             span = AddressRange(address_of(start), address_of(start + (1 << shift)))
-            if not span.overlaps(pages):
-                continue
-            self._free(child, level + 1, start, pages, within)
+            if shift > self._leaf_bits:
+                self._free(child, level + 1, start, pages, within)
             if within.start <= span.start and span.end <= within.end:
-                del table.entries[index]
+                table.entries[index] = None
                 self._leaves.pop(start >> self._leaf_bits, None)
 
     def entries(self, pages: AddressRange | None = None) -> Iterator[tuple[Vpn, PageTableEntry]]:
@@ -174,9 +181,10 @@ class PageTables:
             base = upper << self._leaf_bits
             if base >= end or base + self.leaf_pages <= first:
                 continue
-            for index, entry in sorted(self._leaves[upper].entries.items()):
-                if first <= base + index < end and isinstance(entry, PageTableEntry):
-                    yield Vpn(base + index), entry
+            start = max(first - base, 0)
+            for vpn, entry in enumerate(self._leaves[upper].entries[start : end - base], base + start):
+                if isinstance(entry, PageTableEntry):
+                    yield Vpn(vpn), entry
 
     @property
     def table_count(self) -> int:
@@ -184,7 +192,7 @@ class PageTables:
         return self._count(self._root) - 1
 
     def _count(self, table: _Table) -> int:
-        return 1 + sum(self._count(child) for child in table.entries.values() if isinstance(child, _Table))
+        return 1 + sum(self._count(child) for child in table.entries if isinstance(child, _Table))
 
     @property
     def size_bytes(self) -> int:

@@ -40,7 +40,7 @@ def test_tables_are_allocated_on_the_way_down(
 def test_an_emptied_table_stays_until_it_is_freed() -> None:
     tables = PageTables(X86_64)
     tables.map(Vpn(0x8048), anonymous())
-    tables.unmap(span(0x8048000, 0x8049000))
+    tables.clear(Vpn(0x8048))
     assert tables.lookup(Vpn(0x8048)) is None
     assert tables.table_count == 3
     tables.free_tables(span(0x8048000, 0x8049000), ALL)
@@ -51,7 +51,7 @@ def test_a_table_that_serves_a_neighbour_is_kept() -> None:
     tables = PageTables(X86_64)
     tables.map(Vpn(0x8048), anonymous())
     tables.map(Vpn(0x8050), anonymous())
-    tables.unmap(span(0x8048000, 0x8049000))
+    tables.clear(Vpn(0x8048))
     tables.free_tables(span(0x8048000, 0x8049000), span(0, 0x8050000))
     assert tables.table_count == 3
     assert tables.lookup(Vpn(0x8050)) is not None
