@@ -20,7 +20,7 @@ from inspector.predict import predict
 if TYPE_CHECKING:
     from inspector.model.prediction import Prediction
 
-FEW, MANY, WITNESSED = 10_000, 100_000, 200_000
+FEW, MANY, MOST = 10_000, 100_000, 200_000
 _ROUNDS = 3
 _SECONDS = 300.0
 _MEGABYTE = 1 << 20
@@ -41,19 +41,11 @@ def figures(path: str) -> list[Figure]:
     few, many = (
         statistics.median(_microseconds_a_fault(path, count) for _ in range(_ROUNDS)) for count in (FEW, MANY)
     )
-    keeps = subprocess.run(
-        [sys.executable, "-m", "tests.bench_faults", path], capture_output=True, text=True, check=True
-    )
     return [
         Figure("CPU time to predict a fault", f"{FEW:,} faults", f"{few:.1f} us", "<= 20 us"),
         Figure("CPU time to predict a fault", f"{MANY:,} faults", f"{many:.1f} us", "<= 20 us"),
         Figure("... of many against one of few", f"{MANY:,} : {FEW:,}", f"{many / few:.2f}", "about 1"),
-        Figure(
-            "memory of a prediction, touched pages apart",
-            f"{MANY:,} faults",
-            f"{json.loads(keeps.stdout):.0f} MB",
-            "<= 150 MB",
-        ),
+        *(_memory(path, count) for count in (MANY, MOST)),
         _lost(path),
     ]
 
@@ -75,26 +67,35 @@ def _microseconds_a_fault(path: str, count: int) -> float:
     return seconds / len(prediction.faults or ()) * 1e6
 
 
+def _memory(path: str, count: int) -> Figure:
+    """Measure in a process of its own, which has done nothing else."""
+    command = [sys.executable, "-m", "tests.bench_faults", path, str(count)]
+    took = subprocess.run(command, capture_output=True, text=True, check=True)
+    what = "memory of a prediction, touched pages apart"
+    return Figure(what, f"{count:,} faults", f"{json.loads(took.stdout):.0f} MB", "<= 150 MB")
+
+
 def _lost(path: str) -> Figure:
-    what, size = "faults that the witness loses", f"{WITNESSED:,} faults"
-    with prepare(path, arguments=("faults", str(WITNESSED))) as program:
+    what, size = "faults that the witness loses", f"{MOST:,} faults"
+    with prepare(path, arguments=("faults", str(MOST))) as program:
         trace = record_faults(program, seconds=_SECONDS)
     if trace.faults is None:
         return Figure(what, size, f"not measured: {trace.notes[0]}", "0")
-    lost = max(trace.lost, WITNESSED - len(trace.faults))
+    lost = max(trace.lost, MOST - len(trace.faults))
     return Figure(what, f"{len(trace.faults):,} seen", str(lost), "0")
 
 
-def _own_megabytes(path: str) -> float:
-    """Return what this process has taken at most, less the pages that the program touched.
+def _own_megabytes(path: str, count: int) -> float:
+    """Return what this process has taken at most to predict `count` faults, less the pages they touched.
 
-    getrusage() would tell what its parent has taken: a process begins with the peak of the one it was.
+    The interpreter, 30 MB before it begins, is among it. getrusage() would tell what its parent has taken:
+    a process begins with the peak of the one it was.
     """
-    _faulting(path, MANY)
+    _faulting(path, count)
     status = Path("/proc/self/status").read_text()
     most = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")) * 1024
-    return (most - MANY * PAGE_SIZE) / _MEGABYTE
+    return (most - count * PAGE_SIZE) / _MEGABYTE
 
 
 if __name__ == "__main__":
-    print(_own_megabytes(sys.argv[1]))  # noqa: T201 - to the parent, which cannot measure its own past
+    print(_own_megabytes(sys.argv[1], int(sys.argv[2])))  # noqa: T201 - to the parent, which cannot measure its own past

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+from array import array
 
 from inspector.errors import NotModelled
 from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, Pfn
@@ -33,8 +34,8 @@ class PhysicalMemory:
                 what, help="raise the session's limits: ulimit -v unlimited -d unlimited"
             ) from error
         self.size_bytes = size_bytes
-        self._references: list[int] = [1]
-        self._free: list[Pfn] = []
+        self._references = array("I", [1])
+        self._free = array("I")
         self.executed: set[Pfn] = set()
         """Frames from which a processor has fetched instructions."""
         self.stale: set[Pfn] = set()
@@ -48,7 +49,7 @@ class PhysicalMemory:
     def allocate(self) -> Pfn:
         """Return a zeroed frame with one user. Raises NotModelled when RAM is used up."""
         if self._free:
-            frame = self._free.pop()
+            frame = Pfn(self._free.pop())
             self._references[frame] = 1
             self.write(frame, 0, bytes(PAGE_SIZE))
             return frame

@@ -15,6 +15,7 @@ then stays fast), and from there on:
 
 from __future__ import annotations
 
+import mmap
 from typing import TYPE_CHECKING
 
 import unicorn
@@ -49,6 +50,11 @@ _CONFLICTS = 128
 """Conflicts before the first attempt at a larger TLB; each further attempt waits twice as long."""
 
 
+def _numbers(count: int) -> memoryview:
+    """Return `count` numbers that are 0; of these the host gives memory only to those that are set."""
+    return memoryview(mmap.mmap(-1, count * 4, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)).cast("I")
+
+
 class Tlb:
     """Fills Unicorn's TLB."""
 
@@ -74,8 +80,11 @@ class Tlb:
         self._system_page = system_page
         self.executed: dict[int, Pfn] = {}
         """Page numbers from which instructions were fetched since the last flush, and their frames."""
-        self._held: set[Vpn] = set()
-        self._open: set[Pfn] = set()
+        self._flushes = 1
+        self._held = _numbers(_ADDRESSES + 1 >> PAGE_SHIFT)
+        """By page: the value of `_flushes` when it was last given out."""
+        self._open = _numbers(memory.size_bytes >> PAGE_SHIFT)
+        """By frame: the same, when it was last given out to be written by a page that may not execute it."""
         self._conflicts = 0
         self._patience = _CONFLICTS
         engine.uc.ctl_set_tlb_mode(uc_const.UC_TLB_VIRTUAL)
@@ -86,8 +95,7 @@ class Tlb:
         """Forget every translation."""
         self._engine.uc.ctl(uc_const.UC_CTL_TLB_FLUSH, uc_const.UC_CTL_IO_WRITE)
         self.executed.clear()
-        self._held.clear()
-        self._open.clear()
+        self._flushes += 1
 
     def drop_code(self) -> None:
         """Forget all translated code, and with it which frames it came from."""
@@ -107,9 +115,9 @@ class Tlb:
                 self.missing = address & _ADDRESSES, access
                 return None
             return frame << PAGE_SHIFT, unicorn.UC_PROT_ALL
-        if vpn in self._held:
+        if self._held[vpn] == self._flushes:
             self._conflict()
-        self._held.add(vpn)
+        self._held[vpn] = self._flushes
         granted = self._grant(vpn, found, access)
         return None if granted is None else (found.frame << PAGE_SHIFT, granted)
 
@@ -123,7 +131,7 @@ class Tlb:
             if frame in memory.stale:
                 self.stale = True
                 return None
-            if frame in self._open:
+            if self._open[frame] == self._flushes:
                 # Some translation may write the frame unseen; after this its next write misses.
                 self.flush()
             memory.executed.add(frame)
@@ -132,7 +140,7 @@ class Tlb:
         permissions = _PERMISSIONS[found.access]
         if frame not in memory.executed:
             if permissions & _WRITE:
-                self._open.add(frame)
+                self._open[frame] = self._flushes
             return permissions & ~_EXECUTE
         if permissions & _EXECUTE:
             return permissions
