@@ -6,6 +6,7 @@ import ctypes
 import mmap
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import time
@@ -57,6 +58,19 @@ def _in_child(work: Callable[[], object]) -> object:
     return pickle.loads(data)  # noqa: S301 - our own child wrote it
 
 
+def _snapshot_of_a_copy() -> object:
+    """Return the snapshot of a stopped copy of this process: itself, it may map memory while it looks."""
+    copy = os.fork()
+    if not copy:
+        os.kill(os.getpid(), signal.SIGSTOP)
+    os.waitpid(copy, os.WUNTRACED)
+    try:
+        return snapshot_now(copy, word_bytes=8)
+    finally:
+        os.kill(copy, signal.SIGKILL)
+        os.waitpid(copy, 0)
+
+
 def test_maps_of_every_readable_process_is_printed_again_byte_for_byte() -> None:
     seen = 0
     for name in os.listdir("/proc"):  # noqa: PTH208
@@ -74,7 +88,7 @@ def test_maps_of_every_readable_process_is_printed_again_byte_for_byte() -> None
 
 @needs_root
 def test_without_privileges_frames_are_none_and_never_0() -> None:
-    result = _in_child(lambda: snapshot_now(os.getpid(), word_bytes=8))
+    result = _in_child(_snapshot_of_a_copy)
     assert isinstance(result, tuple)
     snapshot, raw = result
     assert {page.pfn for page in snapshot.pages} == {None}
