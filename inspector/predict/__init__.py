@@ -11,6 +11,7 @@ from inspector.model.prediction import Assumption, NotModelledAt, Prediction
 from inspector.model.registers import REGISTER_NAMES
 from inspector.predict.kernel.exec import execve
 from inspector.predict.kernel.kernel import Kernel
+from inspector.predict.machine.event import DenormalMet
 from inspector.verb import Verb
 
 if TYPE_CHECKING:
@@ -53,37 +54,54 @@ def predict(
             verdict=None,
             not_modelled=NotModelledAt("the random bases of ASLR"),
         )
+    first_denormal = None
+    while True:
+        with Kernel(profile, chance=chance, folios=folios, first_denormal=first_denormal) as kernel:
+            try:
+                return _predict(kernel, program, bases, stops, until, seconds)
+            except DenormalMet as met:
+                first_denormal = met.number
+
+
+def _predict(
+    kernel: Kernel,
+    program: Program,
+    bases: RandomBases | None,
+    stops: Sequence[str],
+    until: str | None,
+    seconds: float,
+) -> Prediction:
+    """Predict on a machine just booted. Raises DenormalMet where it is to be done again."""
     assumptions: tuple[Assumption, ...] = ()
     if bases is not None:
         assumptions = tuple(Assumption(name, f"{value:#x}") for name, value in vars_of(bases))
-    with Kernel(profile, chance=chance, folios=folios) as kernel:
-        try:
-            result = execve(program, kernel, bases)
-        except NotModelled as limit:
-            return Prediction(
-                program=program,
-                profile=profile,
-                verdict=None,
-                not_modelled=NotModelledAt(limit.what, limit.ip),
-                bases=bases,
-                assumptions=assumptions,
-            )
-        snapshots = [result.process.snapshot()] if result.process is not None else []
-        not_modelled = ending = faults = None
-        if result.process is not None and until != "exec":
-            from inspector.elf.stops import plan_stops
-            from inspector.predict.simulation import Simulation
+    try:
+        result = execve(program, kernel, bases)
+    except NotModelled as limit:
+        return Prediction(
+            program=program,
+            profile=kernel.profile,
+            verdict=None,
+            not_modelled=NotModelledAt(limit.what, limit.ip),
+            bases=bases,
+            assumptions=assumptions,
+        )
+    snapshots = [result.process.snapshot()] if result.process is not None else []
+    not_modelled = ending = faults = None
+    if result.process is not None and until != "exec":
+        from inspector.elf.stops import plan_stops
+        from inspector.predict.simulation import Simulation
 
-            simulation = Simulation(
-                result.process, kernel, plan_stops(program.path, stops, until), seconds=seconds
-            )
-            simulation.run()
-            snapshots += simulation.snapshots
-            not_modelled, ending, faults = simulation.not_modelled, simulation.ending, kernel.faults
-            assumptions += tuple(Assumption(name, text) for name, text in kernel.assumptions.items())
+        simulation = Simulation(
+            result.process, kernel, plan_stops(program.path, stops, until), seconds=seconds
+        )
+        simulation.run()
+        snapshots += simulation.snapshots
+        not_modelled, ending, faults = simulation.not_modelled, simulation.ending, kernel.faults
+        assumptions += tuple(Assumption(name, text) for name, text in kernel.assumptions.items())
     return Prediction(
         program=program,
-        profile=profile,
+        profile=kernel.profile,
         verdict=result.verdict,
         files=result.files,
         snapshots=tuple(snapshots),

@@ -21,7 +21,8 @@ _CONDITIONS, _PRECISION = 0x4500, 0x300
 """C0, C2 and C3 of the status word; the precision in the control word."""
 _CONTROLS = (0x37F, 0x37F, 0x37F, 0x27F, 0x07F, 0xF7F, 0xB7F, 0x77F)
 """x87 control words: every precision and every way of rounding, all exceptions masked."""
-_SSE_CONTROLS = (0x1F80, 0x1F80, 0x3F80, 0x5F80, 0x7F80)
+_SSE_CONTROLS = (0x1F80,) * 5 + (0x3F80, 0x5F80, 0x7F80, 0x9F80, 0x1FC0)
+"""Values of MXCSR: every way of rounding, and denormals for 0 as results or as operands."""
 
 # Where two NaNs meet, SSE gives the first and Unicorn the larger: so there is one NaN, real indefinite.
 _SINGLES = (
@@ -152,3 +153,8 @@ def state(source: random.Random, ip: int, *, denormals: bool = True) -> State:
     for index in range(8):
         fx[160 + 16 * index : 176 + 16 * index] = _vector(source, denormals=denormals)
     return State(general, bytes(fx))
+
+
+def holds_denormal(state: State) -> bool:
+    """Whether an x87 register in use holds a denormal."""
+    return any(_is_denormal(state.fx[32 + 16 * index : 42 + 16 * index]) for index in range(8))

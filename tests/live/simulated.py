@@ -28,10 +28,16 @@ class Page(NamedTuple):
 class Simulated:
     """A processor, flat memory, and page tables to play with."""
 
-    def __init__(self) -> None:
+    def __init__(self, first_denormal: int | None = None) -> None:
+        """For `first_denormal` see `Cpu`."""
         self.memory = PhysicalMemory(1 << 26)
         self.pages: dict[Vpn, Page] = {}
-        self.cpu = Cpu(self.memory, self.pages.get, lambda _leaf, _subleaf: (0, 0, 0, 0))
+        self.cpu = Cpu(
+            self.memory,
+            self.pages.get,
+            lambda _leaf, _subleaf: (0, 0, 0, 0),
+            first_denormal=first_denormal,
+        )
 
     def map(self, address: int, size: int, protection: int) -> None:
         for page in range(address, address + size, PAGE_SIZE):
@@ -63,7 +69,7 @@ class Simulated:
 
     def _load(self, state: State) -> None:
         uc = self.cpu._engine.uc
-        self.cpu._engine.set_accrued(x87=0, sse=0)
+        self.cpu._engine.set_accrued(x87=0)
         for name, value in state.general.items():
             self.cpu.write(name, value)
         control, status, tags = struct.unpack_from("<HHB", state.fx)
@@ -79,7 +85,10 @@ class Simulated:
             )
         for register in (x86.UC_X86_REG_FIP, x86.UC_X86_REG_FCS, x86.UC_X86_REG_FDP, x86.UC_X86_REG_FDS):
             uc.reg_write(register, 0)
-        uc.reg_write(x86.UC_X86_REG_MXCSR, struct.unpack_from("<I", state.fx, 24)[0])
+        flushed = self.cpu.coprocessor.flushes
+        self.cpu.coprocessor.load_sse(struct.unpack_from("<I", state.fx, 24)[0])
+        if self.cpu.coprocessor.flushes and not flushed:
+            self.cpu.look_again()
 
     def state(self) -> State:
         uc = self.cpu._engine.uc

@@ -37,13 +37,20 @@ class Kernel:
     """
 
     def __init__(
-        self, profile: MachineProfile, *, chance: int = 0, folios: FolioLayout | None = None
+        self,
+        profile: MachineProfile,
+        *,
+        chance: int = 0,
+        folios: FolioLayout | None = None,
+        first_denormal: int | None = None,
     ) -> None:
         """Boot. `chance`, a byte, decides what is random; two kernels that differ in it show what does.
 
-        `folios` tells how files lie in the page cache; without it, none has large folios.
+        `folios` tells how files lie in the page cache; without it, none has large folios. For
+        `first_denormal` see `Cpu`.
         """
         self.profile = profile
+        self._first_denormal = first_denormal
         self.chance = chance
         self.memory = PhysicalMemory()
         self.page_cache = PageCache(self.memory, folios, self.assume)
@@ -69,7 +76,14 @@ class Kernel:
         from inspector.predict.machine.cpuid import Cpuid
 
         processor = self.profile.processor
-        return Cpu(self.memory, self._translate, Cpuid(processor), processor.xcr0, self._read_tsc)
+        return Cpu(
+            self.memory,
+            self._translate,
+            Cpuid(processor),
+            processor.xcr0,
+            self._read_tsc,
+            self._first_denormal,
+        )
 
     @functools.cached_property
     def fresh_context(self) -> State:

@@ -2,7 +2,12 @@
 
 Unicorn rounds as the processor does, but its status word lacks the exception flags. They are gathered when
 a program asks for them. What its operations have accrued is the only count there is: its own status word
-has ZE set at times when the processor has not. The flag of a denormal operand (DE) it does not know at all.
+has ZE set at times when the processor has not.
+
+The flag of a denormal operand (DE) it does not know at all. But it can flush denormals to 0, and says
+whether it did. So it is made to; as long as it has not, no result is different and no operand was a denormal.
+Hardly any program ever meets one. Where one does, the run is made again without flushing from there on
+(`DenormalMet`), and DE is not known any more.
 """
 
 from __future__ import annotations
@@ -14,7 +19,12 @@ from unicorn import x86_const as x86
 
 from inspector.errors import NotModelled
 from inspector.predict.machine import x87
-from inspector.predict.machine.engine import DENORMAL_FLUSHED, EXCEPTIONS
+from inspector.predict.machine.engine import (
+    DENORMAL_FLUSHED,
+    DENORMALS_ARE_ZERO,
+    EXCEPTIONS,
+    FLUSH_TO_ZERO,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,9 +35,9 @@ CONTROL, CONTROL_SSE, ALL_EMPTY = 0x37F, 0x1F80, 0xFFFF
 """What Linux gives a new program: arch/x86/kernel/fpu/core.c:fpstate_init_user()."""
 
 _MASKS, _ROUNDING_SHIFT, _TOP_SHIFT = 0x3F, 10, 11
+_PRECISION = 0x300
 _SSE_MASKS, _SSE_KNOWN = 0x1F80, 0x2FFFF
-_DENORMALS_ARE_ZERO, _FLUSH_TO_ZERO = 0x40, 0x8000
-_EMPTY = 3
+_EMPTY, _REGISTERS = 3, 8
 _FLAGS = 0x80FF
 """What fnclex clears: the exceptions, SF, ES and B."""
 _ENVIRONMENT = struct.Struct("<HHHHHHIHHIHH")
@@ -44,16 +54,66 @@ class Coprocessor:
         self._engine = engine
         self.flushes = False
         """MXCSR asks for denormals to be taken or given as 0."""
+        self.watches = True
+        """Denormals are flushed to learn of them."""
+        self._denormal_is_uncertain = False
         self._inexact_is_uncertain = False
         engine.write(x86.UC_X86_REG_FPCW, CONTROL)
         engine.write(x86.UC_X86_REG_MXCSR, CONTROL_SSE)
         engine.write(x86.UC_X86_REG_FPTAG, ALL_EMPTY)
+        self.set_switches()
+
+    # --- denormals ------------------------------------------------------------------------------
+
+    def set_switches(self) -> None:
+        """Have denormals flushed as it is wanted now, after something else may have changed that."""
+        self._engine.flush_denormals(
+            x87=self.watches, sse_operands=self.watches or self.flushes, sse_results=self.flushes
+        )
+
+    def stop_watching(self) -> None:
+        """Compute with denormals from now on. Raises NotModelled where Unicorn does that badly."""
+        self.watches = False
+        self._denormal_is_uncertain = True
+        self.set_switches()
+        self.check_precision(self._engine.read(x86.UC_X86_REG_FPCW))
+
+    def doubt_denormal(self) -> None:
+        """Note that a denormal may come to be loaded unseen."""
+        self._denormal_is_uncertain = True
+
+    def has_met_denormal(self) -> bool:
+        """Whether results are wrong because a denormal took part.
+
+        Raises NotModelled if it was the program that wanted it flushed: Unicorn does so a little too often.
+        """
+        x87_accrued, sse_accrued = self._engine.accrued()
+        if self.flushes and sse_accrued & DENORMAL_FLUSHED:
+            raise NotModelled("a denormal number flushed to 0")
+        # With 64 bits of precision x87 results are not flushed; but few are exact.
+        return self.watches and bool(
+            sse_accrued & DENORMAL_FLUSHED or x87_accrued & (DENORMAL_FLUSHED | x87.UE)
+        )
+
+    def knows_denormal(self) -> bool:
+        """Whether the flag DE is known.
+
+        A denormal in an x87 register is the last trace of an exact result that is one.
+        """
+        return not self._denormal_is_uncertain and not any(
+            x87.is_denormal(self._number(index)) for index in range(_REGISTERS)
+        )
+
+    def check_precision(self, control: int) -> None:
+        """Raise NotModelled for an x87 control word with which Unicorn rounds denormals a bit too early."""
+        if not self.watches and control & _PRECISION != _PRECISION:
+            raise NotModelled("a denormal number, and x87 precision below 64 bits")
 
     # --- status ---------------------------------------------------------------------------------
 
     @property
     def status(self) -> int:
-        """The status word, with every exception flag but DE."""
+        """The status word; for DE see `know_denormal`."""
         return self._engine.read(x86.UC_X86_REG_FPSW) & ~EXCEPTIONS | self._engine.accrued()[0] & EXCEPTIONS
 
     @status.setter
@@ -95,7 +155,7 @@ class Coprocessor:
     def load_environment(self, contents: bytes) -> None:
         """Fldenv. Raises NotModelled if it unmasks exceptions."""
         control, _, status, _, tags, _, ip, cs, _, data, ds, _ = _ENVIRONMENT.unpack(contents)
-        check_control(control)
+        self.check_control(control)
         self._load(control, status, tags, ip, cs, data, ds)
 
     def _load(self, control: int, status: int, tags: int, ip: int, cs: int, data: int, ds: int) -> None:
@@ -117,8 +177,11 @@ class Coprocessor:
         accrued = self._engine.accrued()[1] & EXCEPTIONS
         if accrued & x87.PE and self._inexact_is_uncertain:
             raise NotModelled("the inexact flag after a rounding that does not set it")
-        value = self._engine.read(x86.UC_X86_REG_MXCSR) & ~EXCEPTIONS | accrued
+        self._write_mxcsr(self._engine.read(x86.UC_X86_REG_MXCSR) & ~EXCEPTIONS | accrued)
+
+    def _write_mxcsr(self, value: int) -> None:
         self._engine.write(x86.UC_X86_REG_MXCSR, value)
+        self.set_switches()
 
     def doubt_inexact(self) -> bool:
         """Note a roundsd or the like that is not to set the inexact flag, as Unicorn does; False."""
@@ -129,17 +192,21 @@ class Coprocessor:
         """Whether ldmxcsr takes `value`, rather than raise #GP."""
         return not value & ~_SSE_KNOWN
 
-    def prepare_sse(self, value: int) -> None:
-        """Get ready for ldmxcsr. Raises NotModelled if it unmasks exceptions."""
+    def load_sse(self, value: int) -> None:
+        """Ldmxcsr. Raises NotModelled if it unmasks exceptions."""
         if value & _SSE_MASKS != _SSE_MASKS:
             raise NotModelled("unmasked floating-point exceptions")
-        self.flushes = bool(value & (_DENORMALS_ARE_ZERO | _FLUSH_TO_ZERO))
+        self.flushes = bool(value & (DENORMALS_ARE_ZERO | FLUSH_TO_ZERO))
         self._engine.set_accrued(sse=value & EXCEPTIONS)
+        self._write_mxcsr(value)
 
-    def check_flushes(self) -> None:
-        """Raise NotModelled if a denormal has been flushed to 0: Unicorn does so a little too often."""
-        if self._engine.accrued()[1] & DENORMAL_FLUSHED:
-            raise NotModelled("a denormal number flushed to 0")
+    # --- control word ---------------------------------------------------------------------------
+
+    def check_control(self, control: int) -> None:
+        """Raise NotModelled if an x87 control word unmasks an exception, or is one of `check_precision`."""
+        if control & _MASKS != _MASKS:
+            raise NotModelled("unmasked floating-point exceptions")
+        self.check_precision(control)
 
     # --- arithmetic -----------------------------------------------------------------------------
 
@@ -188,6 +255,9 @@ class Coprocessor:
         number = (self._top + index) % 8
         if self._engine.read(x86.UC_X86_REG_FPTAG) >> 2 * number & _EMPTY == _EMPTY:
             raise NotModelled("x87 stack underflow")
+        return self._number(number)
+
+    def _number(self, number: int) -> x87.Extended:
         return x87.Extended(*self._engine.uc.reg_read(x86.UC_X86_REG_FP0 + number))
 
     def _set_top(self, value: x87.Extended) -> None:
@@ -204,9 +274,3 @@ class Coprocessor:
     def _tag(self, number: int, tag: int) -> None:
         tags = self._engine.read(x86.UC_X86_REG_FPTAG) & ~(_EMPTY << 2 * number)
         self._engine.write(x86.UC_X86_REG_FPTAG, tags | tag << 2 * number)
-
-
-def check_control(control: int) -> None:
-    """Raise NotModelled if an x87 control word unmasks an exception."""
-    if control & _MASKS != _MASKS:
-        raise NotModelled("unmasked floating-point exceptions")

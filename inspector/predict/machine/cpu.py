@@ -11,6 +11,7 @@ about an event, and where to go on, is the caller's affair.
     segment.py       the GDT, and the way into ring 3
     errata.py        instructions with which Unicorn differs from the hardware, found before they run
     treatment.py     what is done about them; coprocessor.py and x87.py: about the floating-point ones
+    liveness.py      whether a program looks at a flag
 
 Habits of Unicorn that are undone here, so that they are never seen:
 
@@ -44,6 +45,7 @@ from inspector.predict.machine.event import (
     UNDEFINED_OPCODE,
     Breakpoint,
     CallGate,
+    DenormalMet,
     Event,
     HardwareException,
     PageFault,
@@ -69,6 +71,7 @@ __all__ = [
     "Breakpoint",
     "CallGate",
     "Cpu",
+    "DenormalMet",
     "Event",
     "HardwareException",
     "PageFault",
@@ -111,6 +114,7 @@ class Cpu:
         cpuid: Cpuid,
         xcr0: int | None = None,
         read_tsc: Callable[[], int] | None = None,
+        first_denormal: int | None = None,
     ) -> None:
         """Create a processor in ring 3 with every register 0.
 
@@ -118,6 +122,7 @@ class Cpu:
         page it once allowed, or names another frame for it (but in answer to a fault there),
         `flush_tlb` must be called. `cpuid` answers the instruction of that name, `xcr0` is what xgetbv
         finds (None: it raises #UD), `read_tsc` the time-stamp counter (None: rdtsc is not modelled).
+        `first_denormal` is the number that `run` has raised `DenormalMet` with before, if it has.
         """
         self._memory = memory
         self.view = View(memory, translate)
@@ -135,6 +140,8 @@ class Cpu:
         self._tlb = Tlb(self._engine, memory, translate, self._system_page)
         self._segments.enter_ring_3()
         self.coprocessor = Coprocessor(self._engine)
+        self._runs = 0
+        self._first_denormal = first_denormal
         self._inspection = Inspection(self, self._engine, self._tlb, memory, self._segments)
         self._install_hooks()
         self._engine.uc.ctl_exits_enabled(True)
@@ -177,6 +184,8 @@ class Cpu:
         """Go back to what `save` returned."""
         self._engine.uc.context_restore(state.context)
         self.coprocessor.flushes = state.flushes
+        if not self.coprocessor.watches:
+            self.coprocessor.set_switches()
         self._segments.forget()
 
     def set_descriptor(self, entry: int, contents: bytes, *, reload: bool = False) -> None:
@@ -226,7 +235,32 @@ class Cpu:
     # --- running --------------------------------------------------------------------------------
 
     def run(self) -> Event:
-        """Run from eip until something happens. Afterwards eip stands where the program goes on."""
+        """Run from eip until something happens. Afterwards eip stands where the program goes on.
+
+        Raises DenormalMet where that cannot be known without a `first_denormal`.
+        """
+        if self._runs == self._first_denormal:
+            self.coprocessor.stop_watching()
+        try:
+            event = self._run()
+        except NotModelled:
+            self.check_denormals()
+            raise
+        self.check_denormals()
+        if not isinstance(event, TimerInterrupt):
+            self._runs += 1
+        return event
+
+    def check_denormals(self) -> None:
+        """Raise DenormalMet if a denormal number has taken part in the run."""
+        if self._inspection.sees_arithmetic and self.coprocessor.has_met_denormal():
+            self.meet_denormal()
+
+    def meet_denormal(self) -> None:
+        """Raise DenormalMet."""
+        raise DenormalMet(self._runs)
+
+    def _run(self) -> Event:
         if self._memory.stale:
             self._tlb.drop_code()
         if self._let_by is not None and self._let_by != self.read("eip"):
@@ -251,8 +285,6 @@ class Cpu:
                 event = self._interrupted(DOUBLE_FAULT, ip) if ip == stuck else None
                 stuck = ip if ip != reached else None
             if event is not None:
-                if self.coprocessor.flushes:
-                    self.coprocessor.check_flushes()
                 return event
 
     def _start(self, until: int | None) -> VirtAddr:

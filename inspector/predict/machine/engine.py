@@ -7,7 +7,9 @@ of every TLB miss; both happen at every page fault.
 Unicorn accumulates the exceptions of floating-point operations (inexact, overflow, ...) inside, but copies
 them neither to the x87 status word nor to MXCSR, and offers no register for them. They stand in the saved
 context, an opaque block of memory, at two bytes found once a process by experiment: the same division is
-done twice, exact and inexact, and one byte differs.
+done twice, exact and inexact, and one byte differs. A little behind each stand two switches, found likewise:
+whether denormal results, and denormal operands, are replaced by 0. Either is noted among the exceptions: the
+one way to learn that there was a denormal.
 """
 
 from __future__ import annotations
@@ -29,8 +31,12 @@ if TYPE_CHECKING:
 EXCEPTIONS = 0x3F
 """IE DE ZE OE UE PE: the same six bits in the x87 status word, in MXCSR and in what Unicorn accrues."""
 DENORMAL_FLUSHED = 0xC0
-"""What Unicorn accrues besides: a denormal was taken, or given, as 0 (MXCSR's DAZ and FTZ)."""
+"""What Unicorn accrues besides: a denormal was taken, or given, as 0."""
+DENORMALS_ARE_ZERO, FLUSH_TO_ZERO = 0x40, 0x8000
+"""Bits of MXCSR."""
 _INEXACT = 0x20
+_NEAR = 8
+"""Bytes; what one kind of operation goes by lies together."""
 _reg_read = uclib.uc_reg_read
 
 
@@ -125,6 +131,17 @@ class Engine:
                 contents[offset] = value
         self.uc.context_restore(self._context)
 
+    def flush_denormals(self, *, x87: bool, sse_operands: bool, sse_results: bool) -> None:
+        """Take denormals for 0, and note that in what is accrued. Not to be called from a hook.
+
+        Loading MXCSR sets it otherwise.
+        """
+        contents = self._saved()
+        results, operands = _flush_offsets()
+        for at, switches in zip(_accrued_offsets(), ((x87, x87), (sse_results, sse_operands)), strict=True):
+            contents[at + results], contents[at + operands] = switches
+        self.uc.context_restore(self._context)
+
     def _saved(self) -> Any:  # noqa: ANN401 - a ctypes array
         if self._context is None:
             self._context = self.uc.context_save()
@@ -146,10 +163,25 @@ _SSE_DIVISION = bytes.fromhex("f20f2a0d00010000 f20f2a0504010000 f20f5ec1 660fef
 @cache
 def _accrued_offsets() -> tuple[int, int]:
     """Return where a saved context holds what x87 and SSE operations have accrued."""
-    return _difference(_X87_DIVISION), _difference(_SSE_DIVISION)
+    return _inexact_offset(_X87_DIVISION), _inexact_offset(_SSE_DIVISION)
 
 
-def _difference(division: bytes) -> int:
+@cache
+def _flush_offsets() -> tuple[int, int]:
+    """Return how far behind what is accrued stand the switches that flush denormal results, and operands."""
+    x87, sse = _accrued_offsets()
+    # Of flush-to-zero Unicorn sets the x87 switch.
+    offsets = [
+        {at - start for at in _switches_set_by(bit) for start in starts if 0 < at - start < _NEAR}
+        for bit, starts in ((FLUSH_TO_ZERO, (x87, sse)), (DENORMALS_ARE_ZERO, (sse,)))
+    ]
+    if any(len(found) != 1 for found in offsets):
+        raise _hidden("denormal numbers")
+    (results,), (operands,) = offsets
+    return results, operands
+
+
+def _inexact_offset(division: bytes) -> int:
     uc = Engine().uc
     uc.mem_map(0, 0x1000)
     uc.mem_write(0, division)
@@ -163,8 +195,28 @@ def _difference(division: bytes) -> int:
         uc.emu_start(0, len(division))
         uc.context_update(context)
         saved.append(bytes(_contents(context)))
-    found = [at for at, (exact, inexact) in enumerate(zip(*saved, strict=True)) if exact != inexact]
+    found = _differing(saved)
     if len(found) != 1 or saved[1][found[0]] != _INEXACT:
-        version = ".".join(map(str, unicorn.uc_version()[:2]))
-        raise NotModelled(f"floating-point exceptions, which this version of Unicorn ({version}) hides")
+        raise _hidden("floating-point exceptions")
     return found[0]
+
+
+def _switches_set_by(bit: int) -> list[int]:
+    """Return where a saved context holds 1 if a bit of MXCSR is set, and 0 if not."""
+    uc = Engine().uc
+    context = uc.context_save()
+    saved = []
+    for value in (0, bit):
+        uc.reg_write(x86.UC_X86_REG_MXCSR, value)
+        uc.context_update(context)
+        saved.append(bytes(_contents(context)))
+    return [at for at in _differing(saved) if (saved[0][at], saved[1][at]) == (0, 1)]
+
+
+def _differing(saved: Sequence[bytes]) -> list[int]:
+    return [at for at, (one, other) in enumerate(zip(*saved, strict=True)) if one != other]
+
+
+def _hidden(what: str) -> NotModelled:
+    version = ".".join(map(str, unicorn.uc_version()[:2]))
+    return NotModelled(f"{what}, which this version of Unicorn ({version}) hides")

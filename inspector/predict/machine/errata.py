@@ -16,13 +16,12 @@ from functools import cache, lru_cache
 
 import capstone
 
-from inspector.predict.machine import x87
-from inspector.predict.machine.instruction import OPERAND_SIZE, prefixes
+from inspector.predict.machine.instruction import OPERAND_SIZE, prefixes, without_prefixes
 
 _OPCODES = (
-    # x87: environment, control word, constants, functions; fisttp, fnclex; fnsave; fist, fnstsw, fbstp
+    # x87: environment, control word, constants, functions; fisttp, long doubles, fnclex; fnsave; fist, fnstsw
     rb"\xd9[\x20-\x37\x60-\x77\xa0-\xb7\xe9-\xed\xf0-\xf5\xf8\xf9\xfb\xfd-\xff]"
-    rb"|\xdb[\x08-\x0f\x48-\x4f\x88-\x8f\xe2\xe3]"
+    rb"|\xdb[\x08-\x0f\x28-\x2f\x48-\x4f\x68-\x6f\x88-\x8f\xa8-\xaf\xe2\xe3]"
     rb"|\xdd[\x08-\x0f\x20-\x27\x30-\x3f\x48-\x4f\x60-\x67\x70-\x7f\x88-\x8f\xa0-\xa7\xb0-\xbf]"
     rb"|\xdf[\xe0\x08-\x1f\x30-\x37\x48-\x5f\x70-\x77\x88-\x9f\xb0-\xb7]"
     # Two-byte opcodes: SSE, segment registers, the system's own, and the maps in which newer ones are put.
@@ -45,6 +44,11 @@ _PLACES = {
     nulls: re.compile(rb"(?=" + _OPCODES + more + rb")", re.DOTALL) for nulls, more in _PREFIXES_OF.items()
 }
 """Matches at every suspect byte, also where the bytes of two suspicions overlap."""
+
+_ARITHMETIC = re.compile(
+    rb"[\xd8-\xdf]|\x0f(?:[\x2a-\x2f\x51\x58-\x5f\x7c\x7d\xc2\xd0\xe6]|\x3a[\x08-\x0b])", re.DOTALL
+)
+"""What arithmetic with floating-point numbers begins with."""
 
 
 class Treatment(enum.Enum):
@@ -79,6 +83,8 @@ class Treatment(enum.Enum):
     """It uses fs or gs, which raises #GP while that is null."""
     ENTER = enum.auto()
     """It tries whether the stack may be written where esp comes to point."""
+    WIDE = enum.auto()
+    """It loads a long double, which may be a denormal."""
     FLAGS = enum.auto()
     """It may set a flag that traps."""
 
@@ -91,8 +97,6 @@ class C1(enum.Enum):
     CLEAR = enum.auto()
     EMULATED = enum.auto()
     """What Unicorn says."""
-    UNUSED = enum.auto()
-    """The program puts it aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +263,21 @@ _COMPARE = ("fcom", "fucom", "ficom", "ftst", "fninit")
 _EMULATED_C1 = frozenset({"fxam", "fprem", "fprem1", "fscale", "fxtract", "fldenv"})
 
 
+def may_compute(code: bytes) -> bool:
+    """Whether there is floating-point arithmetic in the block `code`."""
+    return _ARITHMETIC.search(code) is not None and _computes(code)
+
+
+@lru_cache(maxsize=1 << 14)
+def _computes(code: bytes) -> bool:
+    end = 0
+    for start, size, _, _ in _capstone().disasm_lite(code, 0):
+        if _ARITHMETIC.match(without_prefixes(code[start : start + size])):
+            return True
+        end = start + size
+    return end < len(code)
+
+
 def find_errata(code: bytes, address: int, nulls: tuple[str, ...]) -> list[Erratum]:
     """Return the errata in the block `code` at `address`; `nulls`: those of fs and gs that are null."""
     if _SUSPECT[nulls].search(code) is None:
@@ -290,10 +309,7 @@ def _look(code: bytes, nulls: tuple[str, ...]) -> tuple[Erratum, ...]:
             contents = code[start:end]
             treatment = _treatment(contents, mnemonic, operands, nulls)
             if treatment is not None:
-                c1 = _c1_after(passed)
-                if c1 is C1.UNKNOWN and operands == "ax" and _is_unused(code[end:]):
-                    c1 = C1.UNUSED
-                errata.append(Erratum(start, contents, mnemonic, operands, treatment, c1))
+                errata.append(Erratum(start, contents, mnemonic, operands, treatment, _c1_after(passed)))
             while place is not None and place < end:
                 place = next(places, None)
         passed.append((mnemonic, operands))
@@ -317,6 +333,8 @@ def _treatment(code: bytes, mnemonic: str, operands: str, nulls: tuple[str, ...]
         treatment = Treatment.ROUND
     elif name in ("fist", "fistp") and operands.startswith("word"):
         treatment = Treatment.COMPUTE
+    elif name == "fld" and operands.startswith("xword"):
+        treatment = Treatment.WIDE
     elif treatment is None and "xmmword ptr" in operands and name not in _NO_ALIGNMENT:
         treatment = Treatment.ALIGNED
     if treatment is None and any(f"{segment}:" in operands for segment in nulls):
@@ -357,17 +375,3 @@ def _c1_after(passed: list[tuple[str, str]]) -> C1:
         if mnemonic.startswith(_COMPARE):
             break
     return known or C1.UNKNOWN
-
-
-def _is_unused(code: bytes) -> bool:
-    """Whether the instructions after an fnstsw ax mask C1 out before anything else is done with it."""
-    for _, _, mnemonic, operands in _capstone().disasm_lite(code, 0):
-        first, _, second = operands.partition(", ")
-        if mnemonic == "and" and first in ("ax", "eax") and second[:1].isdigit():
-            return not int(second, 0) & x87.C1
-        if mnemonic == "mov" and first == "eax" and "eax" not in second:
-            return True
-        keeps = mnemonic == "or" and first == "eax"
-        if not keeps and mnemonic not in ("stmxcsr", "fnstcw") and re.search(r"\be?a[xlh]\b", operands):
-            return False
-    return False

@@ -58,4 +58,17 @@ class TimerInterrupt:
     """Time has passed; the program notices nothing."""
 
 
+class DenormalMet(Exception):
+    """A denormal number has taken part in the run that was the processor's `number`-th.
+
+    Its results are worth nothing: the simulation is to be made again, by a processor told of the number. No
+    user ever sees it.
+    """
+
+    def __init__(self, number: int) -> None:
+        """Runs are counted from 0; one that the timer interrupted goes on in the next."""
+        super().__init__(number)
+        self.number = number
+
+
 Event = PageFault | SystemCall | Breakpoint | HardwareException | TimerInterrupt

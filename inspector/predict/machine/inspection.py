@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from unicorn import unicorn_const as uc_const
 
 from inspector.model.address import PAGE_SHIFT, PAGE_SIZE
-from inspector.predict.machine.errata import find_errata
+from inspector.predict.machine.errata import find_errata, may_compute
 from inspector.predict.machine.treatment import Then, Treatments
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ class Inspection:
         self._treatments = Treatments(cpu)
         self._found: dict[int, tuple[Erratum, int]] = {}
         self._settled: set[tuple[int, bytes]] = set()
+        self.sees_arithmetic = False
+        """Some code has been run that may compute with floating-point numbers."""
         engine.uc.hook_add(uc_const.UC_HOOK_EDGE_GENERATED, self._on_new_block)
 
     def start_over(self) -> None:
@@ -54,6 +56,8 @@ class Inspection:
             code = self._cpu.view.peek(address, size)
         else:
             code = self._memory.read(frame, offset, size)
+        if not self.sees_arithmetic and may_compute(code):
+            self.sees_arithmetic = True
         found = find_errata(code, address, self._segments.nulls)
         if found:
             # A block at which the engine was started may be the rest of one that was looked at whole.
@@ -90,6 +94,7 @@ class Inspection:
             self._cpu.stop(lambda _: self._settle(erratum))
 
     def _treat(self, erratum: Erratum, ip: VirtAddr) -> Event | None:
+        self._cpu.check_denormals()
         outcome = self._treatments.treat(erratum)
         if outcome is Then.AFTER:
             self._cpu.write("eip", ip + len(erratum.code))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import enum
+import struct
 from typing import TYPE_CHECKING
 
 from inspector.errors import NotModelled
 from inspector.model.address import VirtAddr, page_down
 from inspector.model.vma import Access
-from inspector.predict.machine.coprocessor import ENVIRONMENT_SIZE, check_control
+from inspector.predict.machine import x87
+from inspector.predict.machine.coprocessor import ENVIRONMENT_SIZE
 from inspector.predict.machine.errata import C1, Treatment
 from inspector.predict.machine.event import GENERAL_PROTECTION, HardwareException, PageFault
 from inspector.predict.machine.instruction import (
@@ -17,6 +19,7 @@ from inspector.predict.machine.instruction import (
     prefixes,
     without_prefixes,
 )
+from inspector.predict.machine.liveness import is_looked_at
 from inspector.predict.machine.segment import USER_DATA
 
 if TYPE_CHECKING:
@@ -27,9 +30,12 @@ if TYPE_CHECKING:
 
 _TRAP_FLAG, _ALIGNMENT_FLAG = 1 << 8, 1 << 18
 _SSE_WIDTH = 16
+_EXTENDED = struct.Struct("<QH")
 _SIZES = {"word": 2, "dword": 4, "qword": 8}
 _SEVERAL = 16
-_BOUNDED = frozenset({Treatment.ALIGNED, Treatment.CONTROL, Treatment.THREAD, Treatment.MINIMUM})
+_BOUNDED = frozenset(
+    {Treatment.ALIGNED, Treatment.CONTROL, Treatment.THREAD, Treatment.MINIMUM, Treatment.WIDE}
+)
 """Checked the first `_SEVERAL` times: what is wrong there is wrong at once, and loops are to be fast."""
 
 
@@ -57,6 +63,7 @@ class Treatments:
             Treatment.FLAGS: self._traps,
             Treatment.ENTER: self._overflows,
             Treatment.MINIMUM: lambda _: cpu.coprocessor.flushes,
+            Treatment.WIDE: self._is_denormal,
             Treatment.ROUND: lambda _: cpu.coprocessor.doubt_inexact(),
             Treatment.THREAD: lambda erratum: any(
                 f"{name}:" in erratum.operands for name in cpu.null_segments
@@ -68,6 +75,7 @@ class Treatments:
             Treatment.ENTER: self._fault_below,
             Treatment.THREAD: self._protect,
             Treatment.STATUS: self._status,
+            Treatment.WIDE: self._meet_denormal,
             Treatment.ENVIRONMENT: self._environment,
             Treatment.CLEAR: self._clear,
             Treatment.COMPUTE: self._compute,
@@ -88,6 +96,8 @@ class Treatments:
         if erratum.treatment not in _BOUNDED:
             return False
         count = self._checks[erratum.address] = self._checks.get(erratum.address, 0) + 1
+        if count >= _SEVERAL and erratum.treatment is Treatment.WIDE:
+            self._cpu.coprocessor.doubt_denormal()
         return count >= _SEVERAL
 
     def treat(self, erratum: Erratum) -> HardwareException | PageFault | Then:
@@ -108,8 +118,14 @@ class Treatments:
     def _unmasks(self, erratum: Erratum) -> bool:
         contents = self._cpu.view.peek(self._operand(erratum), 2)
         if len(contents) == 2:  # noqa: PLR2004 - else it faults
-            check_control(int.from_bytes(contents, "little"))
+            self._cpu.coprocessor.check_control(int.from_bytes(contents, "little"))
         return False
+
+    def _is_denormal(self, erratum: Erratum) -> bool:
+        contents = self._cpu.view.peek(self._operand(erratum), _EXTENDED.size)
+        if len(contents) < _EXTENDED.size:
+            return False
+        return self._cpu.coprocessor.watches and x87.is_denormal(x87.Extended(*_EXTENDED.unpack(contents)))
 
     def _traps(self, erratum: Erratum) -> bool:
         size = 2 if erratum.mnemonic == "popf" else 4
@@ -137,14 +153,29 @@ class Treatments:
         return PageFault(self._below(erratum), Access.WRITE, VirtAddr(erratum.address))
 
     def _status(self, erratum: Erratum) -> Then:
-        self._know_c1(erratum)
+        if erratum.c1 is C1.UNKNOWN and self._shows(erratum, x87.C1):
+            self._know_c1(erratum)
+        if not self._cpu.coprocessor.knows_denormal() and self._shows(erratum, x87.DE):
+            self._know_denormal()
         self._cpu.coprocessor.gather(clear_c1=erratum.c1 is C1.CLEAR)
+        return Then.THERE
+
+    def _shows(self, erratum: Erratum, flag: int) -> bool:
+        """Whether the program may look at a flag of the status word that it stores."""
+        if erratum.operands != "ax":
+            return True
+        after = erratum.address + len(erratum.code)
+        return is_looked_at(self._cpu.view.peek, after, "eax", flag.bit_length() - 1)
+
+    def _meet_denormal(self, _erratum: Erratum) -> Then:
+        self._cpu.meet_denormal()
         return Then.THERE
 
     def _environment(self, erratum: Erratum) -> Then:
         self._know_c1(erratum)
         self._check_width(erratum)
         coprocessor = self._cpu.coprocessor
+        self._know_denormal()
         coprocessor.gather(clear_c1=erratum.c1 is C1.CLEAR)
         place = self._operand(erratum)
         if self._store(place, coprocessor.environment(self._opcode_at)):
@@ -192,6 +223,7 @@ class Treatments:
         return True
 
     def _store_mxcsr(self, _erratum: Erratum) -> Then:
+        self._know_denormal()
         self._cpu.coprocessor.gather_sse()
         return Then.THERE
 
@@ -203,9 +235,10 @@ class Treatments:
             if not coprocessor.is_valid_sse(value):
                 return self._protect(erratum)
             before = coprocessor.flushes
-            coprocessor.prepare_sse(value)
+            coprocessor.load_sse(value)
             if coprocessor.flushes and not before:
                 self._cpu.look_again()
+            return Then.AFTER
         return Then.THERE
 
     def _segment(self, erratum: Erratum) -> Then:
@@ -236,6 +269,13 @@ class Treatments:
         if page_down(place) != page_down(place + ENVIRONMENT_SIZE - 1):
             raise NotModelled(f"a page fault within {erratum.text}", ip=erratum.address)
         return Then.THERE
+
+    def _know_denormal(self) -> None:
+        coprocessor = self._cpu.coprocessor
+        if not coprocessor.knows_denormal():
+            if coprocessor.watches:
+                self._cpu.meet_denormal()
+            raise NotModelled("the flag of denormal operands")
 
     def _know_c1(self, erratum: Erratum) -> None:
         if erratum.c1 is C1.UNKNOWN:

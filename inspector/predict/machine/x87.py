@@ -62,8 +62,13 @@ def _is_unsupported(number: Extended) -> bool:
     return number.exponent & _MAXIMUM != 0 and not number.significand & _LEADING
 
 
+def is_denormal(number: Extended) -> bool:
+    """Whether it is neither 0 nor large enough for a leading one."""
+    return not number.exponent & _MAXIMUM and number.significand != 0
+
+
 def _denormal(*numbers: Extended) -> int:
-    return DE if any(not n.exponent & _MAXIMUM and n.significand for n in numbers) else 0
+    return DE if any(map(is_denormal, numbers)) else 0
 
 
 def _power(number: Extended) -> int:
