@@ -35,8 +35,9 @@ SEGMENTS = {
 }
 """The segment registers that ring 3 may load; ss besides, with what it holds already."""
 _THREADS = ("fs", "gs")
-_TYPE_BYTE, _TYPE, _DATA_WRITABLE = 5, 0x1E, 0x12
-"""Of a descriptor: S and type but for the accessed bit; data that grows upward and may be written."""
+_WHOLE_LIMIT, _PAGES, _ATTRIBUTES, _PLAIN = 0xFFFFF, 0x80, 0x9E, 0x92
+"""Of a descriptor: the limit of all 4 GB, counted in pages (G); P, S and type but for the accessed bit, and
+those of data that is present, grows upward and may be written."""
 _LAST_NULL, _LDT = 3, 4
 """Of a selector: the greatest that is null, and the bit that names the other table."""
 
@@ -96,21 +97,26 @@ class Segments:
         """Set one entry of the GDT; loaded segment registers keep what they hold."""
         self._memory.write(self._frame, entry * DESCRIPTOR_SIZE, contents)
 
-    def reload(self, entry: int) -> None:
-        """Load the registers that select `entry` anew."""
-        for name in ("ds", "es", *_THREADS):
-            if self._engine.read(SEGMENTS[name]) >> 3 == entry:
-                self._write(name, self._engine.read(SEGMENTS[name]))
-
     def load(self, name: str, selector: int) -> None:
         """Load a segment register.
 
         Raises NotModelled for a selector that no descriptor answers, or one of a segment that may not be
-        written: Unicorn would let the program write there.
+        written, or not be used as a whole: Unicorn would let the program do so. Into ds and es go flat ones
+        only.
         """
-        if self._engine.read(SEGMENTS[name]) == selector:
-            return
-        if selector > _LAST_NULL and (selector & _LDT or not self._is_writable_data(selector)):
+        if self._engine.read(SEGMENTS[name]) != selector:
+            self._load(name, selector)
+
+    def reload(self, entry: int) -> None:
+        """Load the registers that select `entry` anew. Raises NotModelled as `load` does."""
+        for name, register in SEGMENTS.items():
+            if (selector := self._engine.read(register)) >> 3 == entry:
+                self._load(name, selector)
+
+    def _load(self, name: str, selector: int) -> None:
+        if name not in _THREADS and selector != USER_DATA:
+            raise NotModelled(f"segment selector {selector:#x} in {name}")
+        if selector > _LAST_NULL and (selector & _LDT or not self._is_plain(selector)):
             raise NotModelled(f"segment selector {selector:#x} in {name}")
         self._write(name, selector)
 
@@ -125,8 +131,10 @@ class Segments:
         low, middle, high = struct.unpack("<2xHB2xB", self._descriptor(self._engine.read(SEGMENTS[name])))
         return int(low | middle << 16 | high << 24)
 
-    def _is_writable_data(self, selector: int) -> bool:
-        return self._descriptor(selector)[_TYPE_BYTE] & _TYPE == _DATA_WRITABLE
+    def _is_plain(self, selector: int) -> bool:
+        low, attributes, high = struct.unpack("<H3xBBx", self._descriptor(selector))
+        whole = high & _PAGES and low | (high & 0xF) << 16 == _WHOLE_LIMIT
+        return bool(whole and attributes & _ATTRIBUTES == _PLAIN)
 
     def _descriptor(self, selector: int) -> bytes:
         return self._memory.read(self._frame, selector >> 3 << 3, DESCRIPTOR_SIZE)

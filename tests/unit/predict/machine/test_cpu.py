@@ -355,6 +355,39 @@ def test_cpuid_and_thread_local_storage_are_the_callers(machine: Machine) -> Non
     assert (cpu.read("eax"), cpu.read("ebx"), cpu.read("edi")) == (7, 2, 42)
 
 
+def test_a_segment_is_what_it_was_until_it_is_loaded_again(machine: Machine) -> None:
+    # mov gs, si; int 0x80; mov edi, gs:[4]; int 0x80; mov edi, gs:[4]; int 0x80
+    cpu = machine.starts("8e ee cd 80" + "65 8b 3d 04 00 00 00 cd 80" * 2)
+    machine.map(DATA, READ_WRITE, b"\x2a\0\0\0\x2b", 4)
+    cpu.set_descriptor(12, descriptor(DATA, 0xFFFFF))
+    cpu.write("esi", 12 << 3 | 3)
+    cpu.run()
+    cpu.set_descriptor(12, descriptor(DATA + 4, 0xFFFFF))
+    cpu.run()
+    assert cpu.read("edi") == 0x2A
+    cpu.set_descriptor(12, descriptor(DATA + 4, 0xFFFFF), reload=True)
+    cpu.run()
+    assert cpu.read("edi") == 0x2B
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [
+        descriptor(DATA, 0xFFFFE),
+        descriptor(DATA, 0xFFFFF, pages=False),
+        bytes.fromhex("ffff 0000 00 12 cf 00"),
+        bytes.fromhex("ffff 0000 00 f6 cf 00"),
+    ],
+    ids=["a page short", "one megabyte", "not present", "grows downward"],
+)
+def test_a_segment_with_a_limit_is_named(machine: Machine, contents: bytes) -> None:
+    cpu = machine.starts("8e ee cd 80")
+    cpu.set_descriptor(12, contents)
+    cpu.write("esi", 12 << 3 | 3)
+    with pytest.raises(NotModelled, match="segment selector 0x63 in gs"):
+        cpu.run()
+
+
 def test_it_starts_as_linux_starts_a_program(machine: Machine) -> None:
     registers = machine.cpu.registers
     assert (registers.cs, registers.ss, registers.ds, registers.eflags) == (0x23, 0x2B, 0x2B, 0x202)
