@@ -149,6 +149,17 @@ FAMILIES: dict[str, list[tuple[str, int]]] = {
     + _each("fcomi fucomi", ["st, st(1)"], "osa")
     + _each("fxtract", [""])
     + [("fabs\nfsqrt", 0)],
+    "x87 stack": [
+        (text, 0)
+        for text in (
+            "fld1", "fldz", "fld st(0)", "fld qword ptr [edi]", "fild dword ptr [esi]", "fstp st(0)",
+            "fstp st(2)", "fst st(3)", "fadd st, st(3)", "faddp st(4), st", "fxch st(6)", "fcompp",
+            "fucomip st(2)\ncmp eax, ebx", "fcmovb st, st(5)", "fstp qword ptr [esi]", "ffree st(1)",
+            "fistp dword ptr [esi]", "ffreep st(0)", "fincstp\nftst", "fdecstp\nftst", "fxam", "fxtract",
+            "fscale", "fchs", "fninit", "emms", "fnop", "fldpi", "ftst\nfnstenv [esi]",
+            "fcom st(1)\nfnstenv [esi]\nfldenv [esi]",
+        )
+    ],
     "x87 status": [
         (text, 0)
         for text in (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import secrets
 import shutil
 import signal
@@ -43,6 +44,10 @@ ROUNDS = int(os.environ.get("CPU_ROUNDS", "6"))
 SLOT = 128
 BREAKPOINT = 3
 DENORMAL, C1 = 2, 0x200
+STATUS, STACK_FAULT = 2, 0x40
+"""Where fxsave puts the status word, and the flag SF, which the simulation never has."""
+HIDES_OVERFLOW = re.compile(r"fninit|fldenv|fstp? st")
+"""What clears SF, or needs a register in use for the simulation's sake only."""
 ARITHMETIC_FLAGS = 0x8D5
 
 
@@ -67,7 +72,7 @@ def assemble(programs: list[str]) -> bytes:
 def sequences(source: random.Random, family: list[tuple[str, int]]) -> Iterator[tuple[str, int]]:
     """Yield programs of several instructions; a comparison defines what flags one leaves undefined."""
     for _ in range(10 * ROUNDS):
-        chosen = [source.choice(family) for _ in range(source.randint(2, 3))]
+        chosen = [source.choice(family) for _ in range(source.randint(2, 6))]
         yield "\n".join(text + ("\ncmp ecx, edx" if undefined else "") for text, undefined in chosen), 0
 
 
@@ -142,7 +147,11 @@ def test_the_simulated_processor_computes_as_the_real_one(hardware: Hardware, fa
         real = hardware.run(start)
         try:
             event, after, left, denormal = simulation.run(start, contents)
-        except NotModelled:
+        except NotModelled as limit:
+            overflowed = bool(real.state.fx[STATUS] & STACK_FAULT)
+            if limit.what.startswith("x87 registers") and not (overflowed or HIDES_OVERFLOW.search(text)):
+                wrong.append(f"{text!r}: {limit.what}")
+            compared += overflowed
             continue
         compared += 1
         found = list(differences(real, event, after, undefined, denormal=denormal))

@@ -247,6 +247,11 @@ class Coprocessor:
             word = word & ~(7 << _TOP_SHIFT) | (top + 1) % 8 << _TOP_SHIFT
         self.status = word
 
+    def stack(self) -> tuple[int, int]:
+        """Return which register is the top of the stack, and which hold a number, a bit each."""
+        tags = self._engine.read(x86.UC_X86_REG_FPTAG)
+        return self._top, sum(1 << n for n in range(_REGISTERS) if tags >> 2 * n & _EMPTY != _EMPTY)
+
     @property
     def _top(self) -> int:
         return self._engine.read(x86.UC_X86_REG_FPSW) >> _TOP_SHIFT & 7

@@ -12,6 +12,7 @@ about an event, and where to go on, is the caller's affair.
     errata.py        instructions with which Unicorn differs from the hardware, found before they run
     treatment.py     what is done about them; coprocessor.py and x87.py: about the floating-point ones
     liveness.py      whether a program looks at a flag
+    x87_stack.py     what code asks of the x87 stack; stack_watch.py: whether it is there
 
 Habits of Unicorn that are undone here, so that they are never seen:
 
@@ -247,6 +248,7 @@ class Cpu:
             self.check_denormals()
             raise
         self.check_denormals()
+        self._inspection.check_stack()
         if not isinstance(event, TimerInterrupt):
             self._runs += 1
         return event
@@ -387,6 +389,10 @@ class Cpu:
         hook: int = uc.hook_add(unicorn.UC_HOOK_CODE, callback, begin=address, end=address)
         uc.ctl_remove_cache(address, address + 1)
         return hook
+
+    def unwatch(self, hook: int) -> None:
+        """Undo `watch`. Not to be called from a hook."""
+        self._engine.uc.hook_del(hook)
 
     def let_by(self, address: int) -> None:
         """Ignore the hook at `address`, where the engine stands, once."""

@@ -44,9 +44,14 @@ class Engine:
     """One instance of Unicorn: an i386 without memory or hooks."""
 
     def __init__(self) -> None:
-        """Create it; hooks and memory are added through `uc`."""
-        self.uc = unicorn.Uc(unicorn.UC_ARCH_X86, unicorn.UC_MODE_32)
-        self.uc.ctl_set_cpu_model(x86.UC_CPU_X86_SKYLAKE_CLIENT)
+        """Create it; hooks and memory are added through `uc`.
+
+        Raises NotModelled for a version of Unicorn that is not understood.
+        """
+        # Before it is there: each instance takes a gigabyte of addresses, of which there may be few.
+        _accrued_offsets()
+        _flush_offsets()
+        self.uc = _processor()
         self._handle = self.uc._uch  # noqa: SLF001 - what the C interface wants
         self._value = ctypes.c_uint64()
         self._reference = ctypes.byref(self._value)
@@ -150,6 +155,12 @@ class Engine:
         return _contents(self._context)
 
 
+def _processor() -> unicorn.Uc:
+    uc = unicorn.Uc(unicorn.UC_ARCH_X86, unicorn.UC_MODE_32)
+    uc.ctl_set_cpu_model(x86.UC_CPU_X86_SKYLAKE_CLIENT)
+    return uc
+
+
 def _contents(context: Any) -> Any:  # noqa: ANN401
     return (ctypes.c_uint8 * context.size).from_address(context.context.value)
 
@@ -182,7 +193,7 @@ def _flush_offsets() -> tuple[int, int]:
 
 
 def _inexact_offset(division: bytes) -> int:
-    uc = Engine().uc
+    uc = _processor()
     uc.mem_map(0, 0x1000)
     uc.mem_write(0, division)
     uc.reg_write(x86.UC_X86_REG_CR4, 1 << 9)
@@ -203,7 +214,7 @@ def _inexact_offset(division: bytes) -> int:
 
 def _switches_set_by(bit: int) -> list[int]:
     """Return where a saved context holds 1 if a bit of MXCSR is set, and 0 if not."""
-    uc = Engine().uc
+    uc = _processor()
     context = uc.context_save()
     saved = []
     for value in (0, bit):

@@ -16,7 +16,7 @@ from functools import cache, lru_cache
 
 import capstone
 
-from inspector.predict.machine.instruction import OPERAND_SIZE, prefixes, without_prefixes
+from inspector.predict.machine.instruction import OPERAND_SIZE, prefixes
 
 _OPCODES = (
     # x87: environment, control word, constants, functions; fisttp, long doubles, fnclex; fnsave; fist, fnstsw
@@ -44,11 +44,6 @@ _PLACES = {
     nulls: re.compile(rb"(?=" + _OPCODES + more + rb")", re.DOTALL) for nulls, more in _PREFIXES_OF.items()
 }
 """Matches at every suspect byte, also where the bytes of two suspicions overlap."""
-
-_ARITHMETIC = re.compile(
-    rb"[\xd8-\xdf]|\x0f(?:[\x2a-\x2f\x51\x58-\x5f\x7c\x7d\xc2\xd0\xe6]|\x3a[\x08-\x0b])", re.DOTALL
-)
-"""What arithmetic with floating-point numbers begins with."""
 
 
 class Treatment(enum.Enum):
@@ -83,6 +78,8 @@ class Treatment(enum.Enum):
     """It uses fs or gs, which raises #GP while that is null."""
     ENTER = enum.auto()
     """It tries whether the stack may be written where esp comes to point."""
+    EMPTY = enum.auto()
+    """It empties the x87 stack, and may move its top to 0: AMD's processors do."""
     WIDE = enum.auto()
     """It loads a long double, which may be a denormal."""
     FLAGS = enum.auto()
@@ -142,6 +139,7 @@ _TREATMENTS = {
     Treatment.LOAD_MXCSR: "ldmxcsr",
     Treatment.MINIMUM: "minss minsd minps minpd maxss maxsd maxps maxpd",
     Treatment.ENTER: "enter",
+    Treatment.EMPTY: "emms",
     Treatment.FLAGS: "popf popfd",
 }
 _BY_MNEMONIC = {mnemonic: treatment for treatment, names in _TREATMENTS.items() for mnemonic in names.split()}
@@ -261,21 +259,6 @@ _SPOIL_CONDITIONS = frozenset({"fsqrt", "fincstp", "fdecstp"})
 """After these Unicorn's C0, C2 and C3 are not the processor's."""
 _COMPARE = ("fcom", "fucom", "ficom", "ftst", "fninit")
 _EMULATED_C1 = frozenset({"fxam", "fprem", "fprem1", "fscale", "fxtract", "fldenv"})
-
-
-def may_compute(code: bytes) -> bool:
-    """Whether there is floating-point arithmetic in the block `code`."""
-    return _ARITHMETIC.search(code) is not None and _computes(code)
-
-
-@lru_cache(maxsize=1 << 14)
-def _computes(code: bytes) -> bool:
-    end = 0
-    for start, size, _, _ in _capstone().disasm_lite(code, 0):
-        if _ARITHMETIC.match(without_prefixes(code[start : start + size])):
-            return True
-        end = start + size
-    return end < len(code)
 
 
 def find_errata(code: bytes, address: int, nulls: tuple[str, ...]) -> list[Erratum]:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 from unicorn import unicorn_const as uc_const
 
 from inspector.model.address import PAGE_SHIFT, PAGE_SIZE
-from inspector.predict.machine.errata import find_errata, may_compute
+from inspector.predict.machine.errata import find_errata
+from inspector.predict.machine.stack_watch import StackWatch
 from inspector.predict.machine.treatment import Then, Treatments
+from inspector.predict.machine.x87_stack import survey
 
 if TYPE_CHECKING:
     from inspector.model.address import VirtAddr
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from inspector.predict.machine.memory import PhysicalMemory
     from inspector.predict.machine.segment import Segments
     from inspector.predict.machine.tlb import Tlb
+    from inspector.predict.machine.x87_stack import Demand
 
 
 class Inspection:
@@ -41,11 +44,13 @@ class Inspection:
         self._settled: set[tuple[int, bytes]] = set()
         self.sees_arithmetic = False
         """Some code has been run that may compute with floating-point numbers."""
+        self._stack_watch = StackWatch(cpu)
         engine.uc.hook_add(uc_const.UC_HOOK_EDGE_GENERATED, self._on_new_block)
 
     def start_over(self) -> None:
         """Forget which code did no harm: circumstances have changed."""
         self._settled.clear()
+        self._stack_watch.start_over()
         self._tlb.drop_code()
 
     def _on_new_block(self, _uc: object, block: Any, _previous: object, _data: object) -> None:  # noqa: ANN401
@@ -56,15 +61,23 @@ class Inspection:
             code = self._cpu.view.peek(address, size)
         else:
             code = self._memory.read(frame, offset, size)
-        if not self.sees_arithmetic and may_compute(code):
-            self.sees_arithmetic = True
-        found = find_errata(code, address, self._segments.nulls)
-        if found:
-            # A block at which the engine was started may be the rest of one that was looked at whole.
-            is_rest = address == self._cpu.started_at
-            errata = [erratum for erratum in found if not self._is_known(erratum, is_rest=is_rest)]
-            if errata:
-                self._cpu.stop(lambda _: self._watch(errata))
+        demands = []
+        if (found := survey(code)) is not None:
+            self.sees_arithmetic |= found.computes
+            demands = self._stack_watch.fresh(found.demands, address)
+        # A block at which the engine was started may be the rest of one that was looked at whole.
+        is_rest = address == self._cpu.started_at
+        errata = [
+            erratum
+            for erratum in find_errata(code, address, self._segments.nulls)
+            if not self._is_known(erratum, is_rest=is_rest)
+        ]
+        if demands or errata:
+            self._cpu.stop(lambda _: self._watch(errata, demands))
+
+    def check_stack(self) -> None:
+        """See `StackWatch.check`."""
+        self._stack_watch.check()
 
     def _is_known(self, erratum: Erratum, *, is_rest: bool) -> bool:
         if (erratum.address, erratum.code) in self._settled:
@@ -72,7 +85,8 @@ class Inspection:
         known = self._found.get(erratum.address)
         return known is not None and known[0].covers(erratum, c1_too=not is_rest)
 
-    def _watch(self, errata: list[Erratum]) -> None:
+    def _watch(self, errata: list[Erratum], demands: list[Demand]) -> None:
+        self._stack_watch.add(demands)
         for erratum in errata:
             known = self._found.get(erratum.address)
             if known is None:
@@ -106,4 +120,4 @@ class Inspection:
 
     def _settle(self, erratum: Erratum) -> None:
         self._settled.add((erratum.address, erratum.code))
-        self._engine.uc.hook_del(self._found.pop(erratum.address)[1])
+        self._cpu.unwatch(self._found.pop(erratum.address)[1])

@@ -62,6 +62,7 @@ class Treatments:
             Treatment.CONSTANT: lambda _: not cpu.coprocessor.rounds_to_nearest,
             Treatment.FLAGS: self._traps,
             Treatment.ENTER: self._overflows,
+            Treatment.EMPTY: lambda _: cpu.coprocessor.stack()[0] != 0,
             Treatment.MINIMUM: lambda _: cpu.coprocessor.flushes,
             Treatment.WIDE: self._is_denormal,
             Treatment.ROUND: lambda _: cpu.coprocessor.doubt_inexact(),

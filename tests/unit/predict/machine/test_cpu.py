@@ -272,11 +272,50 @@ def test_a_treated_store_is_seen_in_the_frame_that_its_fault_has_brought(
     assert cpu.read("eax") == seen
 
 
-@pytest.mark.xfail(reason="Unicorn does not look for a full x87 stack", strict=True)
-def test_a_full_x87_stack_is_noticed(machine: Machine) -> None:
-    cpu = machine.starts("d9 e8" * 9 + "df e0 cd 80")
-    with pytest.raises(NotModelled):
+@pytest.mark.parametrize(
+    "code",
+    [
+        "d9 e8" * 9 + "cd 80",
+        "d9 e8 eb fc",
+        "31 c9 41 d9 e8 83 f9 14 dd d8 7c f6 d9 e8 eb fc",
+        "d9 e8 de c1 cd 80",
+        "31 c9 d9 e8 41 83 f9 14 7c f8 cd 80",
+        "d9 e8 dd c0 d9 f7 d9 e8 d8 c1 cd 80",
+        "d9 e8 dd d8 dd d8 cd 80",
+    ],
+    ids=[
+        "nine pushes",
+        "a loop that pushes",
+        "a loop that pushes, after one that is balanced",
+        "addition of one number",
+        "twenty turns that push",
+        "addition of a number that was freed",
+        "one pop too many",
+    ],
+)
+def test_an_x87_stack_that_overflows_or_underflows_is_named(machine: Machine, code: str) -> None:
+    cpu = machine.starts(code)
+    with pytest.raises(NotModelled, match="x87 registers beyond those in use"):
         cpu.run()
+
+
+def test_an_overflow_where_nobody_looks_any_more_is_seen_by_the_next_event(machine: Machine) -> None:
+    """A function that pushes is balanced by its caller thirty times, and then nine times it is not."""
+    # mov ecx, 30; L: call F; fstp st; loop L; mov cl, 9; M: call F; loop M; int 0x80; F: fld1; ret
+    cpu = machine.starts(
+        "b9 1e 00 00 00 e8 0f 00 00 00 dd d8 e2 f7 b1 09 e8 04 00 00 00 e2 f9 cd 80 d9 e8 c3"
+    )
+    machine.map(DATA, READ_WRITE)
+    cpu.write("esp", DATA + 0x100)
+    with pytest.raises(NotModelled, match="x87 registers beyond those in use"):
+        cpu.run()
+
+
+def test_registers_may_be_left_out_of_the_x87_stack_on_purpose(machine: Machine) -> None:
+    """Thirty times fld1; ffree st; fincstp, and each time a system call."""
+    cpu = machine.starts("d9 e8 dd c0 d9 f7 d9 f6 cd 80 d9 f7 eb f2")
+    for _ in range(30):
+        assert cpu.run() == SystemCall(CallGate.INTERRUPT)
 
 
 LOAD_DENORMAL = {
@@ -328,7 +367,7 @@ def test_it_is_known_before(machine: Machine, show: str) -> None:
 
 def test_a_denormal_is_computed_with_where_one_is_expected() -> None:
     """Fld qword [DATA]; fadd st, st; fstp qword [DATA + 8]; fnstsw ax; and eax, 0x4500: no DE."""
-    code = "dd 05 00 90 04 08 d8 c0 dd 1d 08 90 04 08 d9 ee d8 d9 df e0 25 00 45 00 00 cd 80"
+    code = "dd 05 00 90 04 08 d8 c0 dd 1d 08 90 04 08 d9 ee d9 ee d8 d9 df e0 25 00 45 00 00 cd 80"
     machine = Machine(0)
     machine.map(DATA, READ_WRITE, NUMBERS)
     assert machine.starts(code).run() == SystemCall(CallGate.INTERRUPT)
