@@ -1,8 +1,7 @@
 """Instructions to try on the hardware and on the simulated CPU, by family, in Intel syntax.
 
 esi and edi point into memory, esp to the middle of a stack, five x87 registers are in use. With each
-instruction go the flags not to compare: those that the architecture leaves undefined and, after cmpxchg8b
-and fcomi, those that Unicorn forgets.
+instruction go the flags not to compare, those that the architecture leaves undefined.
 """
 
 from __future__ import annotations
@@ -30,7 +29,11 @@ FAMILIES: dict[str, list[tuple[str, int]]] = {
     + _each("inc dec neg not", _ONE)
     + _each("xadd cmpxchg", ["eax, ebx", "[esi], ecx", "bl, cl"])
     + _each("movzx movsx", ["eax, bl", "ecx, word ptr [esi]", "dx, byte ptr [edi]"])
-    + _each("cmpxchg8b", ["[esi]"], "spao")
+    + _each("cmpxchg8b", ["[esi]"])
+    + [
+        ("cmp eax, ebx\nlock cmpxchg8b [edi]", 0),
+        ("mov eax, [esi]\nmov edx, [esi+4]\nsub ecx, 5\ncmpxchg8b [esi]", 0),
+    ]
     + _each("bswap", ["eax", "edx"])
     + _each("lea", ["eax, [ebx+ecx*4+5]", "cx, [esi-1]"])
     + _each("cbw cwde cwd cdq lahf sahf clc stc cmc", [""]),
@@ -54,6 +57,17 @@ FAMILIES: dict[str, list[tuple[str, int]]] = {
     "conditions": _each(" ".join(f"cmov{c}" for c in CONDITIONS), ["eax, ebx", "ecx, [esi]"])
     + _each(" ".join(f"set{c}" for c in CONDITIONS), ["al", "byte ptr [esi]"])
     + _each(" ".join(f"j{c}" for c in CONDITIONS), [".+3\nnop"]),
+    "exceptions": [
+        (text, 0)
+        for text in (
+            "ud2", "hlt", "cli", "int 0x81", "mov al, 0x7f\ninc al\ninto", "aam 0", "xor ecx, ecx\ndiv ecx",
+            "mov eax, 9\nmov dword ptr [esi], 1\nmov dword ptr [esi+4], 2\nbound eax, [esi]", "mov eax, cr0",
+            "lgdt [esi]", "clts", "rdmsr", "invd", "lldt ax", "ltr ax", "cdq\nmov ecx, 0\nidiv ecx",
+            "xor eax, eax\nmov gs, ax\nmov eax, gs:[esi]", "mov eax, [0xfffffffe]", "mov esp, 2\npush eax",
+            "mov ebp, -2\nmov eax, [ebp]", "mov ebp, -2\nleave", "mov esi, -1\nlodsd",
+            "mov esp, 2\ncall .+5", "movups xmm0, [0xfffffff8]",
+        )
+    ],
     "decimal": _each("daa das", [""], "o") + _each("aaa aas", [""], "oszp"),
     "strings": _each("movsb movsw movsd stosb stosd lodsb lodsw lodsd scasb scasd cmpsb cmpsd", [""])
     + [(f"mov ecx, {n}\n{name}", 0) for n in (0, 1, 9, 40)
@@ -146,7 +160,7 @@ FAMILIES: dict[str, list[tuple[str, int]]] = {
     + _each("fiadd fisub fimul fidiv fidivr ficom", ["dword ptr [esi]", "word ptr [edi]"])
     + _each("faddp fsubp fsubrp fmulp fdivp fdivrp frndint fscale fprem fprem1 ftst fxam", [""])
     + _each("fcom fcomp fucom fucomp", ["st(1)"])
-    + _each("fcomi fucomi", ["st, st(1)"], "osa")
+    + _each("fcomi fucomi fcomip fucomip", ["st, st(1)"])
     + _each("fxtract", [""])
     + [("fabs\nfsqrt", 0)],
     "x87 stack": [
@@ -154,7 +168,7 @@ FAMILIES: dict[str, list[tuple[str, int]]] = {
         for text in (
             "fld1", "fldz", "fld st(0)", "fld qword ptr [edi]", "fild dword ptr [esi]", "fstp st(0)",
             "fstp st(2)", "fst st(3)", "fadd st, st(3)", "faddp st(4), st", "fxch st(6)", "fcompp",
-            "fucomip st(2)\ncmp eax, ebx", "fcmovb st, st(5)", "fstp qword ptr [esi]", "ffree st(1)",
+            "fucomip st(2)", "fcmovb st, st(5)", "fstp qword ptr [esi]", "ffree st(1)",
             "fistp dword ptr [esi]", "ffreep st(0)", "fincstp\nftst", "fdecstp\nftst", "fxam", "fxtract",
             "fscale", "fchs", "fninit", "emms", "fnop", "fldpi", "ftst\nfnstenv [esi]",
             "fcom st(1)\nfnstenv [esi]\nfldenv [esi]",

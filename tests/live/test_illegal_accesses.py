@@ -58,6 +58,9 @@ CASES = {
     # push eax; jmp to it
     "overflow the stack": Case("50 ebfd", "SIGSEGV", 1, _USER | _WRITE),
     "beyond the end of a file": Case("a1 04200508", "SIGBUS", 2, _USER),
+    "read across the end of the address space": Case("a1 feffffff", "SIGSEGV", 0x80, None),
+    # mov esp, 2; push eax
+    "push across the end of the address space": Case("bc 02000000 50", "SIGBUS", 0x80, None),
     "hlt": Case("f4", "SIGSEGV", 0x80, None),
     "ud2": Case("0f0b", "SIGILL", 2, None),
     # xor ecx, ecx; div ecx

@@ -247,15 +247,16 @@ class Cpu:
         except NotModelled:
             self.check_denormals()
             raise
-        self.check_denormals()
-        self._inspection.check_stack()
+        if self._inspection.sees_arithmetic:
+            self.check_denormals()
+            self._inspection.check_stack()
         if not isinstance(event, TimerInterrupt):
             self._runs += 1
         return event
 
     def check_denormals(self) -> None:
         """Raise DenormalMet if a denormal number has taken part in the run."""
-        if self._inspection.sees_arithmetic and self.coprocessor.has_met_denormal():
+        if self.coprocessor.has_met_denormal():
             self.meet_denormal()
 
     def meet_denormal(self) -> None:
@@ -311,7 +312,9 @@ class Cpu:
         stop = last_before(self.peek(ip, page - ip), ip, page)
         return stop if stop != ip else None
 
-    def _page_fault(self, ip: VirtAddr, page: int, access: Access) -> PageFault | Breakpoint:
+    def _page_fault(
+        self, ip: VirtAddr, page: int, access: Access
+    ) -> PageFault | Breakpoint | HardwareException:
         if ip in self._breakpoints:
             # An instruction that faults after its breakpoint does not stop there again (EFLAGS.RF).
             if access is Access.EXECUTE and self._let_by != ip:
@@ -327,6 +330,8 @@ class Cpu:
             if found.modifies:
                 access = Access.WRITE
             refused = found.first_refused(access, self.view.allows, self._register_or_base)
+            if isinstance(refused, int):
+                return HardwareException(refused, ip)
             if refused is not None:
                 return PageFault(*refused, ip)
         return PageFault(VirtAddr(page), access, ip)
@@ -338,6 +343,7 @@ class Cpu:
         """Return what an exception means; None: nothing, go on."""
         if vector == _VECTOR_SYSCALL:
             return SystemCall(CallGate.INTERRUPT)
+        self._engine.forget_exception()
         if vector not in (DOUBLE_FAULT, GENERAL_PROTECTION):
             return HardwareException(vector, ip)
         if self._answers.give(ip):

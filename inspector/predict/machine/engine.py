@@ -9,12 +9,14 @@ them neither to the x87 status word nor to MXCSR, and offers no register for the
 context, an opaque block of memory, at two bytes found once a process by experiment: the same division is
 done twice, exact and inexact, and one byte differs. A little behind each stand two switches, found likewise:
 whether denormal results, and denormal operands, are replaced by 0. Either is noted among the exceptions: the
-one way to learn that there was a denormal.
+one way to learn that there was a denormal. Likewise found is the number of the last exception, which Unicorn
+holds to be still on its way to the program when the next one comes.
 """
 
 from __future__ import annotations
 
 import ctypes
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +37,7 @@ DENORMAL_FLUSHED = 0xC0
 DENORMALS_ARE_ZERO, FLUSH_TO_ZERO = 0x40, 0x8000
 """Bits of MXCSR."""
 _INEXACT = 0x20
+_NO_EXCEPTION = (-1).to_bytes(4, "little", signed=True)
 _NEAR = 8
 """Bytes; what one kind of operation goes by lies together."""
 _reg_read = uclib.uc_reg_read
@@ -51,6 +54,7 @@ class Engine:
         # Before it is there: each instance takes a gigabyte of addresses, of which there may be few.
         _accrued_offsets()
         _flush_offsets()
+        _exception_offset()
         self.uc = _processor()
         self._handle = self.uc._uch  # noqa: SLF001 - what the C interface wants
         self._value = ctypes.c_uint64()
@@ -147,6 +151,13 @@ class Engine:
             contents[at + results], contents[at + operands] = switches
         self.uc.context_restore(self._context)
 
+    def forget_exception(self) -> None:
+        """Have the last exception delivered, so that the next one is not taken for a double fault."""
+        contents = self._saved()
+        at = _exception_offset()
+        contents[at : at + len(_NO_EXCEPTION)] = _NO_EXCEPTION
+        self.uc.context_restore(self._context)
+
     def _saved(self) -> Any:  # noqa: ANN401 - a ctypes array
         if self._context is None:
             self._context = self.uc.context_save()
@@ -170,6 +181,8 @@ _X87_DIVISION = bytes.fromhex("dbe3 d9e8 da3500010000 da1504010000 ddd8 d9ee ddd
 # cvtsi2sd xmm1, [0x100]; cvtsi2sd xmm0, [0x104]; divsd xmm0, xmm1; pxor xmm0, xmm0; pxor xmm1, xmm1
 _SSE_DIVISION = bytes.fromhex("f20f2a0d00010000 f20f2a0504010000 f20f5ec1 660fefc0 660fefc9")
 
+_DIVISION_BY_0_AT, _DIVISION_BY_0 = 0x10, bytes.fromhex("f7f1")  # div ecx
+
 
 @cache
 def _accrued_offsets() -> tuple[int, int]:
@@ -190,6 +203,29 @@ def _flush_offsets() -> tuple[int, int]:
         raise _hidden("denormal numbers")
     (results,), (operands,) = offsets
     return results, operands
+
+
+@cache
+def _exception_offset() -> int:
+    """Return where a saved context holds the number of the last exception."""
+    uc = _processor()
+    uc.mem_map(0, 0x1000)
+    uc.mem_write(_DIVISION_BY_0_AT, _DIVISION_BY_0)
+    context = uc.context_save()
+    saved = [bytes(_contents(context))]
+    with suppress(unicorn.UcError):
+        uc.emu_start(_DIVISION_BY_0_AT, _DIVISION_BY_0_AT + len(_DIVISION_BY_0))
+    uc.context_update(context)
+    saved.append(bytes(_contents(context)))
+    changes = (_NO_EXCEPTION, bytes(len(_NO_EXCEPTION)))
+    found = [
+        at
+        for at in _differing(saved)
+        if tuple(each[at : at + len(_NO_EXCEPTION)] for each in saved) == changes
+    ]
+    if len(found) != 1:
+        raise _hidden("exceptions")
+    return found[0]
 
 
 def _inexact_offset(division: bytes) -> int:

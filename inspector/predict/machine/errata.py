@@ -16,14 +16,14 @@ from functools import cache, lru_cache
 
 import capstone
 
-from inspector.predict.machine.instruction import OPERAND_SIZE, prefixes
+from inspector.predict.machine.instruction import OPERAND_SIZE, prefixes, without_prefixes
 
 _OPCODES = (
     # x87: environment, control word, constants, functions; fisttp, long doubles, fnclex; fnsave; fist, fnstsw
     rb"\xd9[\x20-\x37\x60-\x77\xa0-\xb7\xe9-\xed\xf0-\xf5\xf8\xf9\xfb\xfd-\xff]"
-    rb"|\xdb[\x08-\x0f\x28-\x2f\x48-\x4f\x68-\x6f\x88-\x8f\xa8-\xaf\xe2\xe3]"
+    rb"|\xdb[\x08-\x0f\x28-\x2f\x48-\x4f\x68-\x6f\x88-\x8f\xa8-\xaf\xe2\xe3\xe8-\xf7]"
     rb"|\xdd[\x08-\x0f\x20-\x27\x30-\x3f\x48-\x4f\x60-\x67\x70-\x7f\x88-\x8f\xa0-\xa7\xb0-\xbf]"
-    rb"|\xdf[\xe0\x08-\x1f\x30-\x37\x48-\x5f\x70-\x77\x88-\x9f\xb0-\xb7]"
+    rb"|\xdf[\xe0\xe8-\xf7\x08-\x1f\x30-\x37\x48-\x5f\x70-\x77\x88-\x9f\xb0-\xb7]"
     # Two-byte opcodes: SSE, segment registers, the system's own, and the maps in which newer ones are put.
     rb"|\x0f[\x00-\x03\x12\x14-\x16\x28\x29\x2b-\x2d\x38\x3a\x50-\x7f\xa1\xa4\xa5\xa9\xac-\xae"
     rb"\xb2\xb4\xb5\xc2\xc6\xc7\xd0-\xff]"
@@ -35,6 +35,8 @@ _OPCODES = (
     # lock before what is not among the instructions that may be locked, with an operand in memory
     rb"|\xf0[^\x00\x01\x08-\x0b\x0f\x10\x11\x18\x19\x20\x21\x28\x29\x30\x31\x80-\x83\x86\x87\xf6\xf7\xfe\xff]"
     rb"|\xc8..[\x00-\x1f]"  # enter
+    rb"|\x8f[\x08-\x3f\x48-\x7f\x88-\xbf\xc8-\xff]"  # pop with another middle field: XOP
+    rb"|[\xc2\xca].[\x80-\xff]"  # ret, and many bytes to drop
 )
 """Bytes that an erratum may begin with, prefixes aside. Alternatives of one first byte each are fast."""
 _PREFIXES_OF = {(): b"", ("fs",): rb"|\x64", ("gs",): rb"|\x65", ("fs", "gs"): rb"|\x64|\x65"}
@@ -82,6 +84,10 @@ class Treatment(enum.Enum):
     """It empties the x87 stack, and may move its top to 0: AMD's processors do."""
     WIDE = enum.auto()
     """It loads a long double, which may be a denormal."""
+    COMPARE = enum.auto()
+    """It clears OF, SF and AF, which Unicorn lets stand."""
+    EXCHANGE = enum.auto()
+    """cmpxchg8b, which leaves anything in the flags but ZF, where they were not computed before."""
     FLAGS = enum.auto()
     """It may set a flag that traps."""
 
@@ -140,6 +146,8 @@ _TREATMENTS = {
     Treatment.MINIMUM: "minss minsd minps minpd maxss maxsd maxps maxpd",
     Treatment.ENTER: "enter",
     Treatment.EMPTY: "emms",
+    Treatment.EXCHANGE: "cmpxchg8b",
+    Treatment.COMPARE: "fcomi fcompi fucomi fucompi",
     Treatment.FLAGS: "popf popfd",
 }
 _BY_MNEMONIC = {mnemonic: treatment for treatment, names in _TREATMENTS.items() for mnemonic in names.split()}
@@ -249,6 +257,7 @@ _NEWER_MAPS = re.compile(
 _READ_FIRST_OPERAND = frozenset({"cmp", "test", "push", "call", "jmp", "bt", "mul", "imul", "div", "idiv"})
 """Instructions that write no operand in memory; the rest write the first, if they write one."""
 _SEGMENT_REGISTER = re.compile("[defgs]s(?:,|$)")
+_POP, _RETURNS, _MIDDLE_FIELD, _NEGATIVE = 0x8F, (0xC2, 0xCA), 0x38, 0x80
 _EQUAL_ORDERED, _AGGREGATION, _NO_INEXACT = 0xC, 0xC, 8
 """In the last byte of pcmpistri and of roundsd."""
 _ROUNDING = re.compile(
@@ -263,8 +272,6 @@ _EMULATED_C1 = frozenset({"fxam", "fprem", "fprem1", "fscale", "fxtract", "flden
 
 def find_errata(code: bytes, address: int, nulls: tuple[str, ...]) -> list[Erratum]:
     """Return the errata in the block `code` at `address`; `nulls`: those of fs and gs that are null."""
-    if _SUSPECT[nulls].search(code) is None:
-        return []
     return [replace(erratum, address=address + erratum.address) for erratum in _look(code, nulls)]
 
 
@@ -273,12 +280,14 @@ def _capstone() -> capstone.Cs:
     return capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_32)
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=1 << 15)
 def _look(code: bytes, nulls: tuple[str, ...]) -> tuple[Erratum, ...]:
-    """Return the errata among the suspect instructions of a block, as if it began at 0.
+    """Return the errata of a block as if it began at 0.
 
     Remembered, for the same libraries are in every program.
     """
+    if _SUSPECT[nulls].search(code) is None:
+        return ()
     errata: list[Erratum] = []
     passed: list[tuple[str, str]] = []
     end = 0
@@ -306,7 +315,7 @@ def _treatment(code: bytes, mnemonic: str, operands: str, nulls: tuple[str, ...]
     """Return the treatment that an instruction needs, if any."""
     name = mnemonic.rpartition(" ")[2]
     treatment = _BY_MNEMONIC.get(name)
-    if _is_refused(code, name, operands):
+    if _is_encoded_badly(code) or _is_refused(code, name, operands):
         treatment = Treatment.REFUSE
     elif name == "int" and operands not in _OPEN_GATES:
         treatment = Treatment.PROTECT
@@ -323,6 +332,14 @@ def _treatment(code: bytes, mnemonic: str, operands: str, nulls: tuple[str, ...]
     if treatment is None and any(f"{segment}:" in operands for segment in nulls):
         return Treatment.THREAD
     return treatment
+
+
+def _is_encoded_badly(code: bytes) -> bool:
+    """Whether Unicorn misreads it: a number of bytes to drop, for it a signed one; XOP, for it a pop."""
+    opcode = without_prefixes(code)
+    return (opcode[0] in _RETURNS and opcode[2] >= _NEGATIVE) or (
+        opcode[0] == _POP and opcode[1] & _MIDDLE_FIELD != 0
+    )
 
 
 def _is_refused(code: bytes, name: str, operands: str) -> bool:

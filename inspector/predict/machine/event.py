@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from inspector.model.address import VirtAddr
     from inspector.model.vma import Access
 
-DIVIDE_ERROR, BOUND_EXCEEDED, UNDEFINED_OPCODE, DOUBLE_FAULT, GENERAL_PROTECTION = 0, 5, 6, 8, 13
+DIVIDE_ERROR, BOUND_EXCEEDED, UNDEFINED_OPCODE, DOUBLE_FAULT = 0, 5, 6, 8
+STACK_FAULT, GENERAL_PROTECTION = 12, 13
 """Vectors of exceptions."""
 
 
@@ -47,7 +48,7 @@ class Breakpoint:
 
 @dataclass(frozen=True, slots=True)
 class HardwareException:
-    """An exception other than #PF, by its vector: 0 #DE, 3 #BP, 4 #OF, 5 #BR, 6 #UD, 13 #GP."""
+    """An exception other than #PF, by its vector: 0 #DE, 3 #BP, 4 #OF, 5 #BR, 6 #UD, 12 #SS, 13 #GP."""
 
     vector: int
     ip: VirtAddr

@@ -61,17 +61,15 @@ class Inspection:
             code = self._cpu.view.peek(address, size)
         else:
             code = self._memory.read(frame, offset, size)
-        demands = []
+        demands: list[Demand] = []
         if (found := survey(code)) is not None:
             self.sees_arithmetic |= found.computes
             demands = self._stack_watch.fresh(found.demands, address)
-        # A block at which the engine was started may be the rest of one that was looked at whole.
-        is_rest = address == self._cpu.started_at
-        errata = [
-            erratum
-            for erratum in find_errata(code, address, self._segments.nulls)
-            if not self._is_known(erratum, is_rest=is_rest)
-        ]
+        errata = find_errata(code, address, self._segments.nulls)
+        if errata:
+            # A block at which the engine was started may be the rest of one that was looked at whole.
+            is_rest = address == self._cpu.started_at
+            errata = [erratum for erratum in errata if not self._is_known(erratum, is_rest=is_rest)]
         if demands or errata:
             self._cpu.stop(lambda _: self._watch(errata, demands))
 

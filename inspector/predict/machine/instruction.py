@@ -11,11 +11,12 @@ from capstone import x86_const
 
 from inspector.model.address import VirtAddr, page_down
 from inspector.model.vma import Access
-from inspector.predict.machine.event import BOUND_EXCEEDED, DIVIDE_ERROR, GENERAL_PROTECTION
+from inspector.predict.machine.event import BOUND_EXCEEDED, DIVIDE_ERROR, GENERAL_PROTECTION, STACK_FAULT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+_ADDRESSES = 0xFFFF_FFFF
 LONGEST_INSTRUCTION = 15
 """Bytes; the architecture's limit."""
 
@@ -57,6 +58,7 @@ _NO_ACCESS = frozenset(
     }
 )
 _MOVS = frozenset({x86_const.X86_INS_MOVSB, x86_const.X86_INS_MOVSW, x86_const.X86_INS_MOVSD})
+_STACK_BASES = (x86_const.X86_REG_ESP, x86_const.X86_REG_EBP, x86_const.X86_REG_BP)
 _BIT_STRING = frozenset(
     {x86_const.X86_INS_BT, x86_const.X86_INS_BTS, x86_const.X86_INS_BTR, x86_const.X86_INS_BTC}
 )
@@ -116,6 +118,13 @@ class Place:
     """What is done there; NONE: the instruction has one place only, and does whatever it does there."""
     bit_index: str = ""
     """A register that counts bits from there, as in `bt`."""
+    on_stack: bool = False
+    """It is reached through ss."""
+
+    def passes_the_end(self, start: VirtAddr, value_of: Callable[[str], int]) -> bool:
+        """Whether it begins in one end of the segment and ends in the other, beyond the limit."""
+        offset = start - value_of(self.segment) & _ADDRESSES if self.segment else start
+        return offset + self.size > _ADDRESSES + 1
 
     def address(self, value_of: Callable[[str], int]) -> VirtAddr:
         """Return where it is; `value_of` gives a register's value, or a segment's base."""
@@ -130,15 +139,14 @@ class Place:
             width = 8 * self.size
             bits = value_of(self.bit_index)
             start += (bits - (bits >> width - 1 << width)) // width * self.size
-        return VirtAddr(start & 0xFFFF_FFFF)
+        return VirtAddr(start & _ADDRESSES)
 
-    def parts(self, value_of: Callable[[str], int]) -> Iterator[VirtAddr]:
+    def parts(self, start: VirtAddr) -> Iterator[VirtAddr]:
         """Yield its first byte, and its first byte on the next page if it reaches that far."""
-        start = self.address(value_of)
         yield start
         end = start + self.size - 1
         if page_down(end) != page_down(start):
-            yield VirtAddr(page_down(end) & 0xFFFF_FFFF)
+            yield VirtAddr(page_down(end) & _ADDRESSES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,15 +171,19 @@ class Instruction:
 
     def first_refused(
         self, access: Access, allows: Callable[[int, Access], bool], value_of: Callable[[str], int]
-    ) -> tuple[VirtAddr, Access] | None:
+    ) -> tuple[VirtAddr, Access] | int | None:
         """Return the first access of its own that is not allowed, if any: that is the one that faults.
 
+        For one that passes the end of its segment, which is no page fault, it is the exception's vector.
         Unicorn accesses some places in another order. `access` is what it was found to do; `allows` says of
         a byte what may be done there; for `value_of` see `Place`.
         """
         for place in self.places:
+            start = place.address(value_of)
+            if place.passes_the_end(start, value_of):
+                return STACK_FAULT if place.on_stack else GENERAL_PROTECTION
             wanted = place.access or access
-            for address in place.parts(value_of):
+            for address in place.parts(start):
                 if not allows(address, wanted):
                     return address, wanted
         return None
@@ -262,7 +274,7 @@ def _places(found: capstone.CsInsn) -> list[Place]:
     elif found.id == x86_const.X86_INS_LEAVE:
         operands = [replace(_stack(0, word, Access.READ), base="ebp")]
     elif found.id == x86_const.X86_INS_XLATB:
-        operands = [replace(_stack(0, 1, Access.READ), base="ebx", index="al")]
+        operands = [replace(_stack(0, 1, Access.READ), base="ebx", index="al", on_stack=False)]
     return operands
 
 
@@ -283,8 +295,10 @@ def _place(found: capstone.CsInsn, operand: capstone.x86.X86Op) -> Place:
         scale=operand.mem.scale,
         displacement=operand.mem.disp,
         size=operand.size,
+        on_stack=operand.mem.segment in (0, x86_const.X86_REG_SS)
+        and (operand.mem.base in _STACK_BASES or operand.mem.segment != 0),
     )
 
 
 def _stack(displacement: int, size: int, access: Access) -> Place:
-    return Place("", "esp", "", 1, displacement, size, access)
+    return Place("", "esp", "", 1, displacement, size, access, on_stack=True)

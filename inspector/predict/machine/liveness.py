@@ -6,6 +6,7 @@ copied meanwhile. Where it is used, or the way is not known, the program is take
 
 from __future__ import annotations
 
+import re
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -29,6 +30,7 @@ _PARTS = (
 """A register's name to the larger one it is part of, and which of its bits."""
 _FLAGS, _TAKEN_BY_SAHF = "eflags", (8, 10, 12, 14, 15)
 _SETS_ALL_FLAGS = frozenset({"add", "sub", "and", "or", "xor", "cmp", "test", "neg"})
+_READS_OF_SF_AF = re.compile(r"(?:j|set|cmov)(?:n?[os]|n?[lg]e?)|pushfd?|lahf|into|[ad]a[as]")
 _LEAVES = (capstone.CS_GRP_CALL, capstone.CS_GRP_RET, capstone.CS_GRP_INT, capstone.CS_GRP_IRET)
 
 
@@ -63,6 +65,26 @@ def is_looked_at(peek: Callable[[int, int], bytes], ip: int, register: str, bit:
             return True
         if after:
             fresh = {(address, after) for address in step.following} - seen
+            seen |= fresh
+            ways += fresh
+    return False
+
+
+def are_flags_looked_at(peek: Callable[[int, int], bytes], ip: int) -> bool:
+    """Whether the program, at `ip`, may yet look at OF, SF or AF as they are now."""
+    ways, seen = [ip], {ip}
+    while ways:
+        at = ways.pop()
+        step = _step(peek(at, LONGEST_INSTRUCTION), at)
+        if (
+            step is None
+            or not step.following
+            or len(seen) > _MOST
+            or _READS_OF_SF_AF.fullmatch(step.mnemonic)
+        ):
+            return True
+        if step.mnemonic not in _SETS_ALL_FLAGS:
+            fresh = set(step.following) - seen
             seen |= fresh
             ways += fresh
     return False

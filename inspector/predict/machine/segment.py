@@ -35,9 +35,9 @@ SEGMENTS = {
 }
 """The segment registers that ring 3 may load; ss besides, with what it holds already."""
 _THREADS = ("fs", "gs")
-_WHOLE_LIMIT, _PAGES, _ATTRIBUTES, _PLAIN = 0xFFFFF, 0x80, 0x9E, 0x92
-"""Of a descriptor: the limit of all 4 GB, counted in pages (G); P, S and type but for the accessed bit, and
-those of data that is present, grows upward and may be written."""
+_WHOLE_LIMIT, _PAGES, _ATTRIBUTES, _PLAIN = 0xFFFFF, 0x80, 0xFE, 0xF2
+"""Of a descriptor: the limit of all 4 GB, counted in pages (G); P, DPL, S and type but for the accessed bit,
+and those of data that is present, ring 3's own, grows upward and may be written."""
 _LAST_NULL, _LDT = 3, 4
 """Of a selector: the greatest that is null, and the bit that names the other table."""
 

@@ -19,7 +19,7 @@ from inspector.predict.machine.instruction import (
     prefixes,
     without_prefixes,
 )
-from inspector.predict.machine.liveness import is_looked_at
+from inspector.predict.machine.liveness import are_flags_looked_at, is_looked_at
 from inspector.predict.machine.segment import USER_DATA
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from inspector.predict.machine.errata import Erratum
 
 _TRAP_FLAG, _ALIGNMENT_FLAG = 1 << 8, 1 << 18
+_ZERO_FLAG, _EIGHT = 1 << 6, 8
+_CLEARED = 1 << 11 | 1 << 7 | 1 << 4
+"""OF, SF and AF."""
 _SSE_WIDTH = 16
 _EXTENDED = struct.Struct("<QH")
 _SIZES = {"word": 2, "dword": 4, "qword": 8}
@@ -55,6 +58,7 @@ class Treatments:
         """Serve `cpu`."""
         self._cpu = cpu
         self._checks: dict[int, int] = {}
+        self._shows_flags: dict[tuple[int, bytes], bool] = {}
         self._store_has_faulted = False
         self._concerns: dict[Treatment, Callable[[Erratum], bool]] = {
             Treatment.ALIGNED: self._is_misaligned,
@@ -63,6 +67,9 @@ class Treatments:
             Treatment.FLAGS: self._traps,
             Treatment.ENTER: self._overflows,
             Treatment.EMPTY: lambda _: cpu.coprocessor.stack()[0] != 0,
+            Treatment.COMPARE: lambda erratum: (
+                cpu.read("eflags") & _CLEARED != 0 and not self.is_settled(erratum)
+            ),
             Treatment.MINIMUM: lambda _: cpu.coprocessor.flushes,
             Treatment.WIDE: self._is_denormal,
             Treatment.ROUND: lambda _: cpu.coprocessor.doubt_inexact(),
@@ -76,6 +83,8 @@ class Treatments:
             Treatment.ENTER: self._fault_below,
             Treatment.THREAD: self._protect,
             Treatment.STATUS: self._status,
+            Treatment.COMPARE: self._clear_flags,
+            Treatment.EXCHANGE: self._exchange,
             Treatment.WIDE: self._meet_denormal,
             Treatment.ENVIRONMENT: self._environment,
             Treatment.CLEAR: self._clear,
@@ -94,6 +103,8 @@ class Treatments:
         """Whether it has been asked about often enough, to no avail."""
         if erratum.treatment is Treatment.ROUND:
             return True
+        if erratum.treatment is Treatment.COMPARE:
+            return not self._are_flags_looked_at(erratum)
         if erratum.treatment not in _BOUNDED:
             return False
         count = self._checks[erratum.address] = self._checks.get(erratum.address, 0) + 1
@@ -167,6 +178,35 @@ class Treatments:
             return True
         after = erratum.address + len(erratum.code)
         return is_looked_at(self._cpu.view.peek, after, "eax", flag.bit_length() - 1)
+
+    def _are_flags_looked_at(self, erratum: Erratum) -> bool:
+        key = erratum.address, erratum.code
+        if key not in self._shows_flags:
+            after = erratum.address + len(erratum.code)
+            self._shows_flags[key] = are_flags_looked_at(self._cpu.view.peek, after)
+        return self._shows_flags[key]
+
+    def _clear_flags(self, _erratum: Erratum) -> Then:
+        self._cpu.write("eflags", self._cpu.read("eflags") & ~_CLEARED)
+        return Then.THERE
+
+    def _exchange(self, erratum: Erratum) -> Then:
+        """Cmpxchg8b, which writes in any case: Intel SDM, CMPXCHG8B."""
+        cpu, place = self._cpu, self._operand(erratum)
+        found = cpu.view.peek(place, _EIGHT)
+        expected, wanted = (
+            b"".join(cpu.read(name).to_bytes(4, "little") for name in pair)
+            for pair in (("eax", "edx"), ("ebx", "ecx"))
+        )
+        if len(found) < _EIGHT or not self._store(place, wanted if found == expected else found):
+            return Then.THERE
+        if found == expected:
+            cpu.write("eflags", cpu.read("eflags") | _ZERO_FLAG)
+        else:
+            cpu.write("eflags", cpu.read("eflags") & ~_ZERO_FLAG)
+            cpu.write("eax", int.from_bytes(found[:4], "little"))
+            cpu.write("edx", int.from_bytes(found[4:], "little"))
+        return Then.AFTER
 
     def _meet_denormal(self, _erratum: Erratum) -> Then:
         self._cpu.meet_denormal()

@@ -135,19 +135,19 @@ class Survey(NamedTuple):
     """
 
 
-def survey(code: bytes) -> Survey | None:
-    """Look at a block of code; None: there is nothing of the kind in it."""
-    return _survey(code) if _ARITHMETIC.search(code) is not None else None
-
-
 @cache
 def _capstone() -> capstone.Cs:
     return capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_32)
 
 
-@lru_cache(maxsize=1 << 14)
-def _survey(code: bytes) -> Survey | None:
-    """Look, and remember: the same libraries are in every program."""
+@lru_cache(maxsize=1 << 15)
+def survey(code: bytes) -> Survey | None:
+    """Look at a block of code; None: there is nothing of the kind in it.
+
+    Remembered, for the same libraries are in every program.
+    """
+    if _ARITHMETIC.search(code) is None:
+        return None
     found: list[Demand] = []
     stack, start, irregular, end, computes, last = _Stack(), None, False, 0, False, 0
 
