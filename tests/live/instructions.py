@@ -65,7 +65,8 @@ FAMILIES: dict[str, list[tuple[str, int]]] = {
             "lgdt [esi]", "clts", "rdmsr", "invd", "lldt ax", "ltr ax", "cdq\nmov ecx, 0\nidiv ecx",
             "xor eax, eax\nmov gs, ax\nmov eax, gs:[esi]", "mov eax, [0xfffffffe]", "mov esp, 2\npush eax",
             "mov ebp, -2\nmov eax, [ebp]", "mov ebp, -2\nleave", "mov esi, -1\nlodsd",
-            "mov esp, 2\ncall .+5", "movups xmm0, [0xfffffff8]",
+            "mov esp, 2\ncall .+5", ".byte 0x8f, 0xc8, 0, 0, 0, 0", "cmp eax, ebx\nud2",
+            "movups xmm0, [0xfffffff8]",
         )
     ],
     "decimal": _each("daa das", [""], "o") + _each("aaa aas", [""], "oszp"),

@@ -57,6 +57,10 @@ FAMILIES = {
     "lock cmpxchg8b [esi]|lock inc dword ptr [esi]|shl dword ptr [esi], 3|shl dword ptr [esi], cl|"
     "rol word ptr [esi], cl|shld [esi], eax, 3|bts dword ptr [esi], 5",
     "bit strings": "bt [esi], eax|bts [esi], eax|btc [esi], ax|lock btr [esi], eax",
+    "addresses of sixteen bits": "mov bx, 0x10;.byte 0x67;xlatb|.byte 0x67;mov al, [bx+si]|"
+    "mov bx, 0xfff0;mov si, 0x20;.byte 0x67;mov [bx+si], al|"
+    "mov bp, 0xfffe;mov di, 4;.byte 0x67;add [bp+di], eax|"
+    "mov eax, 33;mov bx, 0xfffe;.byte 0x67;bts [bx], eax|.byte 0x67;lodsd|.byte 0x67;movsd",
     "strings": "movsb|movsw|movsd|lodsd|stosd|stosb|cmpsb|cmpsd|scasd|rep movsb|rep movsd|rep stosd|"
     "rep stosb|repe cmpsb|repne scasb|rep lodsd|std;movsd;cld|std;rep movsd;cld|std;rep stosb;cld",
     "stack": "push eax|push dword ptr [esi]|push dword ptr [esp+8]|pop dword ptr [esi]|pop dword ptr [esp+8]|"

@@ -36,7 +36,8 @@ CONTROL, CONTROL_SSE, ALL_EMPTY = 0x37F, 0x1F80, 0xFFFF
 
 _MASKS, _ROUNDING_SHIFT, _TOP_SHIFT = 0x3F, 10, 11
 _PRECISION = 0x300
-_SSE_MASKS, _SSE_KNOWN = 0x1F80, 0x2FFFF
+_SSE_MASKS, _SSE_KNOWN, _MISALIGNED = 0x1F80, 0x2FFFF, 0x20000
+"""Of MXCSR; _MISALIGNED is AMD's."""
 _EMPTY, _REGISTERS = 3, 8
 _FLAGS = 0x80FF
 """What fnclex clears: the exceptions, SF, ES and B."""
@@ -193,7 +194,9 @@ class Coprocessor:
         return not value & ~_SSE_KNOWN
 
     def load_sse(self, value: int) -> None:
-        """Ldmxcsr. Raises NotModelled if it unmasks exceptions."""
+        """Ldmxcsr. Raises NotModelled if it unmasks exceptions, or operands may lie anywhere from then on."""
+        if value & _MISALIGNED:
+            raise NotModelled("misaligned operands of SSE allowed")
         if value & _SSE_MASKS != _SSE_MASKS:
             raise NotModelled("unmasked floating-point exceptions")
         self.flushes = bool(value & (DENORMALS_ARE_ZERO | FLUSH_TO_ZERO))

@@ -264,13 +264,13 @@ class Cpu:
         raise DenormalMet(self._runs)
 
     def _run(self) -> Event:
-        if self._memory.stale:
-            self._tlb.drop_code()
         if self._let_by is not None and self._let_by != self.read("eip"):
             self._let_by = None
         until: int | None = None
         stuck: int | None = None
         while True:
+            if self._memory.stale:
+                self._tlb.drop_code()
             ip = self._start(until)
             reached, until = until, None
             if self._stopped is not None:

@@ -29,7 +29,8 @@ _OPCODES = (
     rb"\xb2\xb4\xb5\xc2\xc6\xc7\xd0-\xff]"
     rb"|\xc4[\xc0-\xff]|\xc5[\xc0-\xff]|\x62[\xc0-\xff]"  # VEX, EVEX: lds, les and bound with a register
     rb"|\xc6\xf8|\xc7\xf8"  # xabort, xbegin
-    rb"|\xcd[^\x80]|\x9d|\xf1"  # int n, popf, int1
+    rb"|\xcd[^\x80]|[\x9d\xcf\xf1]"  # int n, popf, iret, int1
+    rb"|[\x27\x2f\x37\x3f\x9c\x9f]"  # daa, das, aaa, aas, pushf, lahf
     rb"|\x8e|[\x07\x17\x1f]"  # mov and pop to a segment register
     rb"|\x2e(?!\x8d|\x0f\x1f)"  # cs as a prefix, but for the padding of assemblers: lea, nop
     # lock before what is not among the instructions that may be locked, with an operand in memory
@@ -89,7 +90,7 @@ class Treatment(enum.Enum):
     EXCHANGE = enum.auto()
     """cmpxchg8b, which leaves anything in the flags but ZF, where they were not computed before."""
     FLAGS = enum.auto()
-    """It may set a flag that traps."""
+    """It may set a flag that traps, or return to another task."""
 
 
 class C1(enum.Enum):
@@ -148,11 +149,19 @@ _TREATMENTS = {
     Treatment.EMPTY: "emms",
     Treatment.EXCHANGE: "cmpxchg8b",
     Treatment.COMPARE: "fcomi fcompi fucomi fucompi",
-    Treatment.FLAGS: "popf popfd",
+    Treatment.FLAGS: "popf popfd iret iretd",
 }
 _BY_MNEMONIC = {mnemonic: treatment for treatment, names in _TREATMENTS.items() for mnemonic in names.split()}
 _OPEN_GATES = frozenset({"3", "4", "0x80"})
 """The vectors that ring 3 may ask for: those with DPL3 in arch/x86/kernel/idt.c."""
+_SHOWS_ADJUST = frozenset({"pushf", "pushfd", "lahf", "aaa", "aas", "daa", "das"})
+_ADJUST = {
+    "defined": "add adc sub sbb cmp neg inc dec and or xor test xadd cmpxchg sahf popf popfd aaa aas daa das "
+    "comiss comisd ucomiss ucomisd fcomi fcompi fucomi fucompi ptest popcnt",
+    "undefined": "shl shr sal sar shld shrd mul imul div idiv bt bts btr btc bsf bsr lzcnt tzcnt aad aam",
+}
+_DEFINES_ADJUST, _UNDEFINES_ADJUST = (frozenset(names.split()) for names in _ADJUST.values())
+"""Instructions by what becomes of AF; the rest let it stand."""
 _ROUNDS = frozenset({"roundss", "roundsd", "roundps", "roundpd"})
 _NO_ALIGNMENT = frozenset(
     # Of comisd and ucomisd Capstone prints an operand of sixteen bytes, though it has eight.
@@ -300,6 +309,8 @@ def _look(code: bytes, nulls: tuple[str, ...]) -> tuple[Erratum, ...]:
         if place < end:
             contents = code[start:end]
             treatment = _treatment(contents, mnemonic, operands, nulls)
+            if mnemonic in _SHOWS_ADJUST and _is_adjust_undefined(passed):
+                treatment = Treatment.REFUSE
             if treatment is not None:
                 errata.append(Erratum(start, contents, mnemonic, operands, treatment, _c1_after(passed)))
             while place is not None and place < end:
@@ -334,6 +345,17 @@ def _treatment(code: bytes, mnemonic: str, operands: str, nulls: tuple[str, ...]
     return treatment
 
 
+def _is_adjust_undefined(passed: list[tuple[str, str]]) -> bool:
+    """Whether AF is what the architecture leaves open after the instructions `passed`."""
+    for mnemonic, _ in reversed(passed):
+        name = mnemonic.rpartition(" ")[2]
+        if name in _DEFINES_ADJUST:
+            return False
+        if name in _UNDEFINES_ADJUST:
+            return True
+    return False
+
+
 def _is_encoded_badly(code: bytes) -> bool:
     """Whether Unicorn misreads it: a number of bytes to drop, for it a signed one; XOP, for it a pop."""
     opcode = without_prefixes(code)
@@ -344,7 +366,8 @@ def _is_encoded_badly(code: bytes) -> bool:
 
 def _is_refused(code: bytes, name: str, operands: str) -> bool:
     if name == "enter":
-        return not operands.endswith(", 0")
+        # Sixteen bits wide, the processor changes half of ebp.
+        return not operands.endswith(", 0") or OPERAND_SIZE in prefixes(code)
     if "cs:" in operands.partition(",")[0] and name not in _READ_FIRST_OPERAND:
         # Code segments are never writable; Unicorn does not look.
         return True

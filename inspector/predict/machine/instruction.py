@@ -16,7 +16,7 @@ from inspector.predict.machine.event import BOUND_EXCEEDED, DIVIDE_ERROR, GENERA
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_ADDRESSES = 0xFFFF_FFFF
+_ADDRESSES, _WIDE = 0xFFFF_FFFF, 4
 LONGEST_INSTRUCTION = 15
 """Bytes; the architecture's limit."""
 
@@ -120,6 +120,8 @@ class Place:
     """A register that counts bits from there, as in `bt`."""
     on_stack: bool = False
     """It is reached through ss."""
+    offsets: int = _ADDRESSES
+    """The greatest offset in its segment; addresses of sixteen bits go on at 0."""
 
     def passes_the_end(self, start: VirtAddr, value_of: Callable[[str], int]) -> bool:
         """Whether it begins in one end of the segment and ends in the other, beyond the limit."""
@@ -129,8 +131,6 @@ class Place:
     def address(self, value_of: Callable[[str], int]) -> VirtAddr:
         """Return where it is; `value_of` gives a register's value, or a segment's base."""
         start = self.displacement
-        if self.segment:
-            start += value_of(self.segment)
         if self.base:
             start += value_of(self.base)
         if self.index:
@@ -139,6 +139,9 @@ class Place:
             width = 8 * self.size
             bits = value_of(self.bit_index)
             start += (bits - (bits >> width - 1 << width)) // width * self.size
+        start &= self.offsets
+        if self.segment:
+            start += value_of(self.segment)
         return VirtAddr(start & _ADDRESSES)
 
     def parts(self, start: VirtAddr) -> Iterator[VirtAddr]:
@@ -275,6 +278,8 @@ def _places(found: capstone.CsInsn) -> list[Place]:
         operands = [replace(_stack(0, word, Access.READ), base="ebp")]
     elif found.id == x86_const.X86_INS_XLATB:
         operands = [replace(_stack(0, 1, Access.READ), base="ebx", index="al", on_stack=False)]
+        if found.addr_size != _WIDE:
+            operands = [replace(operands[0], base="bx", offsets=_ADDRESSES >> 16)]
     return operands
 
 
@@ -297,6 +302,7 @@ def _place(found: capstone.CsInsn, operand: capstone.x86.X86Op) -> Place:
         size=operand.size,
         on_stack=operand.mem.segment in (0, x86_const.X86_REG_SS)
         and (operand.mem.base in _STACK_BASES or operand.mem.segment != 0),
+        offsets=_ADDRESSES if found.addr_size == _WIDE else _ADDRESSES >> 16,
     )
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from inspector.predict.machine.cpu import Cpu
     from inspector.predict.machine.errata import Erratum
 
-_TRAP_FLAG, _ALIGNMENT_FLAG = 1 << 8, 1 << 18
+_TRAP_FLAG, _NESTED_TASK, _ALIGNMENT_FLAG = 1 << 8, 1 << 14, 1 << 18
 _ZERO_FLAG, _EIGHT = 1 << 6, 8
 _CLEARED = 1 << 11 | 1 << 7 | 1 << 4
 """OF, SF and AF."""
@@ -140,9 +140,12 @@ class Treatments:
         return self._cpu.coprocessor.watches and x87.is_denormal(x87.Extended(*_EXTENDED.unpack(contents)))
 
     def _traps(self, erratum: Erratum) -> bool:
-        size = 2 if erratum.mnemonic == "popf" else 4
-        flags = int.from_bytes(self._cpu.view.peek(self._cpu.read("esp"), size), "little")
-        return bool(flags & (_TRAP_FLAG | _ALIGNMENT_FLAG))
+        size = 2 if erratum.mnemonic in ("popf", "iret") else 4
+        returns = erratum.mnemonic.startswith("iret")
+        place = self._cpu.read("esp") + (2 * size if returns else 0)  # eip and cs come first
+        flags = int.from_bytes(self._cpu.view.peek(place, size), "little")
+        nested = returns and self._cpu.read("eflags") & _NESTED_TASK
+        return bool(flags & (_TRAP_FLAG | _ALIGNMENT_FLAG) or nested)
 
     def _overflows(self, erratum: Erratum) -> bool:
         # The push that comes first faults first.

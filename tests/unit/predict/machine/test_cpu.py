@@ -152,6 +152,41 @@ def test_exceptions(machine: Machine, code: str, vector: int | None, length: int
     assert cpu.run() == expected
 
 
+@pytest.mark.parametrize("show", ["9f", "9c", "37", "27"], ids=["lahf", "pushf", "aaa", "daa"])
+@pytest.mark.parametrize(
+    ("before", "defined"),
+    [("c1 e0 03", False), ("0f af c3 89 c1", False), ("c1 e0 03 01 d8 89 c1", True), ("d1 c0", True)],
+    ids=["shl", "imul", "shl, then add", "rol"],
+)
+def test_the_adjust_flag_is_not_shown_while_it_is_undefined(
+    machine: Machine, before: str, show: str, *, defined: bool
+) -> None:
+    cpu = machine.starts(before + show + "cd 80")
+    machine.map(DATA, READ_WRITE)
+    cpu.write("esp", DATA + 0x100)
+    if defined:
+        assert cpu.run() == SystemCall(CallGate.INTERRUPT)
+    else:
+        with pytest.raises(NotModelled):
+            cpu.run()
+
+
+def test_a_treated_store_into_code_is_seen_by_the_code(machine: Machine) -> None:
+    """cmpxchg8b puts two decrements in place of two increments that have run before."""
+    # call F; mov esi, F; mov eax, [esi]; mov edx, [esi + 4]; mov ebx, 0x90c34f4f; mov ecx, edx;
+    # cmpxchg8b [esi]; call F; int 0x80; at 0x40 F: inc edi; inc edi; ret
+    code = "e8 3b 00 00 00 be 40 90 04 08 8b 06 8b 56 04 bb 4f 4f c3 90 89 d1 0f c7 0e e8 22 00 00 00 cd 80"
+    contents = bytes.fromhex(code).ljust(0x40, b"\x90") + bytes.fromhex("47 47 c3 90 90 90 90 90")
+    machine.map(DATA, READ_WRITE | Access.EXECUTE, contents)
+    machine.map(VirtAddr(DATA + 0x1000), READ_WRITE)
+    cpu = machine.cpu
+    cpu.write("esp", DATA + 0x1800)
+    cpu.write("edi", 10)
+    cpu.write("eip", DATA)
+    assert cpu.run() == SystemCall(CallGate.INTERRUPT)
+    assert cpu.read("edi") == 10
+
+
 def test_a_null_call_is_a_fetch_from_0(machine: Machine) -> None:
     cpu = machine.starts("31 c0 ff e0")
     assert cpu.run() == PageFault(VirtAddr(0), Access.EXECUTE, VirtAddr(0))
@@ -177,6 +212,13 @@ def test_an_instruction_the_cpu_cannot_do_is_named(machine: Machine) -> None:
         "2e a3 00 90 04 08",
         "2e ff 05 00 90 04 08",
         "f0 89 05 00 90 04 08",
+        "8f c8 00 00 00 00",
+        "c2 00 80",
+        "66 c8 04 00 00",
+        "68 02 03 00 00 0e 68 00 80 04 08 cf",
+        "68 02 02 04 00 0e 68 00 80 04 08 cf",
+        "68 02 42 00 00 9d 68 02 02 00 00 0e 68 00 80 04 08 cf",
+        "b8 13 00 00 00 8e e8",
     ],
     ids=[
         "pop ds: null",
@@ -189,9 +231,16 @@ def test_an_instruction_the_cpu_cannot_do_is_named(machine: Machine) -> None:
         "write through cs",
         "inc through cs",
         "lock mov",
+        "XOP",
+        "ret that drops 32 KiB",
+        "enter, sixteen bits wide",
+        "iret that traps",
+        "iret that checks alignment",
+        "iret of a nested task",
+        "mov gs: of ring 0",
     ],
 )
-def test_a_segment_or_prefix_that_unicorn_takes_lightly_is_named(machine: Machine, code: str) -> None:
+def test_what_unicorn_takes_lightly_is_named(machine: Machine, code: str) -> None:
     cpu = machine.starts(code + "cd 80")
     machine.map(DATA, READ_WRITE)
     cpu.write("esp", DATA + 0x100)
