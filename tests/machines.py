@@ -59,6 +59,7 @@ PROCESSOR = Processor(
     ),
     out_of_range=OutOfRange.ZEROS,
     xcr0=0xE7,
+    sets_resume_flag=True,
 )
 
 PROFILE = MachineProfile(
@@ -133,6 +134,7 @@ PROFILE = MachineProfile(
         fxsave_offset=112,
         sigreturn_offset=0x600,
         rt_sigreturn_offset=0x610,
+        keeps_null_selectors=True,
     ),
 )
 

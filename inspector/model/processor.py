@@ -41,3 +41,6 @@ class Processor:
     """None: neither, so that a leaf beyond its range is not modelled."""
     xcr0: int
     """XGETBV's answer for ecx 0: the state components in use (XCR0); 0 without XSAVE."""
+    sets_resume_flag: bool
+    """Whether the EFLAGS that a fault saves have RF set (Intel SDM vol. 3, Instruction-Breakpoint Exception
+    Condition); QEMU, where it emulates the processor, leaves it out."""

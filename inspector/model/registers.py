@@ -27,5 +27,7 @@ class Registers:
     gs: int
 
 
+RESUME_FLAG = 1 << 16
+"""EFLAGS.RF, which the processor sets in what it saves when it reports a fault."""
 REGISTER_NAMES = tuple(field.name for field in fields(Registers))
 """The register names in the order of `Registers`."""

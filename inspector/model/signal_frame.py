@@ -44,3 +44,6 @@ class SignalFrame:
     """__kernel_sigreturn in the vdso, to which a handler without SA_RESTORER returns; None: not there."""
     rt_sigreturn_offset: int | None
     """__kernel_rt_sigreturn, the same for one with SA_SIGINFO."""
+    keeps_null_selectors: bool
+    """Whether sigreturn leaves a null selector in ds, es, fs or gs as it is (signal_32.c:fixup_rpl()); older
+    kernels make it 3."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from signal import SIGILL
 from typing import TYPE_CHECKING
 
 from inspector.model.processor import CpuidAnswer, OutOfRange, Processor
+from inspector.model.registers import RESUME_FLAG
 from inspector.observe.tiny_elf import Assembler, link
 from inspector.observe.tiny_process import tiny_process
 
@@ -35,6 +37,7 @@ def probe_processor() -> Processor:
     asm = Assembler(_BASE)
     asm.breakpoint()
     cpuid = asm.data(b"\x0f\xa2\xcc")  # cpuid; int3
+    undefined = asm.data(b"\x0f\x0b")  # ud2
     xgetbv = asm.data(b"\x0f\x01\xd0\xcc")  # xgetbv; int3
     cpu = min(os.sched_getaffinity(0))
     with tiny_process(link(asm, entry=asm.start)) as process:
@@ -49,7 +52,14 @@ def probe_processor() -> Processor:
         if ask(1)[2] & _OSXSAVE:
             found = process.call(xgetbv, ecx=0)
             xcr0 = found.edx << 32 | found.eax
-        return Processor(cpu, answers, _out_of_range(ask), xcr0)
+        faulted = process.call_into_signal(undefined, SIGILL)
+        return Processor(
+            cpu=cpu,
+            cpuid=answers,
+            out_of_range=_out_of_range(ask),
+            xcr0=xcr0,
+            sets_resume_flag=bool(faulted.eflags & RESUME_FLAG),
+        )
 
 
 def _last_leaf(ask: Ask, first: int) -> int:

@@ -24,7 +24,7 @@ _BASE, _STACK = 0x08048000, 0x60000000
 _STACK_BYTES = 64 << 10
 """Far more than a frame takes: 3 KiB with AVX-512, and AMX is in no frame before a program asks for it."""
 _PATTERNS = 0xA5A5A5A5, 0x5A5A5A5A
-_SYS_RT_SIGACTION = 174
+_SYS_SIGRETURN, _SYS_RT_SIGACTION = 119, 174
 _SA_SIGINFO, _SA_NODEFER = 4, 0x40000000
 
 # struct sigcontext_32, and struct _fpx_sw_bytes in what an FXSAVE image leaves to software.
@@ -68,8 +68,9 @@ def probe_signal_frame() -> SignalFrame | None:
         auxv = {entry.type: entry.value for entry in parse_auxv(files.auxv(), 4)}
         plain = program.look(process, files, _PLAIN)
         rt = program.look(process, files, _RT)
-    if plain is None or rt is None or plain.fpstate != rt.fpstate:
-        return None
+        if plain is None or rt is None or plain.fpstate != rt.fpstate:
+            return None
+        keeps_null_selectors = program.keeps_null_selectors(process, files)
     vdso = auxv.get(AuxType.AT_SYSINFO_EHDR)
     return SignalFrame(
         plain=plain.structure,
@@ -78,6 +79,7 @@ def probe_signal_frame() -> SignalFrame | None:
         fxsave_offset=_FXSAVE_OFFSET,
         sigreturn_offset=None if vdso is None else plain.return_address - vdso,
         rt_sigreturn_offset=None if vdso is None else rt.return_address - vdso,
+        keeps_null_selectors=keeps_null_selectors,
     )
 
 
@@ -102,6 +104,8 @@ class _Program:
         }
         # mov edi, stack; mov ecx, words; rep stosd; int3
         self._fill = asm.data(struct.pack("<BIBI3s", 0xBF, _STACK, 0xB9, _STACK_BYTES // 4, b"\xf3\xab\xcc"))
+        self._return = asm.here
+        asm.syscall(_SYS_SIGRETURN)
         self._fault = asm.here
         asm.read_byte(0)
         self._install: dict[_Kind, int] = {}
@@ -138,6 +142,13 @@ class _Program:
         return _Look(
             _image(one[:begin], other[:begin]), _image(one[begin:end], other[begin:end]), first.word(0)
         )
+
+    def keeps_null_selectors(self, process: TinyProcess, files: ProcessFiles) -> bool:
+        """Whether fs, in which a program starts with 0, is that after a handler's return, too."""
+        process.call(self._install[_PLAIN])
+        frame = self._frame(process, files, _STACK + _STACK_BYTES)
+        # A handler's return takes one word from the frame, and __kernel_sigreturn another.
+        return process.call_into_signal(self._return, SIGSEGV, esp=frame.esp + 8).fs == 0
 
     def _frame(self, process: TinyProcess, files: ProcessFiles, sp: int) -> _Frame:
         esp = process.call_into_handler(self._fault, SIGSEGV, esp=sp, eax=0, ecx=0, edx=0).esp

@@ -43,6 +43,12 @@ class TinyProcess:
         self._jump(address, registers)
         return self.run()
 
+    def call_into_signal(self, address: int, signal: int, **registers: int) -> Registers:
+        """Run from `address` into `signal`, which the program is not told of."""
+        self._jump(address, registers)
+        ptrace.resume(self.pid)
+        return self._stopped_by(signal)
+
     def call_into_handler(self, address: int, signal: int, **registers: int) -> Registers:
         """Run from `address` into `signal`, and then to the breakpoint in its handler."""
         self._jump(address, registers)

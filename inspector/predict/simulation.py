@@ -18,6 +18,7 @@ from inspector.elf.stops import Passes
 from inspector.errors import NotModelled
 from inspector.model.address import VirtAddr
 from inspector.model.prediction import NotModelledAt
+from inspector.model.registers import RESUME_FLAG
 from inspector.predict.kernel import signal
 from inspector.predict.kernel.entry import do_syscall, enter
 from inspector.predict.kernel.exit import do_exit
@@ -92,7 +93,7 @@ class Simulation:
             case PageFault(address=address, access=access, ip=ip):
                 refused = exc_page_fault(task, address, access, ip)
                 if refused is not None:
-                    self._cpu.write("eflags", self._cpu.read("eflags") | _RESUME_FLAG)
+                    self._set_resume_flag()
                     signal.force_fault(task, refused, task.faults[-1])
             case SystemCall(gate=gate):
                 self._system_call(task, gate)
@@ -100,11 +101,16 @@ class Simulation:
                 self._breakpoint(task, address)
             case HardwareException(vector=vector, ip=ip):
                 if vector not in _TRAPS:
-                    self._cpu.write("eflags", self._cpu.read("eflags") | _RESUME_FLAG)
+                    self._set_resume_flag()
                 signal.force_exception(task, vector, ip)
             case TimerInterrupt():
                 if time.monotonic() > self._deadline:
                     raise NotModelled(f"a run of more than {self._seconds:g} s of simulation")
+
+    def _set_resume_flag(self) -> None:
+        """Mark the EFLAGS that a fault saves."""
+        if self._kernel.profile.processor.sets_resume_flag:
+            self._cpu.write("eflags", self._cpu.read("eflags") | RESUME_FLAG)
 
     def _system_call(self, task: Task, gate: CallGate) -> None:
         call = enter(task, gate)
@@ -153,5 +159,3 @@ def _without_cyclic_collector() -> Iterator[None]:
 _TRAPS = (3, 4)
 """Vectors reported behind the instruction, as #BP and #OF are, and not as faults."""
 _TICK_SECONDS = 0.1
-_RESUME_FLAG = 1 << 16
-"""EFLAGS.RF, which the processor sets in what it saves when it reports a fault."""

@@ -103,6 +103,7 @@ def _processor(plain: dict[str, Any]) -> Processor:
         cpuid=tuple(_cpuid_answer(answer) for answer in plain["cpuid"]),
         out_of_range=None if out_of_range is None else OutOfRange(out_of_range),
         xcr0=int(plain["xcr0"], 16),
+        sets_resume_flag=plain["sets_resume_flag"],
     )
 
 

@@ -31,6 +31,7 @@ class ProcessorJson(Struct, frozen=True):
     cpuid: Annotated[tuple[CpuidJson, ...], Meta(max_length=_MOST_ANSWERS)]
     out_of_range: Literal["zeros", "highest basic leaf"] | None
     xcr0: Hex
+    sets_resume_flag: bool
 
 
 def processor_json(processor: Processor) -> ProcessorJson:
@@ -50,4 +51,5 @@ def processor_json(processor: Processor) -> ProcessorJson:
         ),
         out_of_range=None if processor.out_of_range is None else processor.out_of_range.value,
         xcr0=to_hex(processor.xcr0),
+        sets_resume_flag=processor.sets_resume_flag,
     )

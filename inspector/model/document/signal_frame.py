@@ -29,7 +29,8 @@ class SignalFrameJson(Struct, frozen=True):
     """What lies below an interrupted esp, upwards: `plain`, or `rt` with SA_SIGINFO, and then `fpstate`.
 
     The FXSAVE or XSAVE image at `fxsave_offset` of `fpstate` is aligned to 64 bytes. The other offsets are
-    those of __kernel_sigreturn and __kernel_rt_sigreturn in the vdso.
+    those of __kernel_sigreturn and __kernel_rt_sigreturn in the vdso. `keeps_null_selectors` is false where
+    sigreturn makes a null selector 3.
     """
 
     plain: FrameImageJson
@@ -38,6 +39,7 @@ class SignalFrameJson(Struct, frozen=True):
     fxsave_offset: Count
     sigreturn_offset: Count | None
     rt_sigreturn_offset: Count | None
+    keeps_null_selectors: bool
 
 
 def signal_frame_json(frame: SignalFrame) -> SignalFrameJson:
@@ -49,6 +51,7 @@ def signal_frame_json(frame: SignalFrame) -> SignalFrameJson:
         fxsave_offset=frame.fxsave_offset,
         sigreturn_offset=frame.sigreturn_offset,
         rt_sigreturn_offset=frame.rt_sigreturn_offset,
+        keeps_null_selectors=frame.keeps_null_selectors,
     )
 
 

@@ -248,14 +248,21 @@ def _restore(task: Task, words: tuple[int, ...]) -> int:
         eflags=now.eflags & ~_FIX_EFLAGS | flags & _FIX_EFLAGS,
         cs=now.cs,
         ss=now.ss,
-        ds=ds | 3,
-        es=es | 3,
-        fs=fs | 3 if fs & ~3 else fs,
-        gs=gs | 3 if gs & ~3 else gs,
+        ds=_user_selector(task, ds),
+        es=_user_selector(task, es),
+        fs=_user_selector(task, fs),
+        gs=_user_selector(task, gs),
     )
     if failed is not None:
         raise failed
     return eax
+
+
+def _user_selector(task: Task, selector: int) -> int:
+    """Return what is loaded for a selector in the frame. Source: arch/x86/kernel/signal_32.c:fixup_rpl()."""
+    if selector <= 3 and _layout(task).keeps_null_selectors:  # noqa: PLR2004 - the null selector, of each privilege
+        return selector
+    return selector | 3
 
 
 def _restore_coprocessor(task: Task, fpstate: int) -> KernelError | None:

@@ -43,6 +43,7 @@ _processors = every(
     ),
     out_of_range=maybe(st.sampled_from(OutOfRange)),
     xcr0=words,
+    sets_resume_flag=st.booleans(),
 )
 
 
@@ -56,6 +57,7 @@ _signal_frames = every(
     **dict.fromkeys(("plain", "rt", "fpstate"), _frame_images),
     fxsave_offset=st.integers(0, 20),
     **dict.fromkeys(("sigreturn_offset", "rt_sigreturn_offset"), maybe(counts)),
+    keeps_null_selectors=st.booleans(),
 )
 
 

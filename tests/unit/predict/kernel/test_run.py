@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from inspector.model.fault import FaultKind, FaultMode
+from inspector.model.registers import RESUME_FLAG
 from inspector.predict import predict
 from tests.elfwriter import Elf, Phdr, R, W, X, gnu_stack
 from tests.machines import PROFILE, write_program
@@ -16,19 +18,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from inspector.model.prediction import Prediction
+    from inspector.model.profile import MachineProfile
 
 TEXT, DATA = 0x08048000, 0x0804A000
 CODE_AT = 0x200
 EXIT = "b8 01000000 31db cd80"
 
 
-def run(directory: Path, code: str) -> Prediction:
+def run(directory: Path, code: str, profile: MachineProfile = PROFILE) -> Prediction:
     """Predict a program of one page of code and two of zeros."""
     text = Phdr(offset=0, vaddr=TEXT, filesz=0x1000, flags=R | X)
     bss = Phdr(offset=0, vaddr=DATA, filesz=0, memsz=0x2000, flags=R | W)
     elf = Elf([text, bss, gnu_stack()], entry=TEXT + CODE_AT)
     elf.contents = {CODE_AT: bytes.fromhex(code)}
-    return predict(write_program(directory, elf.build()), PROFILE)
+    return predict(write_program(directory, elf.build()), profile)
 
 
 def call(number: int, *arguments: int) -> str:
@@ -65,6 +68,15 @@ def test_a_store_to_code_is_refused_with_its_exact_address(tmp_path: Path) -> No
     assert prediction.ending is not None
     assert (prediction.ending.signal, prediction.ending.code) == ("SIGSEGV", 2)
     assert prediction.ending.address == TEXT + 0x123
+
+
+@pytest.mark.parametrize("sets", [True, False])
+@pytest.mark.parametrize("code", ["a2 23810408", "0f0b"], ids=["page fault", "ud2"])
+def test_the_flags_of_a_fault_are_the_processors(tmp_path: Path, code: str, *, sets: bool) -> None:
+    profile = replace(PROFILE, processor=replace(PROFILE.processor, sets_resume_flag=sets))
+    registers = run(tmp_path, code, profile).snapshots[-1].registers
+    assert registers is not None
+    assert bool(registers.eflags & RESUME_FLAG) is sets
 
 
 def test_the_kernels_own_read_faults_in_kernel_mode(tmp_path: Path) -> None:
