@@ -20,7 +20,7 @@ static unsigned size[SLOTS];
 static unsigned sum;
 static unsigned state = 12345;
 
-static char zeros[ZEROS];
+__attribute__((used)) static char zeros[ZEROS];
 static char data[DATA] = {1, 2, 3};
 static const char constants[CONSTANTS] = "constants";
 
