@@ -9,6 +9,7 @@ from inspector.model.address import VirtAddr
 from inspector.model.auxv import AuxType
 from inspector.model.processor import CpuidAnswer, OutOfRange, Processor
 from inspector.model.profile import (
+    AnonVmaMerging,
     AuxConstant,
     ExecRules,
     LayoutProfile,
@@ -124,6 +125,7 @@ PROFILE = MachineProfile(
     processor=PROCESSOR,
     fault_around_bytes=65536,
     zap_frees_page_tables=True,
+    anon_vma_merging=AnonVmaMerging.EITHER,
     vvar=bytes(6 * 4096),
     vvar_pages=(0, 2),
     tsc=0x123456789A,

@@ -77,6 +77,18 @@ class ExecRules:
     """Whether p_align is heeded in a position-independent program without an interpreter."""
 
 
+class AnonVmaMerging(enum.Enum):
+    """What an area's anon_vma, which it has from its first private page on, lets it join (mm/vma.c)."""
+
+    EITHER = "either"
+    """Of two areas one may have none, whichever has changed (is_mergeable_anon_vma() from Linux 6.16 on)."""
+    NEIGHBOURS = "neighbours"
+    """The one that changes, or is new, has none; its neighbour may have one."""
+    ABOVE_FIRST = "above first"
+    """The same; and a new mapping joins the area above before it looks at the one below, which must then
+    have the same anon_vma (mm/mmap.c:mmap_region() before Linux 6.12)."""
+
+
 @dataclass(frozen=True, slots=True)
 class BinfmtMisc:
     """A handler registered with binfmt_misc; it takes a file by its bytes or by its name's ending."""
@@ -147,6 +159,7 @@ class MachineProfile:
     """How much of a file a read fault maps at once, around the page it is for (mm/memory.c)."""
     zap_frees_page_tables: bool
     """Whether MADV_DONTNEED over all that a page table maps frees the table (CONFIG_PT_RECLAIM)."""
+    anon_vma_merging: AnonVmaMerging
     vvar: bytes
     """What the vdso tells the time by: the special areas but [vdso], one behind the other, at the time
     of the probe. Empty: it could not be read."""

@@ -29,6 +29,7 @@ from inspector.model.program import BASE_ENVIRONMENT, Layout, Limits, Program
 from inspector.model.vma import Anonymous, Special
 from inspector.observe import probe_programs
 from inspector.observe.anonymous import anonymous_executable
+from inspector.observe.area_merging import probe_area_merging
 from inspector.observe.binfmt_misc import registered
 from inspector.observe.clock import probe_clock
 from inspector.observe.credentials import current_credentials
@@ -142,6 +143,7 @@ def probe_profile() -> MachineProfile:
         processor=probe_processor(),
         fault_around_bytes=paging.fault_around_bytes,
         zap_frees_page_tables=paging.zap_frees_page_tables,
+        anon_vma_merging=probe_area_merging(),
         vvar=clock.vvar,
         vvar_pages=clock.vvar_pages,
         tsc=clock.tsc,

@@ -43,8 +43,9 @@ _SYSCTLS = (
 )
 """Settings under /proc/sys that can change while the machine runs."""
 _PROBING_MODULES = (
-    *("probe.py", "probe_programs.py", "anonymous.py", "launch.py", "snapshot.py", "tiny_elf.py"),
-    *("processor.py", "paging.py", "clock.py", "signal_frame.py", "tiny_process.py"),
+    *("probe.py", "probe_programs.py", "anonymous.py", "launch.py", "launcher.py", "ptrace.py"),
+    *("processor.py", "paging.py", "area_merging.py", "clock.py", "signal_frame.py", "snapshot.py"),
+    *("tiny_elf.py", "tiny_process.py"),
 )
 """What a profile of this boot was taken by: a mended probe must not be answered from before."""
 

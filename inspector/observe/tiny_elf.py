@@ -86,6 +86,10 @@ class Assembler:
         """Load the byte at `address`, so that its page is present (mov al, moffs8)."""
         self.code += b"\xa0" + struct.pack("<I", address)
 
+    def write_byte(self, address: int) -> None:
+        """Store al at `address` (mov moffs8, al)."""
+        self.code += b"\xa2" + struct.pack("<I", address)
+
     def data(self, contents: bytes) -> int:
         """Append data and return its virtual address."""
         address = self.here

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from inspector.model.address import PAGE_SIZE
 from inspector.model.auxv import AuxEntry
+from inspector.model.profile import AnonVmaMerging
 from inspector.report.document import Column, Document, Fact, Facts, Row, Section, Table
 from inspector.report.text import size
 
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 
 _OVERCOMMIT: dict[int | None, str] = {0: "up to all there is at a time", 1: "always", 2: "up to a limit"}
 """The values of vm.overcommit_memory."""
+_MERGING = {
+    AnonVmaMerging.EITHER: "if one was never written",
+    AnonVmaMerging.NEIGHBOURS: "if the one that changes was never written",
+    AnonVmaMerging.ABOVE_FIRST: "if the one that changes was never written, with the one above first",
+}
 
 
 def profile_document(profile: MachineProfile) -> Document:
@@ -41,6 +47,7 @@ def profile_document(profile: MachineProfile) -> Document:
         ),
         Fact("fault-around", size(profile.fault_around_bytes)),
         Fact("emptied page tables", "freed by MADV_DONTNEED" if profile.zap_frees_page_tables else "kept"),
+        Fact("areas merge", _MERGING[profile.anon_vma_merging]),
         Fact("processor", _processor(profile.processor)),
         Fact("clock", _clock(profile)),
         Fact("signal frame", _signal_frame(profile.signal_frame)),

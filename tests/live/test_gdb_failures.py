@@ -214,7 +214,7 @@ def test_a_program_that_does_not_stop(stage: Path) -> None:
             session.attach(launched.pid)
             start = time.monotonic()
             for _ in range(2):
-                with pytest.raises(GdbTimeout, match=r"did not stop within 0\.1 s"):
+                with pytest.raises(GdbTimeout, match=r"did not stop within 0\.\d+ s"):
                     session.resume(0.1)
         assert time.monotonic() - start < 3
         assert has_ended(launched.pid)

@@ -11,6 +11,7 @@ from typing import Any
 from inspector.model.address import VirtAddr
 from inspector.model.processor import CpuidAnswer, OutOfRange, Processor
 from inspector.model.profile import (
+    AnonVmaMerging,
     AuxConstant,
     BinfmtMisc,
     ExecRules,
@@ -56,6 +57,7 @@ def profile_from_plain(plain: dict[str, Any]) -> MachineProfile:
         processor=_processor(plain["processor"]),
         fault_around_bytes=plain["fault_around_bytes"],
         zap_frees_page_tables=plain["zap_frees_page_tables"],
+        anon_vma_merging=AnonVmaMerging(plain["anon_vma_merging"]),
         vvar=a2b_base64(plain["vvar"], strict_mode=True),
         vvar_pages=tuple(plain["vvar_pages"]),
         tsc=int(plain["tsc"], 16),

@@ -139,6 +139,7 @@ class ProfileJson(Struct, frozen=True):
     processor: ProcessorJson
     fault_around_bytes: FaultAround
     zap_frees_page_tables: bool
+    anon_vma_merging: Literal["either", "neighbours", "above first"]
     vvar: bytes
     vvar_pages: Annotated[tuple[Count, ...], Meta(max_length=16 * _MAX_AREA_PAGES)]
     tsc: Hex
@@ -197,6 +198,7 @@ def profile_json(profile: MachineProfile) -> ProfileJson:
         processor=processor_json(profile.processor),
         fault_around_bytes=profile.fault_around_bytes,
         zap_frees_page_tables=profile.zap_frees_page_tables,
+        anon_vma_merging=profile.anon_vma_merging.value,
         vvar=profile.vvar,
         vvar_pages=profile.vvar_pages,
         tsc=to_hex(profile.tsc),

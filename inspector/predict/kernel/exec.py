@@ -158,6 +158,7 @@ def _start(
         fault_around_bytes=profile.fault_around_bytes,
         special_pages=kernel.special_pages,
         heap_label_touches=profile.exec_rules.heap_label_touches,
+        anon_vma_merging=profile.anon_vma_merging,
         commit=CommitPolicy(profile.overcommit_memory, profile.ram_bytes + profile.swap_bytes),
     )
     task = Task(

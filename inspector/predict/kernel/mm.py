@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from inspector.errors import NotModelled
 from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, AddressRange, VirtAddr, page_down, page_up
 from inspector.model.page import PageKind
+from inspector.model.profile import AnonVmaMerging
 from inspector.model.vma import Access, Anonymous, FileBacking, Vma, VmFlag
 from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.vma import MappedFile, VmArea, merge_range, prepare_anon_vma
@@ -56,6 +57,7 @@ class AddressSpace:
         special_pages: Mapping[str, Sequence[Pfn | None]],
         commit: CommitPolicy,
         heap_label_touches: bool = False,
+        anon_vma_merging: AnonVmaMerging = AnonVmaMerging.EITHER,
     ) -> None:
         """Create an empty address space; sizes and addresses are in bytes.
 
@@ -64,6 +66,7 @@ class AddressSpace:
         The search for free space starts below `mmap_base`, and where nothing is free there, or always if
         `bottom_up`, above `legacy_base` (None: random and not known). `special_pages` are the frames of the
         kernel's own areas, by name. `heap_label_touches`: see ExecRules.
+        `anon_vma_merging` decides which areas become one.
         """
         self.task_size = task_size
         self.mmap_base = mmap_base
@@ -83,6 +86,7 @@ class AddressSpace:
         self.start_brk = VirtAddr(0)
         self.brk = VirtAddr(0)
         self.heap_label_touches = heap_label_touches
+        self.anon_vma_merging = anon_vma_merging
         self.start_stack = VirtAddr(0)
         self.vdso = VirtAddr(0)
         """Where the vdso's image starts; 0: there is none."""
@@ -120,11 +124,16 @@ class AddressSpace:
             raise TypeError(f"an area of a file, or of unknown flags: {vma}")
         self.add(VmArea(vma.range, vma.access, vma.flags, vma.backing, vma.start // PAGE_SIZE))
 
-    def add(self, area: VmArea, *, just_expand: bool = False) -> None:
-        """Add an area to free space and merge it with its neighbours (rule `vma.merge`)."""
+    def add(self, area: VmArea, *, just_expand: bool = False, is_mapping: bool = False) -> None:
+        """Add an area to free space and merge it with its neighbours, as merge_range() tells."""
         index = self._first_above(area.start)
         merged, below, above = merge_range(
-            self._at(index - 1), area, self._at(index), just_expand=just_expand
+            self._at(index - 1),
+            area,
+            self._at(index),
+            self.anon_vma_merging,
+            just_expand=just_expand,
+            is_mapping=is_mapping,
         )
         self.areas[index - below : index + above] = [merged]
 
@@ -149,7 +158,9 @@ class AddressSpace:
             parts[-1:] = parts[-1].split(pages.end)
         self.areas[first : first + 1] = parts
         changed = dataclasses.replace(self.areas[index], access=access, flags=flags)
-        merged, below, above = merge_range(self._at(index - 1), changed, self._at(index + 1))
+        merged, below, above = merge_range(
+            self._at(index - 1), changed, self._at(index + 1), self.anon_vma_merging
+        )
         self.areas[index - below : index + 1 + above] = [merged]
 
     def munmap(self, start: VirtAddr, length: int) -> None:
@@ -213,7 +224,8 @@ class AddressSpace:
             self.commit.charge(size, replaced=self._charged(target))
         self.munmap(address, size)
         origin, start = (Anonymous(), address) if file is None else (file, offset)
-        self.add(VmArea(target, access, flags, origin, start // PAGE_SIZE, maps_stack=stack))
+        area = VmArea(target, access, flags, origin, start // PAGE_SIZE, maps_stack=stack)
+        self.add(area, is_mapping=True)
         return address
 
     def _charged(self, part: AddressRange) -> int:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from inspector.errors import NotModelled
 from inspector.model.address import PAGE_SIZE, AddressRange, FileOffset
+from inspector.model.profile import AnonVmaMerging
 from inspector.model.vma import Access, FileBacking, Sharing, Special, Vma, VmFlag
 from inspector.predict.kernel.errno import Errno, KernelError
 
@@ -146,16 +147,25 @@ class VmArea:
 
 
 def merge_range(
-    below: VmArea | None, new: VmArea, above: VmArea | None, *, just_expand: bool = False
+    below: VmArea | None,
+    new: VmArea,
+    above: VmArea | None,
+    merging: AnonVmaMerging = AnonVmaMerging.EITHER,
+    *,
+    just_expand: bool = False,
+    is_mapping: bool = False,
 ) -> tuple[VmArea, bool, bool]:
     """Return the area `new` becomes part of, and whether its neighbours below and above become part of it.
 
     `new` may also be an area, or an end of one, whose permissions have just changed. `just_expand`: only the
-    neighbour below may. Rule `vma.merge`.
+    neighbour below may. `is_mapping`: mmap makes it. Rule `vma.merge`.
     Source: mm/vma.c:vma_merge_new_range(), vma_merge_existing_range().
     """
-    with_below = below is not None and _can_merge(below, new)
-    with_above = above is not None and not just_expand and _can_merge(new, above)
+    with_above = above is not None and not just_expand and _can_merge(new, above, new, merging)
+    middle = new
+    if above is not None and with_above and is_mapping and merging is AnonVmaMerging.ABOVE_FIRST:
+        middle = replace(new, anon_vmas=above.anon_vmas)
+    with_below = below is not None and _can_merge(below, middle, middle, merging)
     if below is not None and with_below:
         # What lies between them is compatible with each; they need not be with each other.
         if above is not None and below.anon_vma and above.anon_vma:
@@ -166,15 +176,19 @@ def merge_range(
     return new, with_below, with_above
 
 
-def _can_merge(low: VmArea, high: VmArea) -> bool:
-    """Whether two areas may become one: their anon_vma is the same, or only one of them has any.
+def _can_merge(low: VmArea, high: VmArea, changed: VmArea, merging: AnonVmaMerging) -> bool:
+    """Whether two areas may become one, of which `changed` is new or not as it was.
 
     An area with pages inherited by fork gives its anon_vma to no other.
     Source: mm/vma.c:can_vma_merge_before(), can_vma_merge_after(), is_mergeable_anon_vma().
     """
     if low.access != high.access or not _continues(low, high):
         return False
-    return low.anon_vma is high.anon_vma or len(low.anon_vmas + high.anon_vmas) == 1
+    if low.anon_vma is high.anon_vma:
+        return True
+    if merging is not AnonVmaMerging.EITHER and changed.anon_vmas:
+        return False
+    return len(low.anon_vmas + high.anon_vmas) == 1
 
 
 def _continues(low: VmArea, high: VmArea) -> bool:

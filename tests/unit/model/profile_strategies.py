@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from inspector.model.address import VirtAddr
 from inspector.model.processor import CpuidAnswer, OutOfRange, Processor
 from inspector.model.profile import (
+    AnonVmaMerging,
     AuxConstant,
     BinfmtMisc,
     ExecRules,
@@ -133,6 +134,7 @@ def profiles(draw: st.DrawFn) -> MachineProfile:
             processor=_processors,
             fault_around_bytes=st.integers(1, 1024).map(lambda pages: pages << 12),
             zap_frees_page_tables=st.booleans(),
+            anon_vma_merging=st.sampled_from(AnonVmaMerging),
             vvar=st.just(vvar),
             vvar_pages=few(st.integers(0, len(vvar) // 4096 - 1)) if vvar else st.just(()),
             tsc=words,

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from inspector.model.address import PAGE_SIZE, AddressRange, VirtAddr
+from inspector.model.profile import AnonVmaMerging
 from inspector.model.vma import Access, Anonymous, Sharing, Special, VmFlag
 from inspector.predict.kernel.vma import AnonVma, MappedFile, VmArea, merge_range, prepare_anon_vma
 from tests.machines import Zeros
@@ -55,6 +56,36 @@ def test_a_new_area_joins_what_its_neighbours_anon_vmas_allow(
         anon_vma for side, joined in ((below, with_below), (above, with_above)) if joined for anon_vma in side
     }
     assert set(new.anon_vmas) == kept
+
+
+@pytest.mark.parametrize(
+    ("merging", "below", "new", "above", "merged"),
+    [
+        # A mapping in a gap, new as it is.
+        (AnonVmaMerging.NEIGHBOURS, (A,), (), (B,), (1, 2)),
+        (AnonVmaMerging.NEIGHBOURS, (), (), (A,), (1, 3)),
+        (AnonVmaMerging.NEIGHBOURS, (), (), (), (1, 3)),
+        (AnonVmaMerging.ABOVE_FIRST, (A,), (), (B,), (2, 3)),
+        (AnonVmaMerging.ABOVE_FIRST, (), (), (A,), (2, 3)),
+        (AnonVmaMerging.ABOVE_FIRST, (A,), (), (A,), (1, 3)),
+        (AnonVmaMerging.ABOVE_FIRST, (A,), (), (), (1, 3)),
+        (AnonVmaMerging.ABOVE_FIRST, (), (), (), (1, 3)),
+        # An area that was written before it changed.
+        (AnonVmaMerging.EITHER, (), (A,), (), (1, 3)),
+        (AnonVmaMerging.NEIGHBOURS, (), (A,), (), (2, 2)),
+        (AnonVmaMerging.NEIGHBOURS, (A,), (A,), (), (1, 2)),
+        (AnonVmaMerging.ABOVE_FIRST, (), (A,), (A,), (2, 3)),
+    ],
+)
+def test_older_kernels_let_less_become_one(
+    merging: AnonVmaMerging,
+    below: tuple[AnonVma, ...],
+    new: tuple[AnonVma, ...],
+    above: tuple[AnonVma, ...],
+    merged: tuple[int, int],
+) -> None:
+    got, *_ = merge_range(area(1, 1, *below), area(2, 2, *new), area(3, 3, *above), merging, is_mapping=True)
+    assert pages(got) == merged
 
 
 @pytest.mark.parametrize(
