@@ -187,6 +187,24 @@ def test_a_treated_store_into_code_is_seen_by_the_code(machine: Machine) -> None
     assert cpu.read("edi") == 10
 
 
+@pytest.mark.xfail(reason="Unicorn loads a signalling NaN as it is, the processor a quiet one", strict=True)
+@pytest.mark.parametrize(
+    ("load", "store", "signalling", "quiet"),
+    [
+        ("d9 05 00 90 04 08", "d9 1d 00 90 04 08", "01 00 80 7f", "01 00 c0 7f"),
+        ("dd 05 00 90 04 08", "dd 1d 00 90 04 08", "01 00 00 00 00 00 f0 7f", "01 00 00 00 00 00 f8 7f"),
+    ],
+    ids=["float", "double"],
+)
+def test_a_signalling_nan_becomes_quiet_where_x87_loads_it(
+    machine: Machine, load: str, store: str, signalling: str, quiet: str
+) -> None:
+    machine.map(DATA, READ_WRITE, bytes.fromhex(signalling))
+    cpu = machine.starts(load + store + "cd 80")
+    assert cpu.run() == SystemCall(CallGate.INTERRUPT)
+    assert cpu.peek(DATA, len(bytes.fromhex(quiet))) == bytes.fromhex(quiet)
+
+
 def test_a_null_call_is_a_fetch_from_0(machine: Machine) -> None:
     cpu = machine.starts("31 c0 ff e0")
     assert cpu.run() == PageFault(VirtAddr(0), Access.EXECUTE, VirtAddr(0))
