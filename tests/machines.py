@@ -126,6 +126,7 @@ PROFILE = MachineProfile(
     fault_around_bytes=65536,
     zap_frees_page_tables=True,
     anon_vma_merging=AnonVmaMerging.EITHER,
+    mprotect_uncharges=True,
     vvar=bytes(6 * 4096),
     vvar_pages=(0, 2),
     tsc=0x123456789A,

@@ -160,6 +160,8 @@ class MachineProfile:
     zap_frees_page_tables: bool
     """Whether MADV_DONTNEED over all that a page table maps frees the table (CONFIG_PT_RECLAIM)."""
     anon_vma_merging: AnonVmaMerging
+    mprotect_uncharges: bool
+    """Whether memory never written is no longer charged once it becomes read-only (mm/mprotect.c)."""
     vvar: bytes
     """What the vdso tells the time by: the special areas but [vdso], one behind the other, at the time
     of the probe. Empty: it could not be read."""

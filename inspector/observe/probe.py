@@ -29,7 +29,7 @@ from inspector.model.program import BASE_ENVIRONMENT, Layout, Limits, Program
 from inspector.model.vma import Anonymous, Special
 from inspector.observe import probe_programs
 from inspector.observe.anonymous import anonymous_executable
-from inspector.observe.area_merging import probe_area_merging
+from inspector.observe.areas import probe_areas
 from inspector.observe.binfmt_misc import registered
 from inspector.observe.clock import probe_clock
 from inspector.observe.credentials import current_credentials
@@ -114,7 +114,7 @@ def probe_profile() -> MachineProfile:
         rules = _probe_exec_rules(images, here)
     areas = tuple(SpecialArea(v.name, v.range.size_bytes // PAGE_SIZE, v.perms) for v in _specials(here))
     base = layouts[Layout.DEFAULT.value].et_dyn_base
-    paging = probe_paging()
+    paging, areas_made = probe_paging(), probe_areas()
     clock = probe_clock(areas)
     return MachineProfile(
         kernel=os.uname().release,
@@ -143,7 +143,8 @@ def probe_profile() -> MachineProfile:
         processor=probe_processor(),
         fault_around_bytes=paging.fault_around_bytes,
         zap_frees_page_tables=paging.zap_frees_page_tables,
-        anon_vma_merging=probe_area_merging(),
+        anon_vma_merging=areas_made.anon_vma_merging,
+        mprotect_uncharges=areas_made.mprotect_uncharges,
         vvar=clock.vvar,
         vvar_pages=clock.vvar_pages,
         tsc=clock.tsc,

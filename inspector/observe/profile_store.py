@@ -44,7 +44,7 @@ _SYSCTLS = (
 """Settings under /proc/sys that can change while the machine runs."""
 _PROBING_MODULES = (
     *("probe.py", "probe_programs.py", "anonymous.py", "launch.py", "launcher.py", "ptrace.py"),
-    *("processor.py", "paging.py", "area_merging.py", "clock.py", "signal_frame.py", "snapshot.py"),
+    *("processor.py", "paging.py", "areas.py", "clock.py", "signal_frame.py", "snapshot.py"),
     *("tiny_elf.py", "tiny_process.py"),
 )
 """What a profile of this boot was taken by: a mended probe must not be answered from before."""

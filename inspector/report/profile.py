@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _OVERCOMMIT: dict[int | None, str] = {0: "up to all there is at a time", 1: "always", 2: "up to a limit"}
 """The values of vm.overcommit_memory."""
+_CHARGE = {True: "not charged while it is read-only", False: "charged once it was writable"}
 _MERGING = {
     AnonVmaMerging.EITHER: "if one was never written",
     AnonVmaMerging.NEIGHBOURS: "if the one that changes was never written",
@@ -48,6 +49,7 @@ def profile_document(profile: MachineProfile) -> Document:
         Fact("fault-around", size(profile.fault_around_bytes)),
         Fact("emptied page tables", "freed by MADV_DONTNEED" if profile.zap_frees_page_tables else "kept"),
         Fact("areas merge", _MERGING[profile.anon_vma_merging]),
+        Fact("unwritten memory", _CHARGE[profile.mprotect_uncharges]),
         Fact("processor", _processor(profile.processor)),
         Fact("clock", _clock(profile)),
         Fact("signal frame", _signal_frame(profile.signal_frame)),

@@ -58,6 +58,7 @@ def profile_from_plain(plain: dict[str, Any]) -> MachineProfile:
         fault_around_bytes=plain["fault_around_bytes"],
         zap_frees_page_tables=plain["zap_frees_page_tables"],
         anon_vma_merging=AnonVmaMerging(plain["anon_vma_merging"]),
+        mprotect_uncharges=plain["mprotect_uncharges"],
         vvar=a2b_base64(plain["vvar"], strict_mode=True),
         vvar_pages=tuple(plain["vvar_pages"]),
         tsc=int(plain["tsc"], 16),

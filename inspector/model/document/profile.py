@@ -140,6 +140,7 @@ class ProfileJson(Struct, frozen=True):
     fault_around_bytes: FaultAround
     zap_frees_page_tables: bool
     anon_vma_merging: Literal["either", "neighbours", "above first"]
+    mprotect_uncharges: bool
     vvar: bytes
     vvar_pages: Annotated[tuple[Count, ...], Meta(max_length=16 * _MAX_AREA_PAGES)]
     tsc: Hex
@@ -199,6 +200,7 @@ def profile_json(profile: MachineProfile) -> ProfileJson:
         fault_around_bytes=profile.fault_around_bytes,
         zap_frees_page_tables=profile.zap_frees_page_tables,
         anon_vma_merging=profile.anon_vma_merging.value,
+        mprotect_uncharges=profile.mprotect_uncharges,
         vvar=profile.vvar,
         vvar_pages=profile.vvar_pages,
         tsc=to_hex(profile.tsc),

@@ -159,6 +159,7 @@ def _start(
         special_pages=kernel.special_pages,
         heap_label_touches=profile.exec_rules.heap_label_touches,
         anon_vma_merging=profile.anon_vma_merging,
+        mprotect_uncharges=profile.mprotect_uncharges,
         commit=CommitPolicy(profile.overcommit_memory, profile.ram_bytes + profile.swap_bytes),
     )
     task = Task(

@@ -58,6 +58,7 @@ class AddressSpace:
         commit: CommitPolicy,
         heap_label_touches: bool = False,
         anon_vma_merging: AnonVmaMerging = AnonVmaMerging.EITHER,
+        mprotect_uncharges: bool = True,
     ) -> None:
         """Create an empty address space; sizes and addresses are in bytes.
 
@@ -66,7 +67,7 @@ class AddressSpace:
         The search for free space starts below `mmap_base`, and where nothing is free there, or always if
         `bottom_up`, above `legacy_base` (None: random and not known). `special_pages` are the frames of the
         kernel's own areas, by name. `heap_label_touches`: see ExecRules.
-        `anon_vma_merging` decides which areas become one.
+        `anon_vma_merging` decides which areas become one, `mprotect_uncharges` what is charged for.
         """
         self.task_size = task_size
         self.mmap_base = mmap_base
@@ -87,6 +88,7 @@ class AddressSpace:
         self.brk = VirtAddr(0)
         self.heap_label_touches = heap_label_touches
         self.anon_vma_merging = anon_vma_merging
+        self.mprotect_uncharges = mprotect_uncharges
         self.start_stack = VirtAddr(0)
         self.vdso = VirtAddr(0)
         """Where the vdso's image starts; 0: there is none."""

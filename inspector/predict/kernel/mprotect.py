@@ -45,7 +45,7 @@ def _mprotect_fixup(mm: AddressSpace, area: VmArea, pages: AddressRange, access:
         if area.sharing is Sharing.PRIVATE and Access.WRITE not in area.access and uncharged:
             mm.commit.charge(pages.size_bytes)
             flags |= VmFlag.ACCOUNT
-    elif isinstance(area.origin, Anonymous) and area.anon_vma is None:
+    elif mm.mprotect_uncharges and isinstance(area.origin, Anonymous) and area.anon_vma is None:
         flags &= ~VmFlag.ACCOUNT
     mm.modify(area, pages, access, flags)
     _change_protection(mm, pages, access)

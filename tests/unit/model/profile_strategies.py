@@ -135,6 +135,7 @@ def profiles(draw: st.DrawFn) -> MachineProfile:
             fault_around_bytes=st.integers(1, 1024).map(lambda pages: pages << 12),
             zap_frees_page_tables=st.booleans(),
             anon_vma_merging=st.sampled_from(AnonVmaMerging),
+            mprotect_uncharges=st.booleans(),
             vvar=st.just(vvar),
             vvar_pages=few(st.integers(0, len(vvar) // 4096 - 1)) if vvar else st.just(()),
             tsc=words,

@@ -10,6 +10,7 @@ import pytest
 
 from inspector.model.fault import FaultKind, FaultMode
 from inspector.model.registers import RESUME_FLAG
+from inspector.model.vma import VmFlag
 from inspector.predict import predict
 from tests.elfwriter import Elf, Phdr, R, W, X, gnu_stack
 from tests.machines import PROFILE, write_program
@@ -77,6 +78,17 @@ def test_the_flags_of_a_fault_are_the_processors(tmp_path: Path, code: str, *, s
     registers = run(tmp_path, code, profile).snapshots[-1].registers
     assert registers is not None
     assert bool(registers.eflags & RESUME_FLAG) is sets
+
+
+@pytest.mark.parametrize("uncharges", [True, False])
+def test_unwritten_memory_made_read_only_is_charged_or_not(tmp_path: Path, *, uncharges: bool) -> None:
+    area = 0x50000000
+    code = call(192, area, 4096, 3, 0x32, -1) + call(125, area, 4096, 1) + EXIT
+    prediction = run(tmp_path, code, replace(PROFILE, mprotect_uncharges=uncharges))
+    vmas = prediction.snapshots[-1].vmas
+    assert vmas is not None
+    (flags,) = (vma.flags for vma in vmas if vma.start == area)
+    assert flags == (VmFlag.NONE if uncharges else VmFlag.ACCOUNT)
 
 
 def test_the_kernels_own_read_faults_in_kernel_mode(tmp_path: Path) -> None:
