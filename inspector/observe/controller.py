@@ -93,7 +93,9 @@ def observe(
                 if checkpoint_name(stop) not in reached
             ]
             if faults and run.is_i386 and plan.until not in {"exec", "exit"}:
-                run.notes.append("page faults were not recorded: they are in a run to the program's end")
+                run.notes.append(
+                    "page faults are recorded only in a run to the program's end (without --until)"
+                )
         observation = run.observation()
         if run.executed_i386:
             folios = seen_folios((*settled, *_mapped_files(observation.snapshots)))

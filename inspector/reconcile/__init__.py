@@ -43,10 +43,10 @@ class Reconciliation:
 
     @property
     def exit_code(self) -> int:
-        """0: they agree; 1: they differ; 3: not modelled, cut short, or some of it could not be compared."""
+        """0: they agree; 1: they differ; 3: not modelled to its end, cut short, or not comparable in part."""
         if self.differences:
             return 1
-        unknown = self.prediction.verdict is None or self.observation.cut_short is not None
+        unknown = self.prediction.not_modelled is not None or self.observation.cut_short is not None
         return 3 if unknown or self.uncompared else 0
 
     @property

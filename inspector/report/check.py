@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inspector.model.finding import Verdict
+from inspector.model.prediction import Outcome
 from inspector.report.document import Document, Fact, Facts, Mark, Section
 from inspector.report.faults import fault_sections
 from inspector.report.findings import aspects_section, difference_sections
@@ -70,7 +71,9 @@ def _conclusion(reconciliation: Reconciliation) -> tuple[Mark, str]:
         return Mark.BAD, "not compared, for these are two different runs"
     match reconciliation.exit_code:
         case 0:
-            return Mark.GOOD, "prediction and kernel agree"
+            verdict = reconciliation.prediction.verdict
+            runs = verdict is None or verdict.outcome is Outcome.RUNS
+            return Mark.GOOD, "prediction and kernel agree" + ("" if runs else f": {verdict}")
         case 1:
             return Mark.BAD, "prediction and kernel differ"
         case _:
@@ -86,6 +89,8 @@ def _head(prediction: Prediction, observation: Observation, findings: tuple[Find
         yield Fact("predicted", not_modelled_text(prediction), mark)
     elif mark is Mark.GOOD:
         yield from verdict_facts("execve", prediction.verdict, ", predicted and observed", mark)
+        if prediction.not_modelled is not None:
+            yield Fact("ends here", not_modelled_text(prediction), Mark.UNKNOWN)
         return
     else:
         yield from verdict_facts("predicted", prediction.verdict, mark=mark)

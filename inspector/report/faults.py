@@ -36,7 +36,11 @@ _COLUMNS = (
     Column("offset", right=True, optional=True),
 )
 _ACCESSES = {Access.READ: "read", Access.WRITE: "write", Access.EXECUTE: "exec"}
-_MOST_ROWS = 24
+_MOST_ROWS = 40
+_WHAT_IT_MEANS = (
+    "`inspector rules fault` tells what each kind is, and why the kernel's counters may be higher: they "
+    "count the pages of the initial stack, too."
+)
 _PLACE = re.compile(r"(?P<from>from )?#(?P<number>\d+)")
 
 
@@ -109,6 +113,8 @@ def fault_sections(
         if len(shown) < len(of_process):
             rest = len(of_process) - len(shown)
             blocks.append(Paragraph(f"and {rest} more; --verbose shows all {len(of_process)}"))
+    if faults:
+        blocks.append(Paragraph(_WHAT_IT_MEANS))
     return (Section("Page faults from execve on", tuple(blocks), worst(here)),)
 
 

@@ -80,13 +80,13 @@ def not_modelled_text(prediction: Prediction) -> str:
 
 
 def uncompared_text(reconciliation: Reconciliation) -> str:
-    """Say why there is no verdict."""
-    where = ", ".join(reconciliation.uncompared)
-    return (
-        not_modelled_text(reconciliation.prediction)
-        or reconciliation.observation.cut_short
-        or f"nothing could be compared at {where}"
-    )
+    """Say why there is no verdict, or none beyond some moment."""
+    if reconciliation.observation.cut_short is not None:
+        return reconciliation.observation.cut_short
+    limit = not_modelled_text(reconciliation.prediction)
+    if limit and reconciliation.prediction.verdict is not None:
+        return f"they agree as far as predicted, then {limit}"
+    return limit or f"nothing could be compared at {', '.join(reconciliation.uncompared)}"
 
 
 def machine_facts(observation: Observation) -> Iterator[Fact]:

@@ -69,7 +69,8 @@ def checked_line(reconciliation: Reconciliation) -> Line:
             f"{counted(len(reconciliation.differences), 'difference')}: {aspects}",
         )
     if reconciliation.exit_code:
-        standing = Standing.NOT_MODELLED if prediction.verdict is None else Standing.UNOBSERVED
+        ended = prediction.not_modelled is not None and reconciliation.observation.cut_short is None
+        standing = Standing.NOT_MODELLED if ended else Standing.UNOBSERVED
         return Line(requested, standing, uncompared_text(reconciliation))
     counts = [
         f"{finding.predicted} {_COUNTED_ASPECTS[finding.aspect]}"

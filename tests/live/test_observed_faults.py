@@ -63,7 +63,7 @@ def test_only_what_is_followed_to_its_end_is_run_again(tiny: Program, tmp_path: 
     assert observe(tiny, until="exec").faults is None
     part = observe(tiny, until="0x8048105")
     assert part.faults is None
-    assert part.notes == ("page faults were not recorded: they are in a run to the program's end",)
+    assert part.notes == ("page faults are recorded only in a run to the program's end (without --until)",)
     assert observe(replace(tiny, path=str(tmp_path / "absent"))).faults is None
 
 

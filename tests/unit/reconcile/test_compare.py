@@ -9,10 +9,13 @@ from inspector.model.address import AddressRange, VirtAddr, vpn_of
 from inspector.model.ending import Ending
 from inspector.model.finding import Verdict
 from inspector.model.page import PageKind, PageState
-from inspector.model.prediction import ExecVerdict, Outcome
+from inspector.model.prediction import ExecVerdict, NotModelledAt, Outcome
 from inspector.model.snapshot import Snapshot, StackImage, Unpredictable
 from inspector.model.vma import FileBacking
 from inspector.reconcile import Reconciliation, reconcile
+from inspector.report.check import check_document
+from inspector.report.document import Mark
+from inspector.report.summary import Line, Standing, checked_line
 from tests.unit.reconcile.agreeing import seen, verdicts
 
 if TYPE_CHECKING:
@@ -165,6 +168,16 @@ def test_verdicts_are_compared_before_anything_else(prediction: Prediction) -> N
 def test_nothing_predicted_is_exit_3(prediction: Prediction) -> None:
     result = reconcile(replace(prediction, verdict=None, snapshots=()), seen(prediction))
     assert result.exit_code == 3
+
+
+def test_a_prediction_that_ended_on_the_way_is_no_agreement(prediction: Prediction) -> None:
+    ended = replace(prediction, not_modelled=NotModelledAt("instruction f2xm1", VirtAddr(0x8048123)))
+    result = reconcile(ended, seen(ended))
+    assert (result.exit_code, result.uncompared, result.differences) == (3, (), ())
+    said = "they agree as far as predicted, then not modelled: instruction f2xm1, at 0x8048123"
+    document = check_document(result)
+    assert (document.mark, document.title.partition(": ")[2]) == (Mark.UNKNOWN, said)
+    assert checked_line(result) == Line(ended.program.requested, Standing.NOT_MODELLED, said)
 
 
 def test_a_predicted_stop_that_no_one_saw_is_exit_3(prediction: Prediction) -> None:
