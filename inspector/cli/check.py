@@ -135,11 +135,14 @@ def command(
         return run_batch(partial(_present, output), requests, output, jobs=jobs, name=attrgetter("requested"))
 
 
-def preload() -> None:
-    """Import all that a check needs: before workers are forked, or while gdb gets ready."""
+def preload(*, faults: bool = True) -> None:
+    """Import all that a check needs: before workers are forked, or while gdb gets ready.
+
+    `faults`: whether page faults are recorded.
+    """
     for name in (
         "observe.controller",
-        "observe.perf.witness",
+        *(("observe.perf.witness",) if faults else ()),
         "predict",
         "reconcile",
         "report.check",
@@ -164,14 +167,14 @@ def verify_stops(
 
 def check_program(request: Request) -> Checked:
     """Predict one program, run it, and compare."""
-    from inspector.reconcile import reconcile
-
     with request.launching.prepare(request.requested) as program:
         if program.randomize:
             return _check_randomized(request, program)
         with _debugger_warming_up(request, program) as session:
+            from inspector.reconcile import reconcile
+
             prediction = _foretell(request, program)
-            preload()
+            preload(faults=request.until is None)
             try:
                 observation = _observe(request, program, session)
             except UsageError:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import re
 import resource
-import secrets
 import select
 import time
 from contextlib import suppress
@@ -28,7 +27,8 @@ _POLL_SECONDS = 0.001
 
 def new_mark() -> int:
     """Return a number to mark one program by."""
-    return secrets.randbits(_MARK_BITS)
+    # getrandbits() and secrets would import three modules more at every start.
+    return int.from_bytes(os.urandom(8), "little") & (1 << _MARK_BITS) - 1
 
 
 def mark(pid: int, number: int) -> None:

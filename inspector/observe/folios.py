@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import mmap
 import os
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -104,6 +103,8 @@ def _large_folios(file: int, size: int) -> tuple[range, ...] | None:
 @functools.cache
 def _of_a_file_of_ours() -> bool | None:
     """Return what `_are_mapped_whole` says of a file that is written here; None if it has no large folios."""
+    import tempfile
+
     for room in ("/var/tmp", "/tmp"):  # noqa: S108 - the file has no name to guess
         with suppress(OSError, ValueError), tempfile.TemporaryFile(dir=room, buffering=0) as file:
             for _ in range(2):  # a folio is no larger than what is written at once

@@ -8,7 +8,6 @@ import select
 import shutil
 import signal
 import subprocess
-import sysconfig
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -43,6 +42,8 @@ def find_gdb(gdb: str | None = None) -> str:
     named = gdb or os.environ.get(GDB_VARIABLE)
     found = shutil.which(named or "gdb")
     if found is None and named is None:
+        import sysconfig
+
         found = shutil.which("gdb", path=sysconfig.get_path("scripts"))
     if found is None:
         message = f"there is no gdb at {named}" if named else "there is no gdb on PATH"
