@@ -263,7 +263,10 @@ _NEWER_MAPS = re.compile(
     rb"[\x26\x2e\x36\x3e\x64-\x67\xf0\xf2\xf3]*(?:\x0f[\x01\x38\x3a\xae\xc7]|[\xc4\xc5\x62][\xc0-\xff])",
     re.DOTALL,
 )
-_READ_FIRST_OPERAND = frozenset({"cmp", "test", "push", "call", "jmp", "bt", "mul", "imul", "div", "idiv"})
+_WRITES_NO_MEMORY = re.compile(
+    r"cmp|test|push|call|jmp|bt|i?mul|i?div|nop|prefetch\w+|clflush|ldmxcsr|fx?rstor"
+    r"|f(?:i?(?:add|mul|com|comp|sub|subr|div|divr|ld)|bld|ldcw|ldenv)"
+)
 """Instructions that write no operand in memory; the rest write the first, if they write one."""
 _SEGMENT_REGISTER = re.compile("[defgs]s(?:,|$)")
 _POP, _RETURNS, _MIDDLE_FIELD, _NEGATIVE = 0x8F, (0xC2, 0xCA), 0x38, 0x80
@@ -368,7 +371,7 @@ def _is_refused(code: bytes, name: str, operands: str) -> bool:
     if name == "enter":
         # Sixteen bits wide, the processor changes half of ebp.
         return not operands.endswith(", 0") or OPERAND_SIZE in prefixes(code)
-    if "cs:" in operands.partition(",")[0] and name not in _READ_FIRST_OPERAND:
+    if "cs:" in operands.partition(",")[0] and not _WRITES_NO_MEMORY.fullmatch(name):
         # Code segments are never writable; Unicorn does not look.
         return True
     if name in ("shld", "shrd"):

@@ -267,6 +267,24 @@ def test_what_unicorn_takes_lightly_is_named(machine: Machine, code: str) -> Non
 
 
 @pytest.mark.parametrize(
+    "code",
+    [
+        "66 2e 0f 1f 84 00 00 00 00 00",
+        "2e 0f 18 0d 00 90 04 08",
+        "2e d9 05 00 90 04 08 dd d8",
+        "d9 ee 2e dc 05 00 90 04 08",
+        "2e 83 3d 00 90 04 08 00",
+        "bc 00 98 04 08 2e ff 35 00 90 04 08 58",
+    ],
+    ids=["nop", "prefetcht0", "fld", "fadd", "cmp", "push"],
+)
+def test_what_writes_no_memory_may_name_the_code_segment(machine: Machine, code: str) -> None:
+    cpu = machine.starts(code + "cd 80")
+    machine.map(DATA, READ_WRITE)
+    assert cpu.run() == SystemCall(CallGate.INTERRUPT)
+
+
+@pytest.mark.parametrize(
     ("code", "aligned"),
     [
         ("0f 28 05", True),
