@@ -62,9 +62,9 @@ def test_where_none_is_mounted_nor_may_be_the_answer_is_the_kernels(
     monkeypatch.setattr(tracefs, "_MOUNTED_AT", str(tmp_path))
     kernel = Refusing(number)
     monkeypatch.setattr(tracefs, "_libc", kernel)
-    before = len(list(Path("/proc/self/fd").iterdir()))
+    before = set(Path("/proc/self/fd").iterdir())
     with pytest.raises(OSError, match=os.strerror(number)) as caught:
         read_tracepoint("exceptions:page_fault_user")
     assert caught.value.errno == number
     assert kernel.calls == 1
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert set(Path("/proc/self/fd").iterdir()) <= before  # others may be collected meanwhile
