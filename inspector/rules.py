@@ -80,6 +80,38 @@ _CATALOGUE = (
         "fs/exec.c:bprm_stack_limits()",
     ),
     Rule(
+        "script.no-interpreter",
+        "The #! line names no interpreter.",
+        "Between #! and the end of the line there is nothing but blanks.",
+        "fs/binfmt_script.c:load_script()",
+    ),
+    Rule(
+        "script.truncated",
+        "The name of the interpreter does not end within the file's first 256 bytes.",
+        "The kernel reads no more of it, and half a path must not be executed; a cut argument is let pass.",
+        "fs/binfmt_script.c:load_script()",
+    ),
+    Rule(
+        "script.interpreter-unusable",
+        "The interpreter that the #! line names cannot be opened for execution.",
+        "It is opened as execve opens any program, and may be refused for the same reasons; the name is taken"
+        " as it stands, a carriage return at its end included.",
+        "fs/binfmt_script.c:load_script()",
+    ),
+    Rule(
+        "script.nesting",
+        "An interpreter may be a script itself, but not more than five deep.",
+        "Each script makes execve start again with its interpreter; it does so five times.",
+        "fs/exec.c:exec_binprm()",
+    ),
+    Rule(
+        "script.arguments",
+        "A script's argv[0] gives way to the interpreter's name, its argument and the script's path.",
+        "The strings are on the stack by then, argv[0] lowest, so it is cut off and the new ones put there;"
+        " what they do not cover stays in memory. AT_EXECFN and comm stay the script's.",
+        "fs/binfmt_script.c:load_script()",
+    ),
+    Rule(
         "elf.type",
         "Only ET_EXEC and ET_DYN files can be executed.",
         "A relocatable object or a core file has nothing to start.",

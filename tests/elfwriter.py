@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from inspector.elf.header import (
-    EHDR_SIZE,
+    ELF32,
     ELF_MAGIC,
     EM_386,
     ET_EXEC,
     PF_R,
     PF_W,
     PF_X,
-    PHDR_SIZE,
     PT_GNU_STACK,
     PT_LOAD,
+    ElfClass,
     ProgramHeader,
     new_header,
 )
@@ -32,11 +32,11 @@ class Phdr:
     flags: int = R | X
     align: int = 0x1000
 
-    def pack(self) -> bytes:
+    def pack(self, layout: ElfClass = ELF32) -> bytes:
         memsz = self.filesz if self.memsz is None else self.memsz
         return ProgramHeader(
             self.type, self.offset, self.vaddr, self.vaddr, self.filesz, memsz, self.flags, self.align
-        ).pack()
+        ).pack(layout)
 
 
 def gnu_stack(flags: int = R | W) -> Phdr:
@@ -45,18 +45,19 @@ def gnu_stack(flags: int = R | W) -> Phdr:
 
 @dataclass
 class Elf:
-    """An i386 ELF file; every header field can be set to nonsense."""
+    """An ELF file, i386 unless told otherwise; every header field can be set to nonsense."""
 
     phdrs: list[Phdr] = field(default_factory=lambda: [Phdr(), gnu_stack()])
     type: int = ET_EXEC
     machine: int = EM_386
     entry: int = 0x08048100
-    phoff: int = EHDR_SIZE
-    phentsize: int = PHDR_SIZE
+    phoff: int | None = None
+    phentsize: int | None = None
     phnum: int | None = None
     magic: bytes = ELF_MAGIC
     size: int = 0x4000
     contents: dict[int, bytes] = field(default_factory=dict)
+    layout: ElfClass = ELF32
 
     def build(self) -> bytes:
         header = new_header(
@@ -67,8 +68,9 @@ class Elf:
             phentsize=self.phentsize,
             phnum=len(self.phdrs) if self.phnum is None else self.phnum,
             magic=self.magic,
-        ).pack()
-        image = bytearray(header + b"".join(phdr.pack() for phdr in self.phdrs))
+            layout=self.layout,
+        ).pack(self.layout)
+        image = bytearray(header + b"".join(phdr.pack(self.layout) for phdr in self.phdrs))
         image.extend(bytes(max(0, self.size - len(image))))
         for offset, data in self.contents.items():
             image[offset : offset + len(data)] = data

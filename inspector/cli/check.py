@@ -156,13 +156,22 @@ def verify_stops(
     launched: Sequence[tuple[Launching, str]], stops: tuple[str, ...], until: str | None
 ) -> None:
     """Raise UnknownSymbol or UsageError before anything is run, if some stop makes no sense for a program."""
-    from inspector.elf.file import is_elf
     from inspector.elf.stops import plan_stops
 
     for launching, requested in launched:
-        if is_elf(requested):
-            with replace(launching, in_place=True).prepare(requested) as program:
-                plan_stops(program.path, stops, until)
+        with replace(launching, in_place=True).prepare(requested) as program:
+            executable = _executable(program)
+        if executable is not None:
+            plan_stops(executable, stops, until)
+
+
+def _executable(program: Program) -> str | None:
+    """Return the ELF file whose code would run, of a script its interpreter; None if there is none."""
+    from inspector.elf.file import is_elf
+    from inspector.elf.script import executable_behind
+
+    path = executable_behind(program.path, program.cwd)
+    return path if is_elf(path) else None
 
 
 def check_program(request: Request) -> Checked:
@@ -186,10 +195,9 @@ def check_program(request: Request) -> Checked:
 
 def _debugger_warming_up(request: Request, program: Program) -> AbstractContextManager[GdbSession | None]:
     """Start gdb, which takes longer to be ready than all that is done before it is needed."""
-    from inspector.elf.file import is_elf
     from inspector.observe.gdb.session import GdbSession
 
-    if not is_elf(program.path):
+    if _executable(program) is None:
         return nullcontext()
     try:
         return GdbSession(request.gdb)
@@ -215,20 +223,18 @@ def _check_randomized(request: Request, program: Program) -> Checked:
 
 
 def _foretell(request: Request, program: Program, bases: RandomBases | None = None) -> Prediction:
-    from inspector.elf.file import is_elf
-
-    stops = request.stops if is_elf(program.path) else ()
+    stops = request.stops if _executable(program) is not None else ()
     return foretell(
         program, request.profile, bases, stops=stops, until=request.until, seconds=request.seconds
     )
 
 
 def _observe(request: Request, program: Program, session: GdbSession | None = None) -> Observation:
-    from inspector.elf.file import is_elf
     from inspector.observe import observe
 
-    stops = request.stops if is_elf(program.path) else ()
-    until = request.until if is_elf(program.path) else None
+    has_code = _executable(program) is not None
+    stops = request.stops if has_code else ()
+    until = request.until if has_code else None
     return observe(
         program, stops=stops, until=until, seconds=request.seconds, gdb=request.gdb, session=session
     )

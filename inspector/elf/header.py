@@ -33,19 +33,41 @@ PF_X = 1
 PF_W = 2
 PF_R = 4
 
-# Elf32_Ehdr: e_ident[16] e_type e_machine e_version e_entry e_phoff e_shoff e_flags
-#             e_ehsize e_phentsize e_phnum e_shentsize e_shnum e_shstrndx
-_EHDR = struct.Struct("<16sHHIIIIIHHHHHH")
-# Elf32_Phdr: p_type p_offset p_vaddr p_paddr p_filesz p_memsz p_flags p_align
-_PHDR = struct.Struct("<IIIIIIII")
 
-EHDR_SIZE = _EHDR.size
-PHDR_SIZE = _PHDR.size
+@dataclass(frozen=True, slots=True)
+class ElfClass:
+    """How files of one class lay out what the kernel reads."""
+
+    number: int
+    """EI_CLASS, which the kernel does not look at."""
+    ehdr: struct.Struct
+    """e_ident[16] e_type e_machine e_version e_entry e_phoff e_shoff e_flags
+    e_ehsize e_phentsize e_phnum e_shentsize e_shnum e_shstrndx"""
+    phdr: struct.Struct
+    phdr_fields: tuple[str, ...]
+    """The fields of ProgramHeader in the order of the file."""
+
+
+ELF32 = ElfClass(
+    1,
+    struct.Struct("<16sHHIIIIIHHHHHH"),
+    struct.Struct("<IIIIIIII"),
+    ("type", "offset", "vaddr", "paddr", "filesz", "memsz", "flags", "align"),
+)
+ELF64 = ElfClass(
+    2,
+    struct.Struct("<16sHHIQQQIHHHHHH"),
+    struct.Struct("<IIQQQQQQ"),
+    ("type", "flags", "offset", "vaddr", "paddr", "filesz", "memsz", "align"),
+)
+
+EHDR_SIZE = ELF32.ehdr.size
+PHDR_SIZE = ELF32.phdr.size
 
 
 @dataclass(frozen=True, slots=True)
 class ElfHeader:
-    """Elf32_Ehdr."""
+    """Elf32_Ehdr or Elf64_Ehdr."""
 
     ident: bytes
     type: int
@@ -63,21 +85,22 @@ class ElfHeader:
     shstrndx: int
 
     @classmethod
-    def parse(cls, data: bytes) -> ElfHeader:
+    def parse(cls, data: bytes, layout: ElfClass = ELF32) -> ElfHeader:
         """Read the header from a file's first bytes; a shorter file counts as ending in zeros.
 
         Source: fs/exec.c:prepare_binprm(), which clears its 256-byte buffer before reading.
         """
-        return cls(*_EHDR.unpack_from(data[:EHDR_SIZE].ljust(EHDR_SIZE, b"\0")))
+        size = layout.ehdr.size
+        return cls(*layout.ehdr.unpack_from(data[:size].ljust(size, b"\0")))
 
-    def pack(self) -> bytes:
+    def pack(self, layout: ElfClass = ELF32) -> bytes:
         """Undo `parse`."""
-        return _EHDR.pack(*astuple(self))
+        return layout.ehdr.pack(*astuple(self))
 
 
 @dataclass(frozen=True, slots=True)
 class ProgramHeader:
-    """Elf32_Phdr."""
+    """Elf32_Phdr or Elf64_Phdr."""
 
     type: int
     offset: int
@@ -88,9 +111,9 @@ class ProgramHeader:
     flags: int
     align: int
 
-    def pack(self) -> bytes:
-        """Return the header's 32 bytes."""
-        return _PHDR.pack(*astuple(self))
+    def pack(self, layout: ElfClass = ELF32) -> bytes:
+        """Return the header as it stands in a file."""
+        return layout.phdr.pack(*(getattr(self, field) for field in layout.phdr_fields))
 
     @property
     def access(self) -> Access:
@@ -110,17 +133,39 @@ def new_header(
     type: int = ET_EXEC,  # noqa: A002 - the field's name
     machine: int = EM_386,
     entry: int,
-    phoff: int = EHDR_SIZE,
-    phentsize: int = PHDR_SIZE,
+    phoff: int | None = None,
+    phentsize: int | None = None,
     phnum: int,
     magic: bytes = ELF_MAGIC,
+    layout: ElfClass = ELF32,
 ) -> ElfHeader:
-    """Return the header of a little-endian 32-bit file without sections: the fields the kernel reads."""
-    ident = (magic + b"\1\1\1").ljust(16, b"\0")
-    return ElfHeader(ident, type, machine, 1, entry, phoff, 0, 0, EHDR_SIZE, phentsize, phnum, 40, 0, 0)
+    """Return the header of a little-endian file without sections: the fields the kernel reads.
+
+    Unless told otherwise, the program headers follow it.
+    """
+    size = layout.ehdr.size
+    return ElfHeader(
+        ident=(magic + bytes([layout.number, 1, 1])).ljust(16, b"\0"),
+        type=type,
+        machine=machine,
+        version=1,
+        entry=entry,
+        phoff=size if phoff is None else phoff,
+        shoff=0,
+        flags=0,
+        ehsize=size,
+        phentsize=layout.phdr.size if phentsize is None else phentsize,
+        phnum=phnum,
+        shentsize=40,
+        shnum=0,
+        shstrndx=0,
+    )
 
 
-def parse_program_headers(data: bytes) -> tuple[ProgramHeader, ...]:
-    """Read as many whole Elf32_Phdr as `data` holds."""
-    whole = len(data) - len(data) % PHDR_SIZE
-    return tuple(ProgramHeader(*fields) for fields in _PHDR.iter_unpack(data[:whole]))
+def parse_program_headers(data: bytes, layout: ElfClass = ELF32) -> tuple[ProgramHeader, ...]:
+    """Read as many whole program headers as `data` holds."""
+    whole = len(data) - len(data) % layout.phdr.size
+    return tuple(
+        ProgramHeader(**dict(zip(layout.phdr_fields, fields, strict=True)))
+        for fields in layout.phdr.iter_unpack(data[:whole])
+    )

@@ -42,6 +42,16 @@ class ExecVerdict:
 
 
 @dataclass(frozen=True, slots=True)
+class ScriptChain:
+    """How execve came from a script to the program that runs it, as far as it came."""
+
+    interpreters: tuple[str, ...]
+    """What each `#!` line names, in turn; the last is the program, and may be a path that leads nowhere."""
+    argv: tuple[str, ...]
+    """The arguments that the program is started with."""
+
+
+@dataclass(frozen=True, slots=True)
 class NotModelledAt:
     """Where the simulation stopped, and what it would have needed."""
 
@@ -78,7 +88,7 @@ class Prediction:
     verdict: ExecVerdict | None
     """None: the simulation stopped before execve had an answer (see `not_modelled`)."""
     files: tuple[FileIdentity, ...] = ()
-    """The program and its interpreter."""
+    """Every file execve opens: scripts, the program, its interpreter."""
     snapshots: tuple[Snapshot, ...] = ()
     not_modelled: NotModelledAt | None = None
     """Where the simulation stopped. Invariant: with it, there is no `ending`."""
@@ -89,6 +99,8 @@ class Prediction:
     """In the order they are taken. None: the sequence is not predicted."""
     ending: Ending | None = None
     """None: not predicted to its end."""
+    script: ScriptChain | None = None
+    """None: it is not a script that execve is given."""
 
     def __post_init__(self) -> None:
         """Check the invariant of `not_modelled`."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from inspector.elf.file import ExecutableFile
 from inspector.elf.header import EHDR_SIZE, PHDR_SIZE, ElfHeader, parse_program_headers
+from inspector.elf.script import executable_behind, interpreters
 from inspector.elf.stops import EXIT_CALLS, Passes, checkpoint_name, plan_stops
 from inspector.errors import CannotObserve, GdbRefused, InspectorError, NotModelled, UsageError
 from inspector.model.address import AddressRange, VirtAddr, address_of
@@ -73,7 +74,7 @@ def observe(
     InspectorError where not even the program at exec could be looked at, UsageError for stops that make no
     sense; nothing is left running in any case.
     """
-    plan = plan_stops(program.path, stops, until)
+    plan = plan_stops(executable_behind(program.path, program.cwd), stops, until)
     settled = settle(program)
     deadline = Deadline.after(seconds)
     with launch(program, seconds=seconds) as launched:
@@ -129,6 +130,11 @@ class _Run:
     ending: Ending | None = None
     gdb_version: str | None = None
     is_i386: bool = True
+
+    @property
+    def executable(self) -> str:
+        """The file whose code runs."""
+        return executable_behind(self.program.path, self.program.cwd)
 
     @property
     def executed_i386(self) -> bool:
@@ -272,7 +278,7 @@ class _Run:
         return 0 if entry is None else entry - self._file_entry()
 
     def _file_entry(self) -> int:
-        with ExecutableFile(self.program.path) as file:
+        with ExecutableFile(self.executable) as file:
             return ElfHeader.parse(file.read(0, EHDR_SIZE)).entry
 
     def observation(self) -> Observation:
@@ -293,15 +299,16 @@ class _Run:
         if self.program.randomize and self.snapshots and self.is_i386:
             from inspector.observe.aslr import random_bases
 
-            with ExecutableFile(self.program.path) as file:
+            with ExecutableFile(self.executable) as file:
                 header = ElfHeader.parse(file.read(0, EHDR_SIZE))
                 segments = parse_program_headers(file.read(header.phoff, header.phnum * PHDR_SIZE))
             return replace(observation, bases=random_bases(self.snapshots[0], header, segments))
         return observation
 
     def _files(self) -> list[FileIdentity]:
-        """Return the identity of the program's file and of every file mapped at exec."""
-        paths = dict.fromkeys((self.program.path, *_mapped_files(self.snapshots[:1])))
+        """Return the identity of the program, of a script's interpreters, of every file mapped at exec."""
+        path, cwd = self.program.path, self.program.cwd
+        paths = dict.fromkeys((path, *interpreters(path, cwd), *_mapped_files(self.snapshots[:1])))
         identities: dict[tuple[tuple[int, int], int], FileIdentity] = {}
         for path in paths:
             with suppress(OSError, InspectorError), ExecutableFile(path) as file:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from inspector.elf.file import ExecutableFile
 from inspector.elf.header import EHDR_SIZE, PHDR_SIZE, PT_INTERP, ElfHeader, parse_program_headers
+from inspector.elf.script import executable_behind
 from inspector.errors import CannotObserve
 
 if TYPE_CHECKING:
@@ -36,15 +37,16 @@ LARGEST_READ_IN = 256 << 20
 
 
 def settle(program: Program) -> list[str]:
-    """Read into the page cache, whole, what `program` will map as it starts: itself, interpreter, libraries.
+    """Read into the page cache, whole, what `program` will map as it starts: code, interpreter, libraries.
 
     Returns their paths. Raises nothing: what cannot be read or listed is left as it is, and the kernel has
     the last word on it.
     """
-    interpreter = _interpreter(program.path)
-    paths = [program.path]
+    executable = executable_behind(program.path, program.cwd)
+    interpreter = _interpreter(executable)
+    paths = [executable]
     if interpreter is not None:
-        paths += [interpreter, *_libraries(interpreter, program)]
+        paths += [interpreter, *_libraries(interpreter, executable, program)]
     for path in paths:
         _read_in(path)
     return paths
@@ -61,8 +63,8 @@ def _interpreter(path: str) -> str | None:
     return None
 
 
-def _libraries(interpreter: str, program: Program) -> list[str]:
-    """Return the files that the dynamic linker would map for `program`, as it says itself.
+def _libraries(interpreter: str, executable: str, program: Program) -> list[str]:
+    """Return the files that the dynamic linker would map for `executable`, as it says itself.
 
     It maps and relocates them for this, and runs none of them. Another kind of interpreter is not asked.
     """
@@ -71,7 +73,7 @@ def _libraries(interpreter: str, program: Program) -> list[str]:
         return []
     try:
         listing = subprocess.run(  # noqa: S603 - execve runs the same file in a moment
-            [interpreter, "--list", program.path],
+            [interpreter, "--list", executable],
             env=dict(each.split("=", 1) for each in program.envp if "=" in each),
             cwd=program.cwd,
             stdin=subprocess.DEVNULL,

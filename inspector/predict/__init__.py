@@ -6,7 +6,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from inspector.errors import CannotObserve, NotModelled
+from inspector.errors import CannotObserve
 from inspector.model.prediction import Assumption, NotModelledAt, Prediction
 from inspector.model.registers import REGISTER_NAMES
 from inspector.predict.kernel.exec import execve
@@ -75,25 +75,17 @@ def _predict(
     assumptions: tuple[Assumption, ...] = ()
     if bases is not None:
         assumptions = tuple(Assumption(name, f"{value:#x}") for name, value in vars_of(bases))
-    try:
-        result = execve(program, kernel, bases)
-    except NotModelled as limit:
-        return Prediction(
-            program=program,
-            profile=kernel.profile,
-            verdict=None,
-            not_modelled=NotModelledAt(limit.what, limit.ip),
-            bases=bases,
-            assumptions=assumptions,
-        )
+    result = execve(program, kernel, bases)
+    limit = result.not_modelled
+    not_modelled = None if limit is None else NotModelledAt(limit.what, limit.ip)
     snapshots = [result.process.snapshot()] if result.process is not None else []
-    not_modelled = ending = faults = None
-    if result.process is not None and until != "exec":
+    ending = faults = None
+    if result.process is not None and result.executable is not None and until != "exec":
         from inspector.elf.stops import plan_stops
         from inspector.predict.simulation import Simulation
 
         simulation = Simulation(
-            result.process, kernel, plan_stops(program.path, stops, until), seconds=seconds
+            result.process, kernel, plan_stops(result.executable, stops, until), seconds=seconds
         )
         simulation.run()
         snapshots += simulation.snapshots
@@ -104,6 +96,7 @@ def _predict(
         profile=kernel.profile,
         verdict=result.verdict,
         files=result.files,
+        script=result.script,
         snapshots=tuple(snapshots),
         not_modelled=not_modelled,
         bases=bases,

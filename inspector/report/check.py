@@ -19,6 +19,7 @@ from inspector.report.program import (
     perturbation_section,
     profile_fact,
     program_facts,
+    script_facts,
     short_name,
     uncompared_text,
     verdict_facts,
@@ -82,6 +83,7 @@ def _conclusion(reconciliation: Reconciliation) -> tuple[Mark, str]:
 
 def _head(prediction: Prediction, observation: Observation, findings: tuple[Finding, ...]) -> Iterator[Fact]:
     yield from program_facts(observation.program)
+    yield from script_facts(prediction.script)
     yield profile_fact(prediction.profile)
     yield from machine_facts(observation)
     mark = worst(finding for finding in findings if finding.aspect == "verdict")
@@ -120,7 +122,11 @@ def _closing(
 def prediction_document(prediction: Prediction, *, verbose: bool = False) -> Document:
     """Return the report of what was predicted, held against nothing."""
     limit = not_modelled_text(prediction)
-    facts = [*program_facts(prediction.program), profile_fact(prediction.profile)]
+    facts = [
+        *program_facts(prediction.program),
+        *script_facts(prediction.script),
+        profile_fact(prediction.profile),
+    ]
     if prediction.verdict is not None:
         facts += verdict_facts("execve", prediction.verdict)
     if limit:

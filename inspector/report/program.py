@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from inspector.model.ending import Ending
     from inspector.model.observation import Observation, Perturbation
-    from inspector.model.prediction import ExecVerdict, Prediction
+    from inspector.model.prediction import ExecVerdict, Prediction, ScriptChain
     from inspector.model.profile import MachineProfile
     from inspector.model.program import Program
     from inspector.reconcile import Reconciliation
@@ -69,6 +69,13 @@ def verdict_facts(
     rule = RULES.get(verdict.rule or "")
     if rule is not None and verdict.outcome is not Outcome.RUNS:
         yield Fact("because", f"{rule.id}: {rule.statement}")
+
+
+def script_facts(script: ScriptChain | None) -> Iterator[Fact]:
+    """Yield which interpreters a script leads to, and the arguments that the last of them is given."""
+    if script is not None:
+        yield Fact("interpreter", ", then ".join(script.interpreters))
+        yield Fact("its argv", _words(script.argv))
 
 
 def not_modelled_text(prediction: Prediction) -> str:

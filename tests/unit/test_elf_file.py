@@ -70,6 +70,7 @@ def test_a_large_file_that_does_not_run_is_not_read(
 
     monkeypatch.setattr(os, "pread", counted)
     result = execve(program, Kernel(PROFILE))
+    assert result.verdict is not None
     assert result.verdict.outcome is outcome
     (identity,) = result.files
     assert (identity.size, identity.sha256) == (10 << 30, None)

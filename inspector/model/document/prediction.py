@@ -31,7 +31,7 @@ from inspector.model.document.snapshot import (
     stack_json,
 )
 from inspector.model.ending import Ending
-from inspector.model.prediction import Assumption, NotModelledAt, Prediction
+from inspector.model.prediction import Assumption, NotModelledAt, Prediction, ScriptChain
 
 
 class NotModelledJson(Struct, frozen=True):
@@ -54,6 +54,13 @@ class AssumptionJson(Struct, frozen=True):
     value: str
 
 
+class ScriptJson(Struct, frozen=True):
+    """How execve came from a script to a program: what each `#!` line names in turn, and the final argv."""
+
+    interpreters: Annotated[tuple[str, ...], Meta(min_length=1)]
+    argv: tuple[str, ...]
+
+
 class PredictionJson(Struct, frozen=True):
     """What Linux will do with `program` on the machine of `profile`."""
 
@@ -70,6 +77,7 @@ class PredictionJson(Struct, frozen=True):
     bases: Annotated[BasesJson | None, Meta(description="null: without ASLR")]
     assumptions: tuple[AssumptionJson, ...]
     profile: ProfileJson
+    script: Annotated[ScriptJson | None, Meta(description="null: execve is not given a script")] = None
 
 
 KIND = DocumentKind("prediction", 2, PredictionJson, "`inspector predict --json FILE`")
@@ -89,6 +97,7 @@ def prediction_json(prediction: Prediction) -> PredictionJson:
         bases=bases_json(prediction.bases),
         assumptions=tuple(AssumptionJson(told.name, told.value) for told in prediction.assumptions),
         profile=profile_json(prediction.profile),
+        script=_script_json(prediction.script),
     )
 
 
@@ -100,6 +109,7 @@ def prediction_of(json: PredictionJson) -> Prediction:
         profile=profile_of(json.profile),
         verdict=verdict_of(json.verdict),
         files=tuple(map(file_of, json.files)),
+        script=None if json.script is None else ScriptChain(json.script.interpreters, json.script.argv),
         snapshots=snapshots_of(json.snapshots, json.stack),
         not_modelled=limit,
         bases=bases_of(json.bases),
@@ -107,6 +117,10 @@ def prediction_of(json: PredictionJson) -> Prediction:
         faults=faults_of(json.faults),
         ending=ending,
     )
+
+
+def _script_json(script: ScriptChain | None) -> ScriptJson | None:
+    return None if script is None else ScriptJson(script.interpreters, script.argv)
 
 
 def _ending_json(prediction: Prediction) -> PredictedEndingJson | None:

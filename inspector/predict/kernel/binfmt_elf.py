@@ -1,71 +1,29 @@
-"""The ELF handler: an i386 program on its way into an address space.
+"""The ELF handler past the point of no return: an i386 program on its way into an address space.
 
-The functions carry the names of fs/binfmt_elf.c and its checks stand in the kernel's own order. What
-fails before `begin_new_exec` is an errno; what fails after it kills the process, for the old program
-is gone by then.
+The functions carry the names of fs/binfmt_elf.c. What fails here kills the process, for the old program is
+gone by now.
 """
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inspector.elf import header as elf
-from inspector.errors import NotModelled
 from inspector.model.address import PAGE_SIZE, VirtAddr, page_down, page_up
 from inspector.predict.kernel.elf_bss import BssBySegment, WholeFileBss
 from inspector.predict.kernel.errno import Errno, KernelError
-from inspector.predict.kernel.namei import open_exec
 from inspector.predict.kernel.vma import MappedFile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inspector.elf.file import ExecutableFile
-    from inspector.elf.header import ElfHeader, ProgramHeader
+    from inspector.elf.header import ProgramHeader
     from inspector.model.profile import ExecRules
-    from inspector.model.program import Program
     from inspector.predict.kernel.elf_bss import Bss
+    from inspector.predict.kernel.elf_checks import ElfFile, ElfProgram
     from inspector.predict.kernel.mm import AddressSpace
     from inspector.predict.kernel.task import Task
-
-_PATH_MAX = 4096
-_SHORTEST_PATH = 2
-
-
-@dataclass(frozen=True, slots=True)
-class ElfFile:
-    """An ELF file the kernel agreed to look at."""
-
-    file: ExecutableFile
-    header: ElfHeader
-    segments: tuple[ProgramHeader, ...]
-
-    @property
-    def loads(self) -> tuple[ProgramHeader, ...]:
-        """Its PT_LOADs in file order; the kernel does not sort them."""
-        return tuple(segment for segment in self.segments if segment.type == elf.PT_LOAD)
-
-
-@dataclass(frozen=True, slots=True)
-class ElfProgram:
-    """A program that passed every check before the point of no return."""
-
-    main: ElfFile
-    interpreter: ElfFile | None
-    executable_stack: bool | None
-    """PT_GNU_STACK's answer; None: the file has no PT_GNU_STACK."""
-
-    @property
-    def read_implies_exec(self) -> bool:
-        """Rule `vma.read-implies-exec`."""
-        return self.executable_stack is None
-
-    @property
-    def is_position_independent(self) -> bool:
-        """Whether it may be loaded anywhere."""
-        return self.main.header.type == elf.ET_DYN
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,75 +37,6 @@ class LoadedElf:
     phnum: int
     interpreter_base: VirtAddr
     brk: VirtAddr
-
-
-def check(file: ExecutableFile, program: Program, rules: ExecRules) -> ElfProgram:
-    """Look at a file whose first four bytes are the ELF magic; raise KernelError if it is refused.
-
-    Raises NotModelled for a 64-bit program, which another handler takes.
-    """
-    header = elf.ElfHeader.parse(file.read(0, elf.EHDR_SIZE))
-    if header.machine == elf.EM_X86_64 and header.type in (elf.ET_EXEC, elf.ET_DYN):
-        raise NotModelled("64-bit program", help="inspector predicts i386 programs; compile with -m32")
-    if header.type not in (elf.ET_EXEC, elf.ET_DYN):
-        raise KernelError(Errno.ENOEXEC, "elf.type")
-    if header.machine not in (elf.EM_386, elf.EM_486):
-        raise KernelError(Errno.ENOEXEC, "elf.machine")
-    main = ElfFile(file, header, load_elf_phdrs(file, header, rules.program_headers_limit))
-
-    interpreter_file = _open_interpreter(main, program, rules)
-    executable_stack: bool | None = None
-    for segment in main.segments:
-        if segment.type == elf.PT_GNU_STACK:
-            executable_stack = bool(segment.flags & elf.PF_X)
-    interpreter = None
-    if interpreter_file is not None:
-        interpreter_header = elf.ElfHeader.parse(interpreter_file.read(0, elf.EHDR_SIZE))
-        known = interpreter_header.machine in (elf.EM_386, elf.EM_486)
-        if interpreter_header.ident[:4] != elf.ELF_MAGIC or not known:
-            raise KernelError(Errno.ELIBBAD, "elf.interpreter-bad")
-        try:
-            segments = load_elf_phdrs(interpreter_file, interpreter_header, rules.program_headers_limit)
-        except KernelError as error:
-            raise KernelError(Errno.ELIBBAD, "elf.interpreter-bad") from error
-        interpreter = ElfFile(interpreter_file, interpreter_header, segments)
-    return ElfProgram(main, interpreter, executable_stack)
-
-
-def load_elf_phdrs(file: ExecutableFile, header: ElfHeader, limit: int) -> tuple[ProgramHeader, ...]:
-    """Read the program headers, at most `limit` bytes; KernelError(ENOEXEC) if the kernel would not.
-
-    Rule `elf.program-headers`.
-    """
-    size = header.phnum * elf.PHDR_SIZE
-    if header.phentsize == elf.PHDR_SIZE and 0 < size <= limit:
-        data = file.read(header.phoff, size)
-        if len(data) == size:
-            return elf.parse_program_headers(data)
-    raise KernelError(Errno.ENOEXEC, "elf.program-headers")
-
-
-def _open_interpreter(main: ElfFile, program: Program, rules: ExecRules) -> ExecutableFile | None:
-    for segment in main.segments:
-        if segment.type != elf.PT_INTERP:
-            continue
-        if not _SHORTEST_PATH <= segment.filesz <= _PATH_MAX:
-            raise KernelError(Errno.ENOEXEC, "elf.interpreter-string")
-        name = main.file.read(segment.offset, segment.filesz)
-        if len(name) != segment.filesz:
-            raise KernelError(Errno.EIO, "elf.interpreter-string")
-        if name[-1] != 0:
-            raise KernelError(Errno.ENOEXEC, "elf.interpreter-string")
-        # An empty path, which a program cannot hand to execve, is the current directory to the kernel.
-        path = os.fsdecode(name.split(b"\0", 1)[0]) or "."
-        try:
-            interpreter = open_exec(path, program.cwd, program.credentials, rules)
-        except KernelError as error:
-            raise KernelError(error.errno, "elf.interpreter-missing") from error
-        if len(interpreter.read(0, elf.EHDR_SIZE)) < elf.EHDR_SIZE:
-            raise KernelError(Errno.EIO, "elf.interpreter-bad")
-        return interpreter
-    return None
 
 
 def load(

@@ -7,18 +7,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inspector.elf.file import ExecutableFile
     from inspector.model.profile import BinfmtMisc
 
-_BUFFER_BYTES = 256
-"""BINPRM_BUF_SIZE: how much of a file a handler sees."""
 
-
-def search_binfmt_handler(
-    handlers: Sequence[BinfmtMisc], file: ExecutableFile, path: str
-) -> BinfmtMisc | None:
-    """Return the handler that takes `file`, started as `path`; None if none does."""
-    buffer = file.read(0, _BUFFER_BYTES).ljust(_BUFFER_BYTES, b"\0")
+def search_binfmt_handler(handlers: Sequence[BinfmtMisc], buffer: bytes, path: str) -> BinfmtMisc | None:
+    """Return the handler that takes a file called `path` that begins with `buffer`; None if none does."""
     return next((handler for handler in handlers if _takes(handler, buffer, path)), None)
 
 

@@ -1,8 +1,8 @@
 """execve, from the path to the first instruction.
 
-The order is the kernel's: open the file, copy the strings, ask the handlers by the file's first
-bytes. A handler's refusal is an errno as long as the old program still exists; past
-fs/exec.c:begin_new_exec() every failure is SIGSEGV.
+The order is the kernel's: open the file, copy the strings, ask the handlers about the file's first bytes,
+and about those of the interpreter that a script names. A handler's refusal is an
+errno as long as the old program still exists; past fs/exec.c:begin_new_exec() every failure is SIGSEGV.
 """
 
 from __future__ import annotations
@@ -11,23 +11,26 @@ import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from inspector.elf.header import ELF_MAGIC
+from inspector.elf.script import BINPRM_BUF_SIZE, MAX_REWRITES
 from inspector.errors import NotModelled
 from inspector.model.address import AddressRange, VirtAddr
 from inspector.model.auxv import AuxType
-from inspector.model.prediction import ExecVerdict, Outcome
+from inspector.model.prediction import ExecVerdict, Outcome, ScriptChain
 from inspector.model.program import CAP_SYS_RAWIO
 from inspector.model.vma import Access, Anonymous, Sharing, Special, Vma, VmFlag
-from inspector.predict.kernel import binfmt_elf
+from inspector.predict.kernel import binfmt_elf, elf_checks
 from inspector.predict.kernel.binfmt_misc import search_binfmt_handler
+from inspector.predict.kernel.binfmt_script import load_script
+from inspector.predict.kernel.bprm import ArgumentPages, LinuxBinprm
 from inspector.predict.kernel.commit import CommitPolicy
+from inspector.predict.kernel.elf_checks import ElfProgram
 from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.fault import fault_in_pages
 from inspector.predict.kernel.files import standard_files
 from inspector.predict.kernel.layout import address_layout, initial_stack_start
 from inspector.predict.kernel.mm import AddressSpace
 from inspector.predict.kernel.namei import open_exec
-from inspector.predict.kernel.stack import RANDOM_BYTES, copy_strings, create_elf_tables
+from inspector.predict.kernel.stack import RANDOM_BYTES, create_elf_tables
 from inspector.predict.kernel.task import COMM_BYTES, Task
 from inspector.predict.kernel.uaccess import copy_to_user
 from inspector.predict.machine.pagetable import PageTables
@@ -39,7 +42,7 @@ if TYPE_CHECKING:
     from inspector.model.program import Program
     from inspector.model.registers import Registers
     from inspector.model.snapshot import Snapshot, StackImage
-    from inspector.predict.kernel.binfmt_elf import ElfProgram, LoadedElf
+    from inspector.predict.kernel.binfmt_elf import LoadedElf
     from inspector.predict.kernel.kernel import Kernel
     from inspector.predict.kernel.layout import AddressLayout
     from inspector.predict.kernel.stack import StackTables, Strings
@@ -67,47 +70,108 @@ class Process:
 class ExecResult:
     """What execve did: a verdict, the files it read, and the process if there is one."""
 
-    verdict: ExecVerdict
+    verdict: ExecVerdict | None
+    """None: it depends on `not_modelled`."""
     files: tuple[FileIdentity, ...] = ()
+    """In the order in which they are opened: scripts, the program, the interpreter that PT_INTERP names."""
+    script: ScriptChain | None = None
     process: Process | None = None
+    executable: str | None = None
+    """The path of the program that runs, a script's last interpreter; None without a process."""
+    not_modelled: NotModelled | None = None
 
 
 def execve(program: Program, kernel: Kernel, bases: RandomBases | None = None) -> ExecResult:
     """Run execve for `program` in a process of its own.
 
-    Raises NotModelled where the kernel's answer depends on something the simulator does not know.
+    Source: fs/exec.c:do_execveat_common().
     """
     opened = kernel.host_files
-    try:
-        return _execve(program, kernel, bases, opened)
-    except KernelError as refusal:
-        verdict = ExecVerdict(Outcome.REFUSED, errno=refusal.errno.value, rule=refusal.rule)
-        return ExecResult(verdict, tuple(file.identity_if_small for file in opened))
-
-
-def _execve(
-    program: Program, kernel: Kernel, bases: RandomBases | None, opened: list[ExecutableFile]
-) -> ExecResult:
     profile = kernel.profile
-    file = open_exec(program.path, program.cwd, program.credentials, profile.exec_rules)
-    opened.append(file)
-    layout = address_layout(program, profile, bases)
-    strings = copy_strings(program, layout.stack_top, profile.kernel_word_bytes)
+    bprm = elf_program = process = limit = None
+    try:
+        file = open_exec(program.path, program.cwd, program.credentials, profile.exec_rules)
+        opened.append(file)
+        layout = address_layout(program, profile, bases)
+        arguments = ArgumentPages(program, layout.stack_top, profile.kernel_word_bytes)
+        bprm = LinuxBinprm(program, profile, file, arguments, os.fsencode(program.path))
+        elf_program = exec_binprm(bprm, opened)
+        if elf_program.interpreter is not None:
+            opened.append(elf_program.interpreter.file)
+        begin_new_exec(elf_program)
+        process = _start(elf_program, program, kernel, layout, bases, bprm.arguments.strings())
+        verdict: ExecVerdict | None = ExecVerdict(Outcome.RUNS, rule="exec.runs")
+    except KernelError as failure:
+        # From fs/exec.c:begin_new_exec() on there is no program to return an errno to.
+        verdict = (
+            ExecVerdict(Outcome.REFUSED, errno=failure.errno.value, rule=failure.rule)
+            if elf_program is None
+            else ExecVerdict(Outcome.KILLED, signal="SIGSEGV", rule=failure.rule)
+        )
+    except NotModelled as error:
+        verdict, limit = None, error
+    return ExecResult(
+        verdict,
+        files=tuple(each.identity if process is not None else each.identity_if_small for each in opened),
+        script=_script_chain(bprm),
+        process=process,
+        executable=elf_program.main.file.path if process is not None and elf_program is not None else None,
+        not_modelled=limit,
+    )
 
-    handler = search_binfmt_handler(profile.binfmt_misc, file, program.path)
-    if handler is not None:
+
+def _script_chain(bprm: LinuxBinprm | None) -> ScriptChain | None:
+    if bprm is None or not bprm.interpreters:
+        return None
+    return ScriptChain(tuple(map(os.fsdecode, bprm.interpreters)), bprm.arguments.argv)
+
+
+def exec_binprm(bprm: LinuxBinprm, opened: list[ExecutableFile]) -> ElfProgram:
+    """Ask the handlers about one file after the other, until one of them takes a program.
+
+    What they open is added to `opened`. Raises KernelError for what no one takes, NotModelled.
+    Source: fs/exec.c:exec_binprm().
+    """
+    for _ in range(1 + MAX_REWRITES):
+        found = search_binary_handler(bprm)
+        if isinstance(found, ElfProgram):
+            return found
+        opened.append(found)
+        bprm.file = found
+    raise KernelError(Errno.ELOOP, "script.nesting")
+
+
+def search_binary_handler(bprm: LinuxBinprm) -> ExecutableFile | ElfProgram:
+    """Return the program in the file, or the file to go on with.
+
+    The handlers are asked in the kernel's order: binfmt_misc, which registers itself first; then scripts and
+    ELF, as they are linked (fs/Makefile).
+    Rule `exec.no-handler`. Source: fs/exec.c:search_binary_handler().
+    """
+    buffer = bprm.file.read(0, BINPRM_BUF_SIZE).ljust(BINPRM_BUF_SIZE, b"\0")
+    registered = search_binfmt_handler(bprm.profile.binfmt_misc, buffer, os.fsdecode(bprm.interp))
+    if registered is not None:
         raise NotModelled(
-            f"handler {handler.name!r} of binfmt_misc",
-            help=f"disable it to see the kernel's own: echo 0 > /proc/sys/fs/binfmt_misc/{handler.name}",
+            f"handler {registered.name!r} of binfmt_misc",
+            help=f"disable it to see the kernel's own: echo 0 > /proc/sys/fs/binfmt_misc/{registered.name}",
         )
-    magic = file.read(0, 4)
-    if magic[:2] == b"#!":
-        raise NotModelled(
-            "script with an interpreter line",
-            help="give the interpreter as the program and the script as its argument",
-        )
-    if magic != ELF_MAGIC:
-        raise KernelError(Errno.ENOEXEC, "exec.no-handler")
+    reason = None
+    for load_binary in (load_script, elf_checks.check):
+        try:
+            return load_binary(bprm, buffer)
+        except KernelError as refusal:
+            if refusal.errno is not Errno.ENOEXEC:
+                raise
+            reason = reason or refusal.rule
+    raise KernelError(Errno.ENOEXEC, reason or "exec.no-handler")
+
+
+def begin_new_exec(elf_program: ElfProgram) -> None:
+    """Look at what the file says of the new program's rights, the last thing before the point of no return.
+
+    Of a script it is the interpreter's file that is asked. Source: fs/exec.c:bprm_creds_from_file().
+    """
+    file = elf_program.main.file
     if not file.is_on_nosuid_mount:
         if file.stat.st_mode & _SETID_BITS:
             raise NotModelled(
@@ -119,18 +183,10 @@ def _execve(
                 "program with file capabilities",
                 help="run a copy of it: capabilities are not copied to the staged program",
             )
-    elf_program = binfmt_elf.check(file, program, profile.exec_rules)
-    if elf_program.interpreter is not None:
-        opened.append(elf_program.interpreter.file)
-
-    # fs/exec.c:begin_new_exec(): from here on there is no program to return an errno to.
-    try:
-        process = _start(elf_program, program, kernel, layout, bases, strings)
-    except KernelError as failure:
-        verdict = ExecVerdict(Outcome.KILLED, signal="SIGSEGV", rule=failure.rule)
-        return ExecResult(verdict, tuple(each.identity_if_small for each in opened))
-    verdict = ExecVerdict(Outcome.RUNS, rule="exec.runs")
-    return ExecResult(verdict, tuple(each.identity for each in opened), process)
+    if elf_program.is_64_bit:
+        raise NotModelled(
+            "64-bit program's address space", help="inspector predicts i386 programs; compile with -m32"
+        )
 
 
 def _start(
@@ -208,9 +264,9 @@ def _setup_arg_pages(task: Task, elf_program: ElfProgram, layout: AddressLayout,
     start = initial_stack_start(layout.stack_top, strings.lowest, task.limits.stack)
     area = AddressRange(start, layout.stack_top)
     mm.insert(Vma(area, access, Sharing.PRIVATE, Anonymous(), VmFlag.GROWSDOWN | VmFlag.ACCOUNT))
-    mm.start_stack = strings.lowest
+    mm.start_stack = strings.start
     fault_in_pages(task, strings.lowest, layout.stack_top - strings.lowest, Access.WRITE)
-    for address, contents in strings.contents.items():
+    for address, contents in strings.written:
         copy_to_user(task, address, contents)
 
 

@@ -18,29 +18,23 @@ From the top of the stack downward (rules `stack.strings`, `stack.tables`):
 
 from __future__ import annotations
 
-import os
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inspector.errors import NotModelled
-from inspector.model.address import PAGE_SIZE, VirtAddr, page_down
+from inspector.model.address import VirtAddr
 from inspector.model.auxv import AuxEntry, AuxType
 from inspector.model.snapshot import StackImage, Unpredictable
-from inspector.predict.kernel.errno import Errno, KernelError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from inspector.model.profile import MachineProfile
-    from inspector.model.program import Program
 
 _WORD = 4
 _WORD_MASK = 0xFFFF_FFFF
 RANDOM_BYTES = 16
-_MAX_ARG_STRLEN = 32 * 4096
-_ARG_MAX = 128 << 10
-_STACK_LIMIT_SHARE = 6 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,48 +44,12 @@ class Strings:
     execfn: VirtAddr
     argv: tuple[VirtAddr, ...]
     envp: tuple[VirtAddr, ...]
+    start: VirtAddr
+    """Where the first argument is; the tables go below."""
     lowest: VirtAddr
-    contents: Mapping[VirtAddr, bytes]
-
-
-def copy_strings(program: Program, top: VirtAddr, kernel_word_bytes: int) -> Strings:
-    """Place path, environment and arguments below `top`.
-
-    Raises KernelError(E2BIG). Source: fs/exec.c:bprm_stack_limits(), copy_strings().
-    """
-    # Since Linux 5.18 a program always has an argv[0], empty if need be (do_execveat_common()).
-    argv = program.argv or ("",)
-    position = top - kernel_word_bytes
-    floor = position - _string_room(len(argv), len(program.envp), program.limits.stack, kernel_word_bytes)
-    contents: dict[VirtAddr, bytes] = {}
-
-    def push(text: str) -> VirtAddr:
-        nonlocal position
-        data = os.fsencode(text) + b"\0"
-        if len(data) > _MAX_ARG_STRLEN:
-            raise KernelError(Errno.E2BIG, "exec.argument-too-long")
-        position -= len(data)
-        # The stack the strings are copied to may not outgrow its limit either, its first page excepted
-        # (fs/exec.c:get_arg_page(), mm/vma.c:acct_stack_growth()).
-        used = top - page_down(position)
-        if position < floor or used > max(PAGE_SIZE, program.limits.stack):
-            raise KernelError(Errno.E2BIG, "exec.arguments-too-big")
-        contents[VirtAddr(position)] = data
-        return VirtAddr(position)
-
-    execfn = push(program.path)
-    envp = tuple(push(text) for text in reversed(program.envp))[::-1]
-    args = tuple(push(text) for text in reversed(argv))[::-1]
-    return Strings(execfn, args, envp, VirtAddr(position), contents)
-
-
-def _string_room(argc: int, envc: int, stack_limit: int, kernel_word_bytes: int) -> int:
-    """Return how many bytes of strings fit. Source: fs/exec.c:bprm_stack_limits()."""
-    limit = max(min(_STACK_LIMIT_SHARE, stack_limit // 4), _ARG_MAX)
-    pointers = (argc + envc) * kernel_word_bytes
-    if limit <= pointers:
-        raise KernelError(Errno.E2BIG, "exec.arguments-too-big")
-    return limit - pointers
+    """The lowest address ever written, which is below `start` if a long argv[0] has been taken away."""
+    written: tuple[tuple[VirtAddr, bytes], ...]
+    """What was copied where, in order: later strings may lie over earlier ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +88,7 @@ def create_elf_tables(
 
     Source: fs/binfmt_elf.c:create_elf_tables().
     """
-    position = (strings.lowest - padding) & ~0xF
+    position = (strings.start - padding) & ~0xF
     tables_end = VirtAddr(position)
     platform = profile.platform.encode() + b"\0"
     position -= len(platform)
@@ -152,11 +110,13 @@ def create_elf_tables(
     words += [word for entry in (*auxv, AuxEntry(AuxType.AT_NULL, 0)) for word in (entry.type, entry.value)]
     sp = VirtAddr((position - _WORD * len(words)) & ~0xF)
 
-    image = bytearray(top - sp)
-    _place(image, sp, sp, struct.pack(f"<{len(words)}I", *words))
-    _place(image, sp, platform_at, platform)
-    for address, data in strings.contents.items():
-        _place(image, sp, address, data)
+    low = min(sp, strings.lowest)
+    image = bytearray(top - low)
+    for address, data in strings.written:
+        _place(image, low, address, data)
+    _place(image, low, sp, struct.pack(f"<{len(words)}I", *words))
+    _place(image, low, platform_at, platform)
+    del image[: sp - low]
     return StackTables(
         image=StackImage(sp, bytes(image), (Unpredictable(random_at, RANDOM_BYTES, "stack.at-random"),)),
         auxv=auxv,

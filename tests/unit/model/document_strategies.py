@@ -21,6 +21,7 @@ from inspector.model.prediction import (
     NotModelledAt,
     Outcome,
     Prediction,
+    ScriptChain,
 )
 from inspector.model.profile import RandomBases
 from inspector.model.program import UNLIMITED, Credentials, Layout, Limits, Program
@@ -196,6 +197,7 @@ _prediction_parts: dict[str, SearchStrategy[Any]] = {
     "verdict": maybe(verdicts),
     "files": few(files, 2),
     "snapshots": snapshot_lists(),
+    "script": maybe(every(ScriptChain, interpreters=few(texts).filter(bool), argv=few(texts))),
     "bases": maybe(bases),
     "assumptions": few(every(Assumption, name=texts, value=texts)),
     "faults": maybe(few(faults)),

@@ -1,0 +1,152 @@
+"""Scripts: what a `#!` line makes of an execve, held against the bare-ptrace witness, stack and all."""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inspector.model.program import BASE_ENVIRONMENT
+from inspector.predict import predict
+from tests.live.against_witness import mismatches
+from tests.live.launches import executable, launch
+from tests.live.odd_programs import FIXED, INTERPRETERS, MOVABLE, with_interpreter
+from tests.live.stop_at_exec import witness_exec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from inspector.model.prediction import Prediction
+    from inspector.model.profile import MachineProfile
+    from inspector.model.program import Program
+
+pytestmark = pytest.mark.live
+
+LINES = {
+    "an argument": b"#!%s/fixed -x\n",
+    "one argument, blanks and all": b"#! \t%s/fixed  a  b\t c \t\n",
+    "nothing behind the name": b"#!%s/fixed",
+    "blanks at the end of the file": b"#!%s/fixed ",
+    "an argument at the end of the file": b"#!%s/fixed a  ",
+    "a zero byte behind the name": b"#!%s/fixed\0 a\n",
+    "a zero byte in the argument": b"#!%s/fixed a b\0c\n",
+    "a zero byte behind blanks": b"#!%s/fixed \0c\n",
+    "a position-independent program": b"#!%s/movable\n",
+    "a program with an interpreter": b"#!%s/interpreted a\n",
+    "by a relative path": b"#!fixed a\n",
+    "by a relative path with a directory": b"#!../odd/./fixed\n",
+    "a cut argument": b"#!%s/fixed " + b"y" * 300 + b"\n",
+    "blanks beyond what is read": b"#!%s/fixed -e " + b" " * 300 + b"z\n",
+    "a script": b"#!%s/script z\n",
+}
+"""`%s` is the directory."""
+
+
+@pytest.fixture(scope="module")
+def place(beside: Path) -> Path:
+    """Return a directory with interpreters for scripts."""
+    executable(beside / "fixed", FIXED.contents())
+    executable(beside / "movable", MOVABLE.contents())
+    loader = os.fsencode(beside / next(iter(INTERPRETERS))) + b"\0"
+    executable(beside / "interpreted", with_interpreter(FIXED, loader).contents())
+    executable(beside / "script", b"#!%s/fixed\tfirst second\n" % os.fsencode(beside))
+    return beside
+
+
+def judge(program: Program, witness: Path, profile: MachineProfile) -> tuple[Prediction, list[str]]:
+    prediction = predict(program, profile, until="exec")
+    return prediction, mismatches(prediction, witness_exec(witness, program))
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_a_line(name: str, place: Path, witness: Path, profile: MachineProfile) -> None:
+    path = executable(place / "under-test", LINES[name].replace(b"%s", os.fsencode(place)))
+    program = launch("./under-test", ("zero", "one", "two"), cwd=place)
+    _, wrong = judge(program, witness, profile)
+    assert not wrong, path.read_bytes()
+
+
+def test_the_chain_of_interpreters_and_the_arguments_are_told(place: Path, profile: MachineProfile) -> None:
+    executable(place / "under-test", b"#!%s/script z\n" % os.fsencode(place))
+    prediction = predict(launch("./under-test", ("zero", "one"), cwd=place), profile, until="exec")
+    assert prediction.script is not None
+    script, fixed = f"{place}/script", f"{place}/fixed"
+    assert prediction.script.interpreters == (script, fixed)
+    assert prediction.script.argv == (fixed, "first second", script, "z", "./under-test", "one")
+    assert [file.path for file in prediction.files] == [f"{place}/under-test", script, fixed]
+
+
+@pytest.mark.parametrize("length", [0, 1, 20, 60, 4000, 9000, 100_000])
+def test_what_is_left_of_a_long_argument_zero(
+    length: int, place: Path, witness: Path, profile: MachineProfile
+) -> None:
+    executable(place / "under-test", b"#!fixed\n")
+    program = launch("./under-test", ("a" * length, "one"), cwd=place)
+    _, wrong = judge(program, witness, profile)
+    assert not wrong
+
+
+@pytest.mark.parametrize("arguments", [(), ("",), ("", "", "")])
+def test_hardly_any_arguments(
+    arguments: tuple[str, ...], place: Path, witness: Path, profile: MachineProfile
+) -> None:
+    executable(place / "under-test", b"#!fixed\n")
+    _, wrong = judge(launch("./under-test", arguments, (), cwd=place), witness, profile)
+    assert not wrong
+
+
+@pytest.mark.parametrize("depth", range(1, 9))
+def test_scripts_of_scripts(depth: int, place: Path, witness: Path, profile: MachineProfile) -> None:
+    previous = place / "fixed"
+    for number in range(depth):
+        line = b"#!%s %d\n" % (os.fsencode(previous), number)
+        previous = executable(place / f"depth-{number}", line)
+    prediction, wrong = judge(launch(previous, cwd=place), witness, profile)
+    assert not wrong
+    expected = "exec.runs" if depth <= 5 else "script.nesting"
+    assert prediction.verdict is not None
+    assert prediction.verdict.rule == expected
+
+
+def test_a_script_that_is_its_own_interpreter(place: Path, witness: Path, profile: MachineProfile) -> None:
+    path = executable(place / "itself", b"#!itself\n")
+    _, wrong = judge(launch(path, cwd=place), witness, profile)
+    assert not wrong
+
+
+@pytest.mark.parametrize("room", range(-40, 41, 8))
+def test_the_strings_that_a_script_adds_may_be_too_many(
+    room: int, place: Path, witness: Path, profile: MachineProfile
+) -> None:
+    """With a stack limit of less than 512 KiB there are 128 KiB for all strings and pointers to them."""
+    path = executable(place / "under-test", b"#!fixed\n")
+    added = len("fixed") + 1
+    rest = (128 << 10) - 2 * len(f"{path}\0") - 2 * 8 - added - room
+    program = launch(path, (str(path), "x" * (rest - 1)), (), cwd=place, stack_limit=256 << 10)
+    _, wrong = judge(program, witness, profile)
+    assert not wrong
+
+
+def random_line(source: random.Random, place: bytes) -> bytes:
+    """Return a file that begins as a script does, more or less."""
+    words = [b"fixed", b"script", place + b"/fixed", b"/no/such", b"a", b"-x", b"", b"y" * 250, b"."]
+    blanks = [b" ", b"\t", b"  ", b"", b"\0", b" " * 240, b" \t "]
+    line = b"#!" + source.choice(blanks)
+    for _ in range(source.randrange(4)):
+        line += source.choice(words) + source.choice(blanks)
+    if source.random() < 0.3:
+        line = line[: source.randrange(2, 260)].ljust(source.choice((0, 254, 255, 256, 257)), b" ")
+    return line + source.choice((b"\n", b"", b"\r\n", b"\n#"))
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_random_line(seed: int, place: Path, witness: Path, profile: MachineProfile) -> None:
+    source = random.Random(seed)  # noqa: S311
+    executable(place / "under-test", random_line(source, os.fsencode(place)))
+    arguments = tuple("x" * source.choice((0, 1, 10, 300)) for _ in range(source.randrange(3)))
+    environment = source.choice(((), BASE_ENVIRONMENT))
+    path = source.choice(("./under-test", f"{place}/under-test", "../odd/under-test"))
+    _, wrong = judge(launch(path, arguments, environment, cwd=place), witness, profile)
+    assert not wrong
