@@ -210,7 +210,7 @@ class Cpu:
 
     def remove_breakpoint(self, address: VirtAddr) -> None:
         """Stop there no longer."""
-        self._engine.uc.hook_del(self._breakpoints.pop(address))
+        self.unwatch(address, self._breakpoints.pop(address))
 
     def timer(self, seconds: float) -> AbstractContextManager[None]:
         """Interrupt the program every `seconds`, so that whoever runs it can look up."""
@@ -396,9 +396,12 @@ class Cpu:
         uc.ctl_remove_cache(address, address + 1)
         return hook
 
-    def unwatch(self, hook: int) -> None:
+    def unwatch(self, address: int, hook: int) -> None:
         """Undo `watch`. Not to be called from a hook."""
-        self._engine.uc.hook_del(hook)
+        uc = self._engine.uc
+        uc.hook_del(hook)
+        # Where another hook of the same block went before, its code would stay, many times slower.
+        uc.ctl_remove_cache(address, address + 1)
 
     def let_by(self, address: int) -> None:
         """Ignore the hook at `address`, where the engine stands, once."""

@@ -118,4 +118,4 @@ class Inspection:
 
     def _settle(self, erratum: Erratum) -> None:
         self._settled.add((erratum.address, erratum.code))
-        self._cpu.unwatch(self._found.pop(erratum.address)[1])
+        self._cpu.unwatch(erratum.address, self._found.pop(erratum.address)[1])

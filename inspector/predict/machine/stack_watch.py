@@ -90,4 +90,4 @@ class StackWatch:
         self._settled.add((demand.address, demand.code))
         self._met.pop(demand.address, None)
         _, hook = self._watched.pop(demand.address)
-        self._cpu.unwatch(hook)
+        self._cpu.unwatch(demand.address, hook)
