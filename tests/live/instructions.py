@@ -66,7 +66,8 @@ FAMILIES: dict[str, list[tuple[str, int]]] = {
             "xor eax, eax\nmov gs, ax\nmov eax, gs:[esi]", "mov eax, [0xfffffffe]", "mov esp, 2\npush eax",
             "mov ebp, -2\nmov eax, [ebp]", "mov ebp, -2\nleave", "mov esi, -1\nlodsd",
             "mov esp, 2\ncall .+5", ".byte 0x8f, 0xc8, 0, 0, 0, 0", "cmp eax, ebx\nud2",
-            "movups xmm0, [0xfffffff8]",
+            "movups xmm0, [0xfffffff8]", "minps xmm0, [esi+4]", "roundps xmm0, [esi+4], 8",
+            "addps xmm0, [esi+4]", "xor eax, eax\nmov gs, ax\nfld tbyte ptr gs:[esi]",
         )
     ],
     "decimal": _each("daa das", [""], "o") + _each("aaa aas", [""], "oszp"),
@@ -180,7 +181,7 @@ FAMILIES: dict[str, list[tuple[str, int]]] = {
         for text in (
             "fcom st(1)\nfnstsw ax", "fucomp st(1)\nfnstsw [esi]", "fxam\nfnstsw ax", "ftst\nfnstsw ax\nsahf",
             "fdiv st, st(1)\nfcom st(1)\nfnstsw ax", "fadd st, st(1)\nfnclex\nfxam\nfnstsw ax",
-            "fprem\nfnstsw ax",
+            "fprem\nfnstsw ax", "fprem\nfnstenv [esi]", "fisttp dword ptr [edi]\nfnstenv [esi]",
             "fld1\nfnstenv [esi]\nfldenv [esi]\nfxam\nfnstsw ax", "fdiv st, st(1)\nfnstsw ax\nand eax, 0x3d",
             "fninit\nfld1\nfldz\nfld1\nfldz\nfxam\nfnstsw ax", "stmxcsr [esi]",
             "divsd xmm0, xmm1\nstmxcsr [esi]",

@@ -250,6 +250,15 @@ class Coprocessor:
             word = word & ~(7 << _TOP_SHIFT) | (top + 1) % 8 << _TOP_SHIFT
         self.status = word
 
+    def point(self, ip: int, data: int | None) -> None:
+        """Have the environment name the instruction that was carried out, and its operand in memory."""
+        write = self._engine.write
+        write(x86.UC_X86_REG_FIP, ip)
+        write(x86.UC_X86_REG_FCS, self._engine.read(x86.UC_X86_REG_CS))
+        if data is not None:
+            write(x86.UC_X86_REG_FDP, data)
+            write(x86.UC_X86_REG_FDS, self._engine.read(x86.UC_X86_REG_DS))
+
     def stack(self) -> tuple[int, int]:
         """Return which register is the top of the stack, and which hold a number, a bit each."""
         tags = self._engine.read(x86.UC_X86_REG_FPTAG)

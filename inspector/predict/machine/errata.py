@@ -120,6 +120,16 @@ class Erratum:
         """As an assembler would print it."""
         return f"{self.mnemonic} {self.operands}".strip()
 
+    @property
+    def name(self) -> str:
+        """The mnemonic without prefixes."""
+        return self.mnemonic.rpartition(" ")[2]
+
+    @property
+    def is_aligned(self) -> bool:
+        """Whether its operand in memory has to lie on a multiple of 16."""
+        return "xmmword ptr" in self.operands and self.name not in _NO_ALIGNMENT
+
     def covers(self, other: Erratum, *, c1_too: bool) -> bool:
         """Whether to treat this is to treat `other`."""
         same = (self.address, self.code, self.treatment) == (other.address, other.code, other.treatment)

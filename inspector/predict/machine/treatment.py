@@ -61,7 +61,7 @@ class Treatments:
         self._shows_flags: dict[tuple[int, bytes], bool] = {}
         self._store_has_faulted = False
         self._concerns: dict[Treatment, Callable[[Erratum], bool]] = {
-            Treatment.ALIGNED: self._is_misaligned,
+            Treatment.ALIGNED: lambda _: False,
             Treatment.CONTROL: self._unmasks,
             Treatment.CONSTANT: lambda _: not cpu.coprocessor.rounds_to_nearest,
             Treatment.FLAGS: self._traps,
@@ -73,15 +73,11 @@ class Treatments:
             Treatment.MINIMUM: lambda _: cpu.coprocessor.flushes,
             Treatment.WIDE: self._is_denormal,
             Treatment.ROUND: lambda _: cpu.coprocessor.doubt_inexact(),
-            Treatment.THREAD: lambda erratum: any(
-                f"{name}:" in erratum.operands for name in cpu.null_segments
-            ),
+            Treatment.THREAD: lambda _: False,
         }
         self._treatments: dict[Treatment, Callable[[Erratum], HardwareException | PageFault | Then]] = {
             Treatment.PROTECT: self._protect,
-            Treatment.ALIGNED: self._protect,
             Treatment.ENTER: self._fault_below,
-            Treatment.THREAD: self._protect,
             Treatment.STATUS: self._status,
             Treatment.COMPARE: self._clear_flags,
             Treatment.EXCHANGE: self._exchange,
@@ -97,7 +93,7 @@ class Treatments:
     def concerns(self, erratum: Erratum) -> bool:
         """Whether it matters this time. May be asked while the engine runs."""
         concerned = self._concerns.get(erratum.treatment)
-        return concerned is None or concerned(erratum)
+        return concerned is None or self._is_forbidden(erratum) or concerned(erratum)
 
     def is_settled(self, erratum: Erratum) -> bool:
         """Whether it has been asked about often enough, to no avail."""
@@ -114,6 +110,8 @@ class Treatments:
 
     def treat(self, erratum: Erratum) -> HardwareException | PageFault | Then:
         """Do what the instruction does. Raises NotModelled where that is not known."""
+        if erratum.treatment is not Treatment.REFUSE and self._is_forbidden(erratum):
+            return self._protect(erratum)
         treatment = self._treatments.get(erratum.treatment)
         if treatment is None:
             raise NotModelled(f"instruction {erratum.text}", ip=erratum.address)
@@ -124,8 +122,13 @@ class Treatments:
     def _operand(self, erratum: Erratum) -> VirtAddr:
         return self._cpu.operand_address(erratum.code, erratum.address)
 
-    def _is_misaligned(self, erratum: Erratum) -> bool:
-        return self._operand(erratum) % _SSE_WIDTH != 0
+    def _is_forbidden(self, erratum: Erratum) -> bool:
+        """Whether it raises #GP for where its operand lies."""
+        operands = erratum.operands
+        return "[" in operands and (
+            any(f"{name}:" in operands for name in self._cpu.null_segments)
+            or (erratum.is_aligned and self._operand(erratum) % _SSE_WIDTH != 0)
+        )
 
     def _unmasks(self, erratum: Erratum) -> bool:
         contents = self._cpu.view.peek(self._operand(erratum), 2)
@@ -245,12 +248,15 @@ class Treatments:
         coprocessor = self._cpu.coprocessor
         if "[" not in erratum.operands:
             coprocessor.compute(erratum.mnemonic)
+            coprocessor.point(erratum.address, None)
             return Then.AFTER
         size = _SIZES[erratum.operands.split(" ", 1)[0]]
         contents, status = coprocessor.integer(erratum.mnemonic, size)
-        if not self._store(self._operand(erratum), contents):
+        place = self._operand(erratum)
+        if not self._store(place, contents):
             return Then.THERE
         coprocessor.stored(erratum.mnemonic, status)
+        coprocessor.point(erratum.address, place)
         return Then.AFTER
 
     def _store(self, place: VirtAddr, contents: bytes) -> bool:

@@ -205,6 +205,18 @@ def test_a_signalling_nan_becomes_quiet_where_x87_loads_it(
     assert cpu.peek(DATA, len(bytes.fromhex(quiet))) == bytes.fromhex(quiet)
 
 
+@pytest.mark.parametrize(
+    "code",
+    ["0f 5d 05 04 90 04 08", "66 0f 3a 08 05 04 90 04 08 08", "0f 58 05 04 90 04 08"],
+    ids=["minps", "roundps", "addps"],
+)
+def test_what_else_is_wrong_with_an_instruction_does_not_hide_that_it_is_misaligned(
+    machine: Machine, code: str
+) -> None:
+    machine.map(DATA, READ_WRITE)
+    assert machine.starts(code).run() == HardwareException(13, CODE)
+
+
 def test_a_null_call_is_a_fetch_from_0(machine: Machine) -> None:
     cpu = machine.starts("31 c0 ff e0")
     assert cpu.run() == PageFault(VirtAddr(0), Access.EXECUTE, VirtAddr(0))
