@@ -11,7 +11,7 @@ from inspector.model.prediction import Assumption, NotModelledAt, Prediction
 from inspector.model.registers import REGISTER_NAMES
 from inspector.predict.kernel.exec import execve
 from inspector.predict.kernel.kernel import Kernel
-from inspector.predict.machine.event import DenormalMet
+from inspector.predict.machine.event import Special, SpecialMet
 from inspector.verb import Verb
 
 if TYPE_CHECKING:
@@ -54,13 +54,13 @@ def predict(
             verdict=None,
             not_modelled=NotModelledAt("the random bases of ASLR"),
         )
-    first_denormal = None
+    first_of: dict[Special, int] = {}
     while True:
-        with Kernel(profile, chance=chance, folios=folios, first_denormal=first_denormal) as kernel:
+        with Kernel(profile, chance=chance, folios=folios, first_of=first_of) as kernel:
             try:
                 return _predict(kernel, program, bases, stops, until, seconds)
-            except DenormalMet as met:
-                first_denormal = met.number
+            except SpecialMet as met:
+                first_of[met.kind] = met.number
 
 
 def _predict(
@@ -71,7 +71,7 @@ def _predict(
     until: str | None,
     seconds: float,
 ) -> Prediction:
-    """Predict on a machine just booted. Raises DenormalMet where it is to be done again."""
+    """Predict on a machine just booted. Raises SpecialMet where it is to be done again."""
     assumptions: tuple[Assumption, ...] = ()
     if bases is not None:
         assumptions = tuple(Assumption(name, f"{value:#x}") for name, value in vars_of(bases))

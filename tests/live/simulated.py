@@ -14,8 +14,10 @@ from inspector.predict.machine.memory import PhysicalMemory
 from tests.live.hardware import EXECUTE, GENERAL, READ, WRITE, State
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from inspector.model.address import Pfn, Vpn
-    from inspector.predict.machine.cpu import Event
+    from inspector.predict.machine.cpu import Event, Special
 
 
 class Page(NamedTuple):
@@ -28,15 +30,15 @@ class Page(NamedTuple):
 class Simulated:
     """A processor, flat memory, and page tables to play with."""
 
-    def __init__(self, first_denormal: int | None = None) -> None:
-        """For `first_denormal` see `Cpu`."""
+    def __init__(self, first_of: Mapping[Special, int] | None = None) -> None:
+        """For `first_of` see `Cpu`."""
         self.memory = PhysicalMemory(1 << 26)
         self.pages: dict[Vpn, Page] = {}
         self.cpu = Cpu(
             self.memory,
             self.pages.get,
             lambda _leaf, _subleaf: (0, 0, 0, 0),
-            first_denormal=first_denormal,
+            first_of=first_of,
         )
 
     def map(self, address: int, size: int, protection: int) -> None:

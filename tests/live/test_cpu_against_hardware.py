@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inspector.errors import NotModelled
-from inspector.predict.machine.cpu import DenormalMet, HardwareException
+from inspector.predict.machine.cpu import HardwareException, Special, SpecialMet
 from tests.live.hardware import EXECUTE, GENERAL, READ, WRITE, Hardware, Stop
 from tests.live.instructions import FAMILIES
 from tests.live.processor_states import CODE, DATA, DATA_SIZE, holds_denormal, memory, state
@@ -77,26 +77,32 @@ def sequences(source: random.Random, family: list[tuple[str, int]]) -> Iterator[
 
 
 class Simulation:
-    """Two simulated processors: one that does not know denormal numbers, and one for where there are any."""
+    """Simulated processors: one that knows of no special operands, and others for where there are any."""
 
     def __init__(self, code: bytes) -> None:
-        self._subjects = Simulated(), Simulated(first_denormal=0)
-        for subject in self._subjects:
-            subject.map(CODE, len(code), READ | EXECUTE)
-            subject.map(DATA, DATA_SIZE, READ | WRITE)
-            subject.write(CODE, code)
+        self._code = code
+        self._subjects: dict[frozenset[Special], Simulated] = {}
 
     def run(self, start: State, contents: bytes) -> tuple[Event, State, bytes, bool]:
         """Return what ended the run, the state and memory then, and whether there was a denormal number."""
-        ordinary, denormal = self._subjects
-        if not holds_denormal(start):
-            ordinary.write(DATA, contents)
+        met = frozenset({Special.DENORMAL} if holds_denormal(start) else ())
+        while True:
+            subject = self._subject(met)
+            subject.write(DATA, contents)
             try:
-                return *ordinary.run(start), ordinary.read(DATA, DATA_SIZE), False
-            except DenormalMet:
-                pass
-        denormal.write(DATA, contents)
-        return *denormal.run(start), denormal.read(DATA, DATA_SIZE), True
+                return *subject.run(start), subject.read(DATA, DATA_SIZE), Special.DENORMAL in met
+            except SpecialMet as special:
+                if special.kind in met:
+                    raise
+                met |= {special.kind}
+
+    def _subject(self, met: frozenset[Special]) -> Simulated:
+        if met not in self._subjects:
+            subject = self._subjects[met] = Simulated(dict.fromkeys(met, 0))
+            subject.map(CODE, len(self._code), READ | EXECUTE)
+            subject.map(DATA, DATA_SIZE, READ | WRITE)
+            subject.write(CODE, self._code)
+        return self._subjects[met]
 
 
 def differences(

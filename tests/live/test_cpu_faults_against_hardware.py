@@ -19,7 +19,7 @@ import pytest
 
 from inspector.errors import NotModelled
 from inspector.model.vma import Access
-from inspector.predict.machine.cpu import DenormalMet, HardwareException, PageFault
+from inspector.predict.machine.cpu import HardwareException, PageFault, SpecialMet
 from tests.live.hardware import EXECUTE, GENERAL, READ, WRITE, Hardware, State
 from tests.live.processor_states import CODE, DATA, state, word
 from tests.live.simulated import Simulated
@@ -166,7 +166,7 @@ def test_the_simulated_processor_faults_as_the_real_one(hardware: Hardware, fami
         begin = start(source, program, CODE + SLOT * (number % len(programs)))
         try:
             found = difference(hardware, simulated, begin)
-        except DenormalMet:
+        except SpecialMet:
             continue
         except NotModelled as limit:
             not_modelled[limit.what] += 1

@@ -12,7 +12,7 @@ from inspector.predict.kernel.pagecache import PageCache
 from inspector.predict.machine.memory import PhysicalMemory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from inspector.elf.file import ExecutableFile
     from inspector.model.address import Pfn, Vpn
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from inspector.predict.kernel.pipe import Pipe
     from inspector.predict.kernel.task import Task
     from inspector.predict.machine.cpu import Cpu, State
+    from inspector.predict.machine.event import Special
     from inspector.predict.machine.pagetable import PageTableEntry
 
 
@@ -42,15 +43,15 @@ class Kernel:
         *,
         chance: int = 0,
         folios: FolioLayout | None = None,
-        first_denormal: int | None = None,
+        first_of: Mapping[Special, int] | None = None,
     ) -> None:
         """Boot. `chance`, a byte, decides what is random; two kernels that differ in it show what does.
 
         `folios` tells how files lie in the page cache; without it, none has large folios. For
-        `first_denormal` see `Cpu`.
+        `first_of` see `Cpu`.
         """
         self.profile = profile
-        self._first_denormal = first_denormal
+        self._first_of = first_of
         self.chance = chance
         self.memory = PhysicalMemory()
         self.page_cache = PageCache(self.memory, folios, self.assume)
@@ -82,7 +83,7 @@ class Kernel:
             Cpuid(processor),
             processor.xcr0,
             self._read_tsc,
-            self._first_denormal,
+            self._first_of,
         )
 
     @functools.cached_property

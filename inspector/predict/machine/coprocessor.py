@@ -7,7 +7,7 @@ has ZE set at times when the processor has not.
 The flag of a denormal operand (DE) it does not know at all. But it can flush denormals to 0, and says
 whether it did. So it is made to; as long as it has not, no result is different and no operand was a denormal.
 Hardly any program ever meets one. Where one does, the run is made again without flushing from there on
-(`DenormalMet`), and DE is not known any more.
+(`SpecialMet`), and DE is not known any more. Of NaNs nan.py tells.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from inspector.predict.machine.engine import (
     EXCEPTIONS,
     FLUSH_TO_ZERO,
 )
+from inspector.predict.machine.event import Special
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +46,7 @@ _ENVIRONMENT = struct.Struct("<HHHHHHIHHIHH")
 """Control, status and tag words; instruction pointer, its selector, opcode; data pointer, its selector."""
 ENVIRONMENT_SIZE = _ENVIRONMENT.size
 _RESERVED = 0xFFFF
+_VECTORS = {f"xmm{number}": x86.UC_X86_REG_XMM0 + number for number in range(8)}
 
 
 class Coprocessor:
@@ -57,6 +59,8 @@ class Coprocessor:
         """MXCSR asks for denormals to be taken or given as 0."""
         self.watches = True
         """Denormals are flushed to learn of them."""
+        self.heeds_nans = False
+        """Operands are looked at where they may be NaNs that Unicorn does not treat as the processor does."""
         self._denormal_is_uncertain = False
         self._inexact_is_uncertain = False
         engine.write(x86.UC_X86_REG_FPCW, CONTROL)
@@ -64,7 +68,7 @@ class Coprocessor:
         engine.write(x86.UC_X86_REG_FPTAG, ALL_EMPTY)
         self.set_switches()
 
-    # --- denormals ------------------------------------------------------------------------------
+    # --- denormals and NaNs ---------------------------------------------------------------------
 
     def set_switches(self) -> None:
         """Have denormals flushed as it is wanted now, after something else may have changed that."""
@@ -83,18 +87,22 @@ class Coprocessor:
         """Note that a denormal may come to be loaded unseen."""
         self._denormal_is_uncertain = True
 
-    def has_met_denormal(self) -> bool:
-        """Whether results are wrong because a denormal took part.
+    def special_met(self) -> Special | None:
+        """Return of which operands results may be wrong, if any.
 
-        Raises NotModelled if it was the program that wanted it flushed: Unicorn does so a little too often.
+        Raises NotModelled if there was a denormal that the program wanted flushed: Unicorn does so a little
+        too often.
         """
         x87_accrued, sse_accrued = self._engine.accrued()
         if self.flushes and sse_accrued & DENORMAL_FLUSHED:
             raise NotModelled("a denormal number flushed to 0")
         # With 64 bits of precision x87 results are not flushed; but few are exact.
-        return self.watches and bool(
-            sse_accrued & DENORMAL_FLUSHED or x87_accrued & (DENORMAL_FLUSHED | x87.UE)
-        )
+        if self.watches and (sse_accrued & DENORMAL_FLUSHED or x87_accrued & (DENORMAL_FLUSHED | x87.UE)):
+            return Special.DENORMAL
+        # Whatever makes a NaN of numbers sets IE, and so does any use of a signalling one.
+        if not self.heeds_nans and (x87_accrued | sse_accrued) & x87.IE:
+            return Special.NAN
+        return None
 
     def knows_denormal(self) -> bool:
         """Whether the flag DE is known.
@@ -244,11 +252,16 @@ class Coprocessor:
     def stored(self, mnemonic: str, status: int) -> None:
         """Note that a store has set `status`, and pop the stack if it does."""
         word = self.status & ~x87.C1 | status
-        if mnemonic != "fist":
+        if mnemonic not in ("fist", "fst"):
             top = self._top
             self._tag(top, _EMPTY)
             word = word & ~(7 << _TOP_SHIFT) | (top + 1) % 8 << _TOP_SHIFT
         self.status = word
+
+    def load(self, value: x87.Extended, exceptions: int) -> None:
+        """Push what an fld has made of its operand."""
+        self._push(value)
+        self.status = self.status & ~x87.C1 | exceptions
 
     def point(self, ip: int, data: int | None) -> None:
         """Have the environment name the instruction that was carried out, and its operand in memory."""
@@ -258,6 +271,20 @@ class Coprocessor:
         if data is not None:
             write(x86.UC_X86_REG_FDP, data)
             write(x86.UC_X86_REG_FDS, self._engine.read(x86.UC_X86_REG_DS))
+
+    @property
+    def uppermost(self) -> x87.Extended:
+        """What the top of the stack holds, in use or not."""
+        return self._number(self._top)
+
+    def vector(self, name: str) -> int:
+        """Return an SSE register."""
+        return self._engine.read_vector(_VECTORS[name])
+
+    def set_vector(self, name: str, value: int, exceptions: int) -> None:
+        """Set an SSE register to what an operation gives that sets `exceptions`."""
+        self._engine.set_accrued(sse=self._engine.accrued()[1] | exceptions)
+        self._engine.uc.reg_write(_VECTORS[name], value)
 
     def stack(self) -> tuple[int, int]:
         """Return which register is the top of the stack, and which hold a number, a bit each."""

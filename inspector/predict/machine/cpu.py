@@ -12,6 +12,7 @@ about an event, and where to go on, is the caller's affair.
     errata.py        instructions with which Unicorn differs from the hardware, found before they run
     treatment.py     what is done about them; coprocessor.py and x87.py: about the floating-point ones
     liveness.py      whether a program looks at a flag
+    nan.py           NaNs where Unicorn passes on another one
     x87_stack.py     what code asks of the x87 stack; stack_watch.py: whether it is there
 
 Habits of Unicorn that are undone here, so that they are never seen:
@@ -28,7 +29,7 @@ Habits of Unicorn that are undone here, so that they are never seen:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import unicorn
 from unicorn import x86_const as x86
@@ -46,10 +47,11 @@ from inspector.predict.machine.event import (
     UNDEFINED_OPCODE,
     Breakpoint,
     CallGate,
-    DenormalMet,
     Event,
     HardwareException,
     PageFault,
+    Special,
+    SpecialMet,
     SystemCall,
     TimerInterrupt,
 )
@@ -61,7 +63,7 @@ from inspector.predict.machine.tlb import Tlb
 from inspector.predict.machine.view import Translation, View
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
     from inspector.model.address import Pfn, Vpn
@@ -72,10 +74,11 @@ __all__ = [
     "Breakpoint",
     "CallGate",
     "Cpu",
-    "DenormalMet",
     "Event",
     "HardwareException",
     "PageFault",
+    "Special",
+    "SpecialMet",
     "SystemCall",
     "TimerInterrupt",
     "Translation",
@@ -115,7 +118,7 @@ class Cpu:
         cpuid: Cpuid,
         xcr0: int | None = None,
         read_tsc: Callable[[], int] | None = None,
-        first_denormal: int | None = None,
+        first_of: Mapping[Special, int] | None = None,
     ) -> None:
         """Create a processor in ring 3 with every register 0.
 
@@ -123,7 +126,7 @@ class Cpu:
         page it once allowed, or names another frame for it (but in answer to a fault there),
         `flush_tlb` must be called. `cpuid` answers the instruction of that name, `xcr0` is what xgetbv
         finds (None: it raises #UD), `read_tsc` the time-stamp counter (None: rdtsc is not modelled).
-        `first_denormal` is the number that `run` has raised `DenormalMet` with before, if it has.
+        `first_of` holds the kinds that `run` has raised `SpecialMet` with before, and the numbers.
         """
         self._memory = memory
         self.view = View(memory, translate)
@@ -142,7 +145,7 @@ class Cpu:
         self._segments.enter_ring_3()
         self.coprocessor = Coprocessor(self._engine)
         self._runs = 0
-        self._first_denormal = first_denormal
+        self._first_of = dict(first_of or {})
         self._inspection = Inspection(self, self._engine, self._tlb, memory, self._segments)
         self._install_hooks()
         self._engine.uc.ctl_exits_enabled(True)
@@ -238,30 +241,34 @@ class Cpu:
     def run(self) -> Event:
         """Run from eip until something happens. Afterwards eip stands where the program goes on.
 
-        Raises DenormalMet where that cannot be known without a `first_denormal`.
+        Raises SpecialMet where that cannot be known without having been told in `first_of`.
         """
-        if self._runs == self._first_denormal:
+        if self._runs == self._first_of.get(Special.DENORMAL):
             self.coprocessor.stop_watching()
+        if self._runs == self._first_of.get(Special.NAN):
+            self.coprocessor.heeds_nans = True
+            self.look_again()
         try:
             event = self._run()
         except NotModelled:
-            self.check_denormals()
+            self.check_specials()
             raise
         if self._inspection.sees_arithmetic:
-            self.check_denormals()
+            self.check_specials()
             self._inspection.check_stack()
         if not isinstance(event, TimerInterrupt):
             self._runs += 1
         return event
 
-    def check_denormals(self) -> None:
-        """Raise DenormalMet if a denormal number has taken part in the run."""
-        if self.coprocessor.has_met_denormal():
-            self.meet_denormal()
+    def check_specials(self) -> None:
+        """Raise SpecialMet if an operand that nothing was prepared for may have taken part in the run."""
+        met = self.coprocessor.special_met()
+        if met is not None:
+            self.meet(met)
 
-    def meet_denormal(self) -> None:
-        """Raise DenormalMet."""
-        raise DenormalMet(self._runs)
+    def meet(self, kind: Special, *, since_start: bool = False) -> NoReturn:
+        """Raise SpecialMet; `since_start`: there may have been one in any run before, too."""
+        raise SpecialMet(kind, 0 if since_start else self._runs)
 
     def _run(self) -> Event:
         if self._let_by is not None and self._let_by != self.read("eip"):

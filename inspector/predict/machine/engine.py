@@ -59,6 +59,8 @@ class Engine:
         self._handle = self.uc._uch  # noqa: SLF001 - what the C interface wants
         self._value = ctypes.c_uint64()
         self._reference = ctypes.byref(self._value)
+        self._vector = (ctypes.c_uint64 * 2)()
+        self._vector_reference = ctypes.byref(self._vector)
         self._groups: dict[tuple[int, ...], tuple[Any, Any, Any]] = {}
         self._context: Any = None
         self._on_miss: Any = None
@@ -103,6 +105,12 @@ class Engine:
         value.value = 0
         _reg_read(self._handle, register, self._reference)
         return value.value
+
+    def read_vector(self, register: int) -> int:
+        """Return an SSE register."""
+        _reg_read(self._handle, register, self._vector_reference)
+        low, high = self._vector
+        return int(low | high << 64)
 
     def write(self, register: int, value: int) -> None:
         """Set a register of at most 32 bits."""

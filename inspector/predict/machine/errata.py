@@ -42,10 +42,15 @@ _OPCODES = (
 """Bytes that an erratum may begin with, prefixes aside. Alternatives of one first byte each are fast."""
 _PREFIXES_OF = {(): b"", ("fs",): rb"|\x64", ("gs",): rb"|\x65", ("fs", "gs"): rb"|\x64|\x65"}
 """By which of fs and gs hold a null selector: code that uses one is suspect then."""
-_SUSPECT = {nulls: re.compile(_OPCODES + more, re.DOTALL) for nulls, more in _PREFIXES_OF.items()}
-_PLACES = {
-    nulls: re.compile(rb"(?=" + _OPCODES + more + rb")", re.DOTALL) for nulls, more in _PREFIXES_OF.items()
+_MEMORY_FLOATS = rb"|[\xd9\xdd][\x00-\x07\x10-\x1f\x40-\x47\x50-\x5f\x80-\x87\x90-\x9f]"
+"""fld, fst and fstp of a float or double in memory: suspect where NaNs are heeded."""
+_SUSPICIONS = {
+    (nulls, heeds_nans): _OPCODES + more + (_MEMORY_FLOATS if heeds_nans else b"")
+    for nulls, more in _PREFIXES_OF.items()
+    for heeds_nans in (False, True)
 }
+_SUSPECT = {key: re.compile(pattern, re.DOTALL) for key, pattern in _SUSPICIONS.items()}
+_PLACES = {key: re.compile(rb"(?=" + pattern + rb")", re.DOTALL) for key, pattern in _SUSPICIONS.items()}
 """Matches at every suspect byte, also where the bytes of two suspicions overlap."""
 
 
@@ -89,6 +94,10 @@ class Treatment(enum.Enum):
     """It clears OF, SF and AF, which Unicorn lets stand."""
     EXCHANGE = enum.auto()
     """cmpxchg8b, which leaves anything in the flags but ZF, where they were not computed before."""
+    PROPAGATE = enum.auto()
+    """It gives one of two NaNs, where both operands are one."""
+    QUIETEN = enum.auto()
+    """It makes a signalling NaN quiet on its way between an x87 register and memory."""
     FLAGS = enum.auto()
     """It may set a flag that traps, or return to another task."""
 
@@ -155,6 +164,8 @@ _TREATMENTS = {
     Treatment.STORE_MXCSR: "stmxcsr",
     Treatment.LOAD_MXCSR: "ldmxcsr",
     Treatment.MINIMUM: "minss minsd minps minpd maxss maxsd maxps maxpd",
+    Treatment.PROPAGATE: "addss addsd addps addpd subss subsd subps subpd mulss mulsd mulps mulpd "
+    "divss divsd divps divpd addsubps addsubpd haddps haddpd hsubps hsubpd",
     Treatment.ENTER: "enter",
     Treatment.EMPTY: "emms",
     Treatment.EXCHANGE: "cmpxchg8b",
@@ -173,102 +184,26 @@ _ADJUST = {
 _DEFINES_ADJUST, _UNDEFINES_ADJUST = (frozenset(names.split()) for names in _ADJUST.values())
 """Instructions by what becomes of AF; the rest let it stand."""
 _ROUNDS = frozenset({"roundss", "roundsd", "roundps", "roundpd"})
+_MOVES_FLOATS = frozenset({"fld", "fst", "fstp"})
 _NO_ALIGNMENT = frozenset(
     # Of comisd and ucomisd Capstone prints an operand of sixteen bytes, though it has eight.
     {"movups", "movupd", "movdqu", "lddqu", "pcmpistri", "pcmpistrm", "comisd", "ucomisd"}
 )
 # Of the opcode maps in which newer processors put most of what is new, what was found exact.
-_KNOWN_GOOD = frozenset(
-    [
-        "pshufb",
-        "phaddw",
-        "phaddd",
-        "phaddsw",
-        "phsubw",
-        "phsubd",
-        "phsubsw",
-        "pmaddubsw",
-        "pmulhrsw",
-        "psignb",
-        "psignw",
-        "psignd",
-        "pabsb",
-        "pabsw",
-        "pabsd",
-        "palignr",
-        "pblendvb",
-        "blendvps",
-        "blendvpd",
-        "ptest",
-        "pmovsxbw",
-        "pmovsxbd",
-        "pmovsxbq",
-        "pmovsxwd",
-        "pmovsxwq",
-        "pmovsxdq",
-        "pmovzxbw",
-        "pmovzxbd",
-        "pmovzxbq",
-        "pmovzxwd",
-        "pmovzxwq",
-        "pmovzxdq",
-        "pmuldq",
-        "pcmpeqq",
-        "movntdqa",
-        "packusdw",
-        "pminsb",
-        "pminsd",
-        "pminuw",
-        "pminud",
-        "pmaxsb",
-        "pmaxsd",
-        "pmaxuw",
-        "pmaxud",
-        "pmulld",
-        "phminposuw",
-        "pcmpgtq",
-        "aesenc",
-        "aesenclast",
-        "aesdec",
-        "aesdeclast",
-        "aesimc",
-        "aeskeygenassist",
-        "pclmulqdq",
-        "roundps",
-        "roundpd",
-        "roundss",
-        "roundsd",
-        "blendps",
-        "blendpd",
-        "pblendw",
-        "pextrb",
-        "pextrw",
-        "pextrd",
-        "extractps",
-        "pinsrb",
-        "pinsrd",
-        "insertps",
-        "mpsadbw",
-        "pcmpistri",
-        "pcmpistrm",
-        "crc32",
-        "movbe",
-        "adcx",
-        "adox",
-        "cmpxchg8b",
-        "lfence",
-        "mfence",
-        "sfence",
-        "stmxcsr",
-        "ldmxcsr",
-        "xgetbv",
-        "rdtscp",
-        "lgdt",
-        "lidt",
-        "lmsw",
-        "invlpg",
-    ]
-)
+_KNOWN = {
+    "SSSE3": "pshufb phaddw phaddd phaddsw phsubw phsubd phsubsw pmaddubsw pmulhrsw psignb psignw psignd "
+    "pabsb pabsw pabsd palignr",
+    "SSE4.1": "pblendvb blendvps blendvpd ptest pmovsxbw pmovsxbd pmovsxbq pmovsxwd pmovsxwq pmovsxdq "
+    "pmovzxbw pmovzxbd pmovzxbq pmovzxwd pmovzxwq pmovzxdq pmuldq pcmpeqq movntdqa packusdw "
+    "pminsb pminsd pminuw pminud pmaxsb pmaxsd pmaxuw pmaxud pmulld phminposuw roundps roundpd "
+    "roundss roundsd blendps blendpd pblendw pextrb pextrw pextrd extractps pinsrb pinsrd "
+    "insertps mpsadbw",
+    "SSE4.2": "pcmpgtq pcmpistri pcmpistrm crc32",
+    "AES": "aesenc aesenclast aesdec aesdeclast aesimc aeskeygenassist pclmulqdq",
+    "other": "movbe adcx adox cmpxchg8b lfence mfence sfence stmxcsr ldmxcsr xgetbv rdtscp lgdt lidt lmsw "
+    "invlpg",
+}
+_KNOWN_GOOD = frozenset(name for names in _KNOWN.values() for name in names.split())
 _NEWER_MAPS = re.compile(
     rb"[\x26\x2e\x36\x3e\x64-\x67\xf0\xf2\xf3]*(?:\x0f[\x01\x38\x3a\xae\xc7]|[\xc4\xc5\x62][\xc0-\xff])",
     re.DOTALL,
@@ -292,9 +227,9 @@ _COMPARE = ("fcom", "fucom", "ficom", "ftst", "fninit")
 _EMULATED_C1 = frozenset({"fxam", "fprem", "fprem1", "fscale", "fxtract", "fldenv"})
 
 
-def find_errata(code: bytes, address: int, nulls: tuple[str, ...]) -> list[Erratum]:
+def find_errata(code: bytes, address: int, nulls: tuple[str, ...], *, heeds_nans: bool) -> list[Erratum]:
     """Return the errata in the block `code` at `address`; `nulls`: those of fs and gs that are null."""
-    return [replace(erratum, address=address + erratum.address) for erratum in _look(code, nulls)]
+    return [replace(erratum, address=address + erratum.address) for erratum in _look(code, nulls, heeds_nans)]
 
 
 @cache
@@ -303,17 +238,17 @@ def _capstone() -> capstone.Cs:
 
 
 @lru_cache(maxsize=1 << 15)
-def _look(code: bytes, nulls: tuple[str, ...]) -> tuple[Erratum, ...]:
+def _look(code: bytes, nulls: tuple[str, ...], heeds_nans: bool) -> tuple[Erratum, ...]:
     """Return the errata of a block as if it began at 0.
 
     Remembered, for the same libraries are in every program.
     """
-    if _SUSPECT[nulls].search(code) is None:
+    if _SUSPECT[nulls, heeds_nans].search(code) is None:
         return ()
     errata: list[Erratum] = []
     passed: list[tuple[str, str]] = []
     end = 0
-    places = (match.start() for match in _PLACES[nulls].finditer(code))
+    places = (match.start() for match in _PLACES[nulls, heeds_nans].finditer(code))
     place = next(places, None)
     for start, size, mnemonic, operands in _capstone().disasm_lite(code, 0):
         if place is None:
@@ -321,7 +256,7 @@ def _look(code: bytes, nulls: tuple[str, ...]) -> tuple[Erratum, ...]:
         end += size
         if place < end:
             contents = code[start:end]
-            treatment = _treatment(contents, mnemonic, operands, nulls)
+            treatment = _treatment(contents, mnemonic, operands, nulls, heeds_nans=heeds_nans)
             if mnemonic in _SHOWS_ADJUST and _is_adjust_undefined(passed):
                 treatment = Treatment.REFUSE
             if treatment is not None:
@@ -335,7 +270,9 @@ def _look(code: bytes, nulls: tuple[str, ...]) -> tuple[Erratum, ...]:
     return tuple(errata)
 
 
-def _treatment(code: bytes, mnemonic: str, operands: str, nulls: tuple[str, ...]) -> Treatment | None:
+def _treatment(
+    code: bytes, mnemonic: str, operands: str, nulls: tuple[str, ...], *, heeds_nans: bool
+) -> Treatment | None:
     """Return the treatment that an instruction needs, if any."""
     name = mnemonic.rpartition(" ")[2]
     treatment = _BY_MNEMONIC.get(name)
@@ -351,6 +288,8 @@ def _treatment(code: bytes, mnemonic: str, operands: str, nulls: tuple[str, ...]
         treatment = Treatment.COMPUTE
     elif name == "fld" and operands.startswith("xword"):
         treatment = Treatment.WIDE
+    elif heeds_nans and name in _MOVES_FLOATS and operands.startswith(("dword", "qword")):
+        treatment = Treatment.QUIETEN
     elif treatment is None and "xmmword ptr" in operands and name not in _NO_ALIGNMENT:
         treatment = Treatment.ALIGNED
     if treatment is None and any(f"{segment}:" in operands for segment in nulls):

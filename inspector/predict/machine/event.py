@@ -59,16 +59,24 @@ class TimerInterrupt:
     """Time has passed; the program notices nothing."""
 
 
-class DenormalMet(Exception):
-    """A denormal number has taken part in the run that was the processor's `number`-th.
+class Special(enum.Enum):
+    """Operands of arithmetic that are so rare that nothing is prepared for them until there is one."""
 
-    Its results are worth nothing: the simulation is to be made again, by a processor told of the number. No
-    user ever sees it.
+    DENORMAL = enum.auto()
+    NAN = enum.auto()
+
+
+class SpecialMet(Exception):
+    """An operand of this kind has taken part in the run that was the processor's `number`-th.
+
+    Its results are worth nothing: the simulation is to be made again, by a processor told of the kind and the
+    number. No user ever sees it.
     """
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, kind: Special, number: int) -> None:
         """Runs are counted from 0; one that the timer interrupted goes on in the next."""
-        super().__init__(number)
+        super().__init__(kind, number)
+        self.kind = kind
         self.number = number
 
 

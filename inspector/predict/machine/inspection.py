@@ -65,7 +65,7 @@ class Inspection:
         if (found := survey(code)) is not None:
             self.sees_arithmetic |= found.computes
             demands = self._stack_watch.fresh(found.demands, address)
-        errata = find_errata(code, address, self._segments.nulls)
+        errata = find_errata(code, address, self._segments.nulls, heeds_nans=self._cpu.coprocessor.heeds_nans)
         if errata:
             # A block at which the engine was started may be the rest of one that was looked at whole.
             is_rest = address == self._cpu.started_at
@@ -106,7 +106,7 @@ class Inspection:
             self._cpu.stop(lambda _: self._settle(erratum))
 
     def _treat(self, erratum: Erratum, ip: VirtAddr) -> Event | None:
-        self._cpu.check_denormals()
+        self._cpu.check_specials()
         outcome = self._treatments.treat(erratum)
         if outcome is Then.AFTER:
             self._cpu.write("eip", ip + len(erratum.code))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from inspector.errors import NotModelled
 from inspector.model.address import VirtAddr, page_down
@@ -12,7 +12,7 @@ from inspector.model.vma import Access
 from inspector.predict.machine import x87
 from inspector.predict.machine.coprocessor import ENVIRONMENT_SIZE
 from inspector.predict.machine.errata import C1, Treatment
-from inspector.predict.machine.event import GENERAL_PROTECTION, HardwareException, PageFault
+from inspector.predict.machine.event import GENERAL_PROTECTION, HardwareException, PageFault, Special
 from inspector.predict.machine.instruction import (
     LONGEST_INSTRUCTION,
     OPERAND_SIZE,
@@ -20,6 +20,7 @@ from inspector.predict.machine.instruction import (
     without_prefixes,
 )
 from inspector.predict.machine.liveness import are_flags_looked_at, is_looked_at
+from inspector.predict.machine.nan import Nans
 from inspector.predict.machine.segment import USER_DATA
 
 if TYPE_CHECKING:
@@ -37,7 +38,14 @@ _EXTENDED = struct.Struct("<QH")
 _SIZES = {"word": 2, "dword": 4, "qword": 8}
 _SEVERAL = 16
 _BOUNDED = frozenset(
-    {Treatment.ALIGNED, Treatment.CONTROL, Treatment.THREAD, Treatment.MINIMUM, Treatment.WIDE}
+    {
+        Treatment.ALIGNED,
+        Treatment.CONTROL,
+        Treatment.THREAD,
+        Treatment.MINIMUM,
+        Treatment.WIDE,
+        Treatment.PROPAGATE,
+    }
 )
 """Checked the first `_SEVERAL` times: what is wrong there is wrong at once, and loops are to be fast."""
 
@@ -60,6 +68,7 @@ class Treatments:
         self._checks: dict[int, int] = {}
         self._shows_flags: dict[tuple[int, bytes], bool] = {}
         self._store_has_faulted = False
+        self._nans = Nans(cpu)
         self._concerns: dict[Treatment, Callable[[Erratum], bool]] = {
             Treatment.ALIGNED: lambda _: False,
             Treatment.CONTROL: self._unmasks,
@@ -72,12 +81,16 @@ class Treatments:
             ),
             Treatment.MINIMUM: lambda _: cpu.coprocessor.flushes,
             Treatment.WIDE: self._is_denormal,
+            Treatment.PROPAGATE: self._nans.are_met,
+            Treatment.QUIETEN: self._nans.is_signalling,
             Treatment.ROUND: lambda _: cpu.coprocessor.doubt_inexact(),
             Treatment.THREAD: lambda _: False,
         }
         self._treatments: dict[Treatment, Callable[[Erratum], HardwareException | PageFault | Then]] = {
             Treatment.PROTECT: self._protect,
             Treatment.ENTER: self._fault_below,
+            Treatment.PROPAGATE: self._propagate,
+            Treatment.QUIETEN: self._quieten,
             Treatment.STATUS: self._status,
             Treatment.COMPARE: self._clear_flags,
             Treatment.EXCHANGE: self._exchange,
@@ -101,7 +114,9 @@ class Treatments:
             return True
         if erratum.treatment is Treatment.COMPARE:
             return not self._are_flags_looked_at(erratum)
-        if erratum.treatment not in _BOUNDED:
+        if erratum.treatment not in _BOUNDED or (
+            erratum.treatment is Treatment.PROPAGATE and self._cpu.coprocessor.heeds_nans
+        ):
             return False
         count = self._checks[erratum.address] = self._checks.get(erratum.address, 0) + 1
         if count >= _SEVERAL and erratum.treatment is Treatment.WIDE:
@@ -214,9 +229,24 @@ class Treatments:
             cpu.write("edx", int.from_bytes(found[4:], "little"))
         return Then.AFTER
 
-    def _meet_denormal(self, _erratum: Erratum) -> Then:
-        self._cpu.meet_denormal()
-        return Then.THERE
+    def _meet_denormal(self, _erratum: Erratum) -> NoReturn:
+        self._cpu.meet(Special.DENORMAL)
+
+    def _propagate(self, erratum: Erratum) -> Then:
+        self._nans.propagate(erratum)
+        return Then.AFTER
+
+    def _quieten(self, erratum: Erratum) -> Then:
+        """Carry out an fld, fst or fstp of a signalling NaN."""
+        coprocessor, place = self._cpu.coprocessor, self._operand(erratum)
+        if erratum.name == "fld":
+            coprocessor.load(self._nans.loaded(erratum), x87.IE)
+        elif self._store(place, self._nans.stored(erratum)):
+            coprocessor.stored(erratum.name, x87.IE)
+        else:
+            return Then.THERE
+        coprocessor.point(erratum.address, place)
+        return Then.AFTER
 
     def _environment(self, erratum: Erratum) -> Then:
         self._know_c1(erratum)
@@ -324,7 +354,7 @@ class Treatments:
         coprocessor = self._cpu.coprocessor
         if not coprocessor.knows_denormal():
             if coprocessor.watches:
-                self._cpu.meet_denormal()
+                self._cpu.meet(Special.DENORMAL)
             raise NotModelled("the flag of denormal operands")
 
     def _know_c1(self, erratum: Erratum) -> None:

@@ -28,7 +28,8 @@ NEAREST, DOWN, UP, ZERO = range(4)
 
 _SIGN, _MAXIMUM, _BIAS = 0x8000, 0x7FFF, 16383 + 63
 _LEADING, _QUIET = 1 << 63, 1 << 62
-_WIDTH = 64
+_WIDTH, FRACTION = 64, 63
+"""Bits of the significand, and of the part of it that other formats have, too."""
 INDEFINITE = Extended(_LEADING | _QUIET, _SIGN | _MAXIMUM)
 """What an invalid operation gives: the quiet NaN called real indefinite."""
 _INFINITY, _NOTHING = Extended(_LEADING, _MAXIMUM), Extended(0, 0)
@@ -60,6 +61,22 @@ def _is_infinite(number: Extended) -> bool:
 def _is_unsupported(number: Extended) -> bool:
     """An exponent that calls for a leading one, and none there."""
     return number.exponent & _MAXIMUM != 0 and not number.significand & _LEADING
+
+
+def is_signalling(number: Extended) -> bool:
+    """Whether it is a NaN that sets IE where it is used."""
+    return _is_nan(number) and not _is_unsupported(number) and not number.significand & _QUIET
+
+
+def is_negative(number: Extended) -> bool:
+    """Whether its sign is set."""
+    return number.exponent & _SIGN != 0
+
+
+def nan(negative: bool, fraction: int) -> Extended:
+    """Return a quiet NaN; bits of `fraction` beyond its own do not count."""
+    significand = _LEADING | _QUIET | fraction & _LEADING - 1
+    return Extended(significand, _MAXIMUM | (_SIGN if negative else 0))
 
 
 def is_denormal(number: Extended) -> bool:
