@@ -17,12 +17,11 @@ from inspector.elf.header import EHDR_SIZE, PHDR_SIZE, ElfHeader, parse_program_
 from inspector.elf.script import executable_behind, interpreters
 from inspector.elf.stops import EXIT_CALLS, Passes, checkpoint_name, plan_stops
 from inspector.errors import CannotObserve, GdbRefused, InspectorError, NotModelled, UsageError
-from inspector.model.address import AddressRange, VirtAddr, address_of
+from inspector.model.address import VirtAddr
 from inspector.model.auxv import AuxType
 from inspector.model.ending import Ending
 from inspector.model.observation import Observation, Perturbation, RawEvidence
 from inspector.model.prediction import Outcome
-from inspector.model.snapshot import Snapshot, StackImage
 from inspector.model.vma import FileBacking
 from inspector.observe.deadline import Deadline
 from inspector.observe.folios import seen_folios
@@ -38,9 +37,8 @@ from inspector.observe.gdb.stops import (
 from inspector.observe.host import host_facts
 from inspector.observe.launch import Launched, launch
 from inspector.observe.page_cache import settle
-from inspector.observe.procfs.files import ProcessFiles
 from inspector.observe.signals import is_fatal
-from inspector.observe.snapshot import read_fault_counts, take_snapshot
+from inspector.observe.snapshot import read_fault_counts, read_stack, take_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -49,7 +47,7 @@ if TYPE_CHECKING:
     from inspector.model.prediction import FileIdentity
     from inspector.model.program import Program
     from inspector.model.registers import Registers
-    from inspector.model.snapshot import FaultCounts
+    from inspector.model.snapshot import FaultCounts, Snapshot
 
 
 def observe(
@@ -151,27 +149,8 @@ class _Run:
             self.notes.append("64-bit program: only its address space was looked at")
         self.look("exec", registers)
         if registers is not None:
-            self.snapshots[-1] = replace(self.snapshots[-1], stack=self._stack(registers))
-
-    def _stack(self, registers: Registers) -> StackImage | None:
-        """Read the initial stack without making a page of it resident.
-
-        ASLR may put more than a page between its strings and its tables (arch_align_stack()). A page of
-        that gap is absent: an anonymous page nobody has touched reads as zeros.
-        """
-        snapshot = self.snapshots[-1]
-        area = next((vma for vma in snapshot.vmas or () if registers.esp in vma.range), None)
-        if area is None:
-            return None
-        present = None if snapshot.pages is None else {page.vpn for page in snapshot.pages}
-        image = AddressRange(VirtAddr(registers.esp), area.end)
-        contents = b""
-        with ProcessFiles(self.launched.pid) as files:
-            for vpn in image.vpns():
-                part = AddressRange(max(image.start, address_of(vpn)), address_of(vpn + 1))
-                is_there = present is None or vpn in present
-                contents += files.memory(part) if is_there else bytes(part.size_bytes)
-        return StackImage(image.start, contents)
+            stack = read_stack(self.launched.pid, self.snapshots[-1])
+            self.snapshots[-1] = replace(self.snapshots[-1], stack=stack)
 
     def look(self, checkpoint: str, registers: Registers | None) -> Snapshot:
         """Take a snapshot and keep it."""

@@ -17,7 +17,7 @@ import contextlib
 import errno
 import os
 import subprocess
-from signal import SIGKILL, SIGSTOP, SIGTRAP
+from signal import SIGKILL, SIGSTOP
 from typing import TYPE_CHECKING, Self
 
 from inspector.errors import CannotObserve, LaunchFailed
@@ -26,9 +26,8 @@ from inspector.model.snapshot import FaultCounts
 from inspector.observe import descendants, guard, ptrace
 from inspector.observe.anonymous import anonymous_executable
 from inspector.observe.deadline import Deadline
-from inspector.observe.launcher import SETUP_FAILURES, launcher_image
-from inspector.observe.limits import set_limits
-from inspector.observe.snapshot import read_fault_counts
+from inspector.observe.exec_stop import lead_through_exec
+from inspector.observe.launcher import launcher_image
 from inspector.observe.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
 
     from inspector.model.program import Program
     from inspector.model.registers import Registers
-
-_EVENT_EXEC = 4
 
 
 class Launched:
@@ -121,7 +118,11 @@ def launch(
     try:
         terminal.start()
         descendants.mark(process.pid, mark)
-        _lead_through_exec(launched, program, deadline, prepare)
+        reached = lead_through_exec(
+            process.pid, lambda: launched.wait(deadline.left), program.limits, prepare
+        )
+        launched.verdict, launched.baseline = reached.verdict, reached.baseline
+        launched.notes += reached.notes
     except BaseException as error:
         launched.close()
         if isinstance(error, CannotObserve) and deadline.passed:
@@ -167,16 +168,19 @@ def _spawn(image: int, program: Program, terminal: Terminal) -> subprocess.Popen
             start_new_session=True,
         )
     except OSError as error:
-        if error.errno == errno.ENOEXEC:
-            msg = "this kernel does not run i386 programs"
-            raise LaunchFailed(
-                msg, help="enable IA32 emulation (CONFIG_IA32_EMULATION, ia32_emulation=on)"
-            ) from error
-        raise LaunchFailed(
-            f"the launcher could not be started: {error.strerror}", help="see `inspector doctor`"
-        ) from error
+        raise launcher_not_started(error) from error
     finally:
         os.close(stdin)
+
+
+def launcher_not_started(error: OSError) -> LaunchFailed:
+    """Return what to say of a launcher, an i386 program, that the kernel would not start."""
+    if error.errno == errno.ENOEXEC:
+        return LaunchFailed(
+            "this kernel does not run i386 programs",
+            help="enable IA32 emulation (CONFIG_IA32_EMULATION, ia32_emulation=on)",
+        )
+    return LaunchFailed(f"the launcher could not be started: {error.strerror}", help="see `inspector doctor`")
 
 
 def _open_stdin(path: str) -> int:
@@ -187,50 +191,3 @@ def _open_stdin(path: str) -> int:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK)
     os.set_blocking(descriptor, True)
     return descriptor
-
-
-def _lead_through_exec(
-    launched: Launched, program: Program, deadline: Deadline, prepare: Callable[[int], None]
-) -> None:
-    pid = launched.pid
-    stop = launched.wait(deadline.left)
-    if isinstance(stop, ptrace.Gone):
-        reason = SETUP_FAILURES.get(stop.status or 0, f"it ended early ({stop.signal or stop.status})")
-        raise LaunchFailed(f"the launcher could not set the stage: {reason}", help="see `inspector doctor`")
-    if stop.signal != SIGTRAP:
-        raise LaunchFailed(f"the launcher was stopped by signal {stop.signal}")
-    launched.notes += set_limits(pid, program.limits)
-    prepare(pid)
-    ptrace.set_options(pid)
-    ptrace.continue_to_syscall(pid)
-    _expect_syscall_stop(launched.wait(deadline.left))
-    launched.baseline = read_fault_counts(pid)
-
-    ptrace.continue_to_syscall(pid)
-    stop = launched.wait(deadline.left)
-    if isinstance(stop, ptrace.Stopped) and stop.event == _EVENT_EXEC:
-        ptrace.continue_to_syscall(pid)
-        stop = launched.wait(deadline.left)
-    if isinstance(stop, ptrace.Stopped) and stop.syscall:
-        answer = ptrace.syscall_result(pid)
-        if answer >= 0:
-            return
-        # Past the point of no return execve still returns an errno, but to a process doomed to SIGSEGV.
-        # Only what becomes of it tells the two apart: a refused launcher goes on, and exits with 0.
-        ptrace.resume(pid)
-        stop = launched.wait(deadline.left)
-        if stop == ptrace.Gone(0, None):
-            name = errno.errorcode.get(-answer, f"errno {-answer}")
-            launched.verdict = ExecVerdict(Outcome.REFUSED, errno=name)
-            return
-    if isinstance(stop, ptrace.Stopped):
-        ptrace.resume(pid, stop.signal)
-        stop = launched.wait(deadline.left)
-    if isinstance(stop, ptrace.Stopped) or stop.signal is None:
-        raise LaunchFailed(f"execve did not come to an end ({stop})")
-    launched.verdict = ExecVerdict(Outcome.KILLED, signal=stop.signal)
-
-
-def _expect_syscall_stop(stop: ptrace.Stopped | ptrace.Gone) -> None:
-    if isinstance(stop, ptrace.Gone) or not stop.syscall:
-        raise LaunchFailed(f"the launcher did not reach execve ({stop})")

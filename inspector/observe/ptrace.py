@@ -81,10 +81,16 @@ def wait(pid: int, seconds: float) -> Stopped | Gone:
 
     Raises CannotObserve if it takes longer than `seconds`; the tracee is killed then.
     """
-    with _killed_after(pid, seconds) as expired:
-        _, status = os.waitpid(pid, _WALL)
+    with killed_after(pid, seconds) as expired:
+        stop = next_stop(pid)
     if expired.is_set():
         raise CannotObserve(f"process {pid} did not stop within {seconds:g} s", help="raise --timeout")
+    return stop
+
+
+def next_stop(pid: int) -> Stopped | Gone:
+    """Wait for the next stop or end of the tracee, a child of ours, however long it takes."""
+    _, status = os.waitpid(pid, _WALL)
     if os.WIFSTOPPED(status):
         signal = os.WSTOPSIG(status)
         return Stopped(signal & 0x7F, status >> 16, syscall=signal == _SYSCALL_STOP)
@@ -94,7 +100,7 @@ def wait(pid: int, seconds: float) -> Stopped | Gone:
 
 
 @contextmanager
-def _killed_after(pid: int, seconds: float) -> Iterator[threading.Event]:
+def killed_after(pid: int, seconds: float) -> Iterator[threading.Event]:
     """Kill `pid` if the block takes longer than `seconds`; the event tells."""
     expired = threading.Event()
     # By a pidfd: the block may reap the tracee while the timer goes off, and its number be another's.

@@ -24,10 +24,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from inspector.errors import BadDocument, CannotObserve, ProcessVanished
-from inspector.model.address import VirtAddr, address_of
+from inspector.model.address import AddressRange, VirtAddr, address_of
 from inspector.model.observation import RawEvidence
 from inspector.model.page import PageKind, PageState
-from inspector.model.snapshot import FaultCounts, Snapshot
+from inspector.model.snapshot import FaultCounts, Snapshot, StackImage
 from inspector.model.vma import Anonymous, Sharing, Special, Vma
 from inspector.observe.procfs.auxv import parse_auxv
 from inspector.observe.procfs.files import ProcessFiles
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from inspector.model.registers import Registers
-    from inspector.model.snapshot import StackImage
 
     T = TypeVar("T")
 
@@ -101,6 +100,30 @@ def snapshot_from_raw(
     except ValueError as error:
         message = f"the evidence of checkpoint {raw.checkpoint!r} cannot be read: {error}"
         raise BadDocument(message, help="The recording is damaged; make it again.") from error
+
+
+def read_stack(pid: int, snapshot: Snapshot) -> StackImage | None:
+    """Return the initial stack, from the stack pointer to the end of its area; None if there is no such area.
+
+    `snapshot` is of this moment and has registers. No page becomes resident by this. ASLR may put more
+    than a page between the strings and the tables (arch_align_stack()). A page of that gap is absent: an
+    anonymous page nobody has touched reads as zeros.
+    """
+    if snapshot.registers is None:
+        return None
+    sp = snapshot.registers.esp
+    area = next((vma for vma in snapshot.vmas or () if sp in vma.range), None)
+    if area is None:
+        return None
+    present = None if snapshot.pages is None else {page.vpn for page in snapshot.pages}
+    image = AddressRange(VirtAddr(sp), area.end)
+    contents = b""
+    with ProcessFiles(pid) as files:
+        for vpn in image.vpns():
+            part = AddressRange(max(image.start, address_of(vpn)), address_of(vpn + 1))
+            is_there = present is None or vpn in present
+            contents += files.memory(part) if is_there else bytes(part.size_bytes)
+    return StackImage(image.start, contents)
 
 
 def read_fault_counts(pid: int) -> FaultCounts:
