@@ -1,0 +1,173 @@
+"""A stage for many programs in a row: each is led through execve, looked at there, and ended.
+
+None executes an instruction of its own, so it needs no terminal, no guard and no mark: it cannot write or
+fork, and dies with us (parent-death signal, PTRACE_O_EXITKILL). What every launch shares is made once.
+
+The files have no name. They are executed through a descriptor, by a path that is the same for each, and so
+are the strings on their stacks:
+
+    /proc/self/fd/900    the file being tried; what is tried may name itself as its interpreter
+    /proc/self/fd/901    its companion, the same file all along
+
+Nothing is left behind, whatever ends us.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from signal import SIGKILL
+from typing import TYPE_CHECKING, Self
+
+from inspector.errors import CannotObserve, LaunchFailed, NotModelled
+from inspector.model.prediction import Outcome
+from inspector.model.program import BASE_ENVIRONMENT, Layout, Limits, Program
+from inspector.observe import ptrace
+from inspector.observe.anonymous import anonymous_executable
+from inspector.observe.credentials import current_credentials
+from inspector.observe.exec_stop import lead_through_exec
+from inspector.observe.launch import launcher_not_started
+from inspector.observe.launcher import launcher_image
+from inspector.observe.limits import permitted
+from inspector.observe.snapshot import read_stack, take_snapshot
+
+if TYPE_CHECKING:
+    from inspector.model.prediction import ExecVerdict
+    from inspector.model.snapshot import FaultCounts, Snapshot
+
+_FILE, _COMPANION = 900, 901
+FILE_PATH, COMPANION_PATH = f"/proc/self/fd/{_FILE}", f"/proc/self/fd/{_COMPANION}"
+
+
+@dataclass(frozen=True, slots=True)
+class SeenExec:
+    """What execve did with one file."""
+
+    verdict: ExecVerdict
+    snapshot: Snapshot | None
+    """The process before its first instruction. None: there is none."""
+
+
+class ExecStage:
+    """The stage. A context manager; there can be one at a time in a process."""
+
+    def __init__(self, companion: bytes, *, layout: Layout = Layout.DEFAULT, seconds: float = 10.0) -> None:
+        """`companion` is what lies at COMPANION_PATH; no execve may take more than `seconds`.
+
+        Raises LaunchFailed.
+        """
+        self.program = Program(
+            path=FILE_PATH,
+            argv=(FILE_PATH,),
+            envp=BASE_ENVIRONMENT,
+            requested=FILE_PATH,
+            credentials=current_credentials(),
+            cwd=str(Path.cwd()),
+            limits=permitted(Limits()),
+            layout=layout,
+        )
+        self._seconds = seconds
+        self._launcher = -1
+        self._held: list[int] = []
+        try:
+            for number in (_FILE, _COMPANION):
+                self._reserve(number)
+            self._put(_COMPANION, companion)
+            self._launcher = anonymous_executable(
+                launcher_image(self.program, parent=os.getpid(), descriptor=_COMPANION + 1)
+            )
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the files; may be called twice."""
+        if self._launcher >= 0:
+            os.close(self._launcher)
+            self._launcher = -1
+        while self._held:
+            os.close(self._held.pop())
+
+    def _reserve(self, number: int) -> None:
+        with contextlib.suppress(OSError):
+            os.fstat(number)
+            raise LaunchFailed(f"descriptor {number} is in use")
+        try:
+            with open(os.devnull, "rb") as null:  # noqa: PTH123
+                os.dup2(null.fileno(), number)
+        except OSError as error:
+            raise LaunchFailed(
+                f"descriptor {number} is beyond this session's limit", help="ulimit -n 1024"
+            ) from error
+        self._held.append(number)
+
+    def _put(self, number: int, contents: bytes) -> None:
+        file = anonymous_executable(contents)
+        try:
+            os.dup2(file, number)
+        finally:
+            os.close(file)
+
+    def set_file(self, contents: bytes) -> None:
+        """Have `contents` executed from now on: a new file each time."""
+        self._put(_FILE, contents)
+
+    def execute(self) -> SeenExec:
+        """Lead the file through execve and end what came of it.
+
+        Raises LaunchFailed, or CannotObserve if it takes too long.
+        """
+        pid = self._spawn()
+        gone = False
+
+        def wait() -> ptrace.Stopped | ptrace.Gone:
+            nonlocal gone
+            stop = ptrace.next_stop(pid)
+            gone = isinstance(stop, ptrace.Gone)
+            return stop
+
+        try:
+            with ptrace.killed_after(pid, self._seconds) as expired:
+                try:
+                    led = lead_through_exec(pid, wait, self.program.limits)
+                finally:
+                    if expired.is_set():
+                        raise CannotObserve(f"execve was not over within {self._seconds:g} s")
+            runs = led.verdict.outcome is Outcome.RUNS
+            return SeenExec(led.verdict, _look(pid, led.baseline) if runs else None)
+        finally:
+            if not gone:
+                os.kill(pid, SIGKILL)
+                os.waitpid(pid, 0)
+
+    def _spawn(self) -> int:
+        nothing = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)]
+        # Onto themselves: they stay open in the launcher, and nothing else does.
+        kept = [(os.POSIX_SPAWN_DUP2, number, number) for number in (_FILE, _COMPANION)]
+        try:
+            return os.posix_spawn(
+                f"/proc/self/fd/{self._launcher}",
+                ["launcher"],
+                {},
+                file_actions=[*nothing, *kept],
+                setsid=True,
+            )
+        except OSError as error:
+            raise launcher_not_started(error) from error
+
+
+def _look(pid: int, baseline: FaultCounts) -> Snapshot:
+    try:
+        registers = ptrace.registers(pid)
+    except NotModelled:
+        return take_snapshot(pid, "exec", baseline=baseline, registers=None, word_bytes=8)[0]
+    snapshot, _ = take_snapshot(pid, "exec", baseline=baseline, registers=registers)
+    return replace(snapshot, stack=read_stack(pid, snapshot))
