@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from inspector.model.ending import Ending
     from inspector.model.observation import Observation
-    from inspector.model.prediction import Prediction
+    from inspector.model.prediction import ExecVerdict, Prediction
     from inspector.model.snapshot import Snapshot
 
 
@@ -30,7 +30,7 @@ def compare(prediction: Prediction, observation: Observation) -> Iterator[Findin
     if any(finding.verdict is Verdict.DIFFERS for finding in subject):
         return
     yield from compare_machines(prediction, observation)
-    yield from _verdict(prediction, observation)
+    yield from _verdict(prediction, observation.verdict)
     if prediction.verdict is None or prediction.verdict.outcome is not Outcome.RUNS:
         return
     tolerances = Tolerances.of(prediction, observation)
@@ -48,8 +48,20 @@ def compare(prediction: Prediction, observation: Observation) -> Iterator[Findin
     yield from _ending(prediction.ending, observation.ending)
 
 
-def _verdict(prediction: Prediction, observation: Observation) -> Iterator[Finding]:
-    seen, rule = observation.verdict, prediction.verdict.rule if prediction.verdict else None
+def compare_exec(
+    prediction: Prediction, verdict: ExecVerdict, snapshot: Snapshot | None
+) -> Iterator[Finding]:
+    """Yield the findings of an execve that was looked at and no further: its answer, the process if any.
+
+    Both are known to be of the same file at the same path, so there is nothing to tolerate.
+    """
+    yield from _verdict(prediction, verdict)
+    if snapshot is not None and prediction.snapshots:
+        yield from compare_snapshots(prediction.snapshots[0], snapshot, Tolerances.none())
+
+
+def _verdict(prediction: Prediction, seen: ExecVerdict | None) -> Iterator[Finding]:
+    rule = prediction.verdict.rule if prediction.verdict else None
     if prediction.verdict is None:
         what = f"not modelled: {prediction.not_modelled.what}" if prediction.not_modelled else ""
         yield Finding("execve", "verdict", "", what, str(seen or ""), Verdict.NOT_PREDICTED)

@@ -52,6 +52,13 @@ class Tolerances:
             observation.program.path if _is_staged(observation) else None,
         )
 
+    @classmethod
+    def none(cls) -> Self:
+        """Return none at all: the two saw the same file, in memory."""
+        return cls(
+            frozenset(), first_reads=False, cache_unknown=False, cached_otherwise=frozenset(), staged=None
+        )
+
     def vma_column(self, column: str, predicted: Vma, observed: Vma) -> str | None:
         """Return the rule that explains a differing column of an area, if one does."""
         mine, seen = predicted.backing, observed.backing
