@@ -5,10 +5,12 @@ Nothing here passes or fails; the goal a row has stands beside it. bench_faults.
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import os
 import shlex
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -21,6 +23,7 @@ from typing import TYPE_CHECKING
 from tabulate import tabulate
 
 from inspector.elf.file import ExecutableFile
+from inspector.fuzz.campaign import Campaign, Subject
 from inspector.model.program import BASE_ENVIRONMENT, Program
 from inspector.observe.credentials import current_credentials
 from inspector.observe.probe import probe_profile
@@ -36,7 +39,10 @@ HELLO = Path(__file__).parents[1] / "fixtures" / "build" / "hello"
 INSPECTOR = Path(sys.executable).with_name("inspector")
 SOURCE = Path(__file__).with_name("bench.c")
 ROUNDS, FEW_ROUNDS = 15, 5
+_PTRACE_TRACEME = 0
+_libc = ctypes.CDLL(None)
 QEMU = "qemu-i386-static"
+MUTANTS = 100
 ARITHMETIC_TURNS, MEMORY_TURNS = 200_000_000, 60
 INSTRUCTIONS_A_TURN = 7
 
@@ -72,6 +78,17 @@ def _run(*command: str) -> Callable[[], object]:
 
 def _program(path: str, *arguments: str) -> Program:
     return Program(path, (path, *arguments), BASE_ENVIRONMENT, path, current_credentials(), "/")
+
+
+def bare_exec(path: str) -> int:
+    """Execute `path`, stopped at exec, kill it, and return how it ended: what a mutant costs at the least."""
+    pid = os.fork()
+    if pid == 0:
+        _libc.ptrace(_PTRACE_TRACEME, 0, None, None)
+        os.execve(path, [path], {})  # noqa: S606
+    os.waitpid(pid, 0)
+    os.kill(pid, signal.SIGKILL)
+    return os.waitpid(pid, 0)[1]
 
 
 def build(directory: str) -> str:
@@ -130,6 +147,14 @@ def rows(profile: MachineProfile) -> list[Row]:
             "hash its file",
             lambda: ExecutableFile(path).identity,
             "<= 10",
+        ),
+        Row(
+            f"fuzz: {MUTANTS} mutants, predicted and executed",
+            Campaign((Subject.read(path),), profile, seed=1, first=0, count=MUTANTS).run,
+            f"{MUTANTS} times fork, execve, ptrace",
+            lambda: [bare_exec(path) for _ in range(MUTANTS)],
+            "<= 4",
+            FEW_ROUNDS,
         ),
     ]
     if importlib.util.find_spec("cle") is not None:

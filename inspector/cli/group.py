@@ -9,7 +9,7 @@ import click
 
 import inspector as package
 
-COMMANDS = ("check", "predict", "observe", "compare", "rules", "doctor", "profile")
+COMMANDS = ("check", "predict", "observe", "compare", "rules", "fuzz", "doctor", "profile")
 """Each is the module of that name, whose `command` it is."""
 
 

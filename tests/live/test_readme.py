@@ -53,7 +53,7 @@ def test_the_commands_do_what_they_say(checkout: Path) -> None:
     assert len(COMMANDS) > 8
     for command in COMMANDS:
         done = run(command, checkout)
-        expected = {0, 3} if "doctor" in command else {0}
+        expected = {0, 3} if {"doctor", "fuzz"} & set(command.split()) else {0}
         assert done.returncode in expected, (command, done.stdout, done.stderr)
 
 

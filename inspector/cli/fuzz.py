@@ -1,0 +1,157 @@
+"""`inspector fuzz`: mutants of programs, the prediction against the kernel's answer."""
+
+from __future__ import annotations
+
+import os
+import random
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import click
+
+from inspector.cli.interrupt import Interrupted
+from inspector.cli.options import AnyPath, machine_profile, profile_option, programs_argument
+from inspector.errors import CannotSave, InspectorError
+from inspector.model.program import Layout
+
+if TYPE_CHECKING:
+    from inspector.cli.output import Output
+    from inspector.fuzz.campaign import Campaign, Case, Tally
+
+_PIECE = 100
+"""Mutants a worker process tries before it hands in what it found."""
+_COUNT = 1000
+_SEEDS = 1 << 32
+
+
+@click.command(short_help="Mutants of programs: predicted and executed up to their first instruction.")
+@programs_argument
+@click.option(
+    "--count",
+    "-n",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Mutants in all, the programs taking turns. [1000; 1 with --first]",
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), metavar="S", help="What they are made from. [a fresh one]"
+)
+@click.option("--first", type=click.IntRange(min=0), metavar="NUMBER", help="Begin with this mutant. [0]")
+@click.option(
+    "--layout",
+    type=click.Choice([layout.value for layout in Layout]),
+    default=Layout.DEFAULT.value,
+    help="3gb: the stack ends at 0xc0000000.",
+)
+@click.option("--keep", type=AnyPath(), metavar="DIR", help="Save the mutants that differ, shrunk, in DIR.")
+@profile_option
+@click.option(
+    "--jobs", "-j", type=click.IntRange(min=1), metavar="N", help="Processes at a time. [the cores]"
+)
+@click.option("--json", type=AnyPath(), metavar="FILE", help="Write JSON as well; - is stdout, instead.")
+def command(
+    programs: tuple[str, ...],
+    count: int | None,
+    seed: int | None,
+    first: int | None,
+    layout: str,
+    keep: str | None,
+    profile: str | None,
+    jobs: int | None,
+    json: str | None,
+) -> int:
+    """Damage each PROGRAM in many ways, predict what execve makes of it, and ask the kernel.
+
+    No mutant executes an instruction: each is stopped at exec and killed there. One whose verdict, areas,
+    registers, auxiliary vector or brk are not as predicted is shown, with the fewest changed fields
+    that do it.
+    """
+    from inspector.cli.output import Output
+    from inspector.fuzz.campaign import Campaign, Subject
+
+    campaign = Campaign(
+        subjects=tuple(map(Subject.read, programs)),
+        profile=machine_profile(profile),
+        seed=random.SystemRandom().randrange(_SEEDS) if seed is None else seed,
+        first=first or 0,
+        count=count or (_COUNT if first is None else 1),
+        layout=Layout(layout),
+    )
+    return _run(campaign, Output(json), keep, jobs)
+
+
+def _run(campaign: Campaign, output: Output, keep: str | None, jobs: int | None) -> int:
+    from inspector.cli.output import Progress
+    from inspector.cli.workers import available_cores, side_by_side
+    from inspector.fuzz.campaign import Tally
+    from inspector.fuzz.document import fuzz_document
+    from inspector.report.mutants import tally_text
+
+    if keep is not None:
+        _make_directory(keep)
+    progress = Progress(campaign.count, "mutants")
+    total = Tally()
+    progress.show(0)
+    pieces = list(campaign.pieces(_PIECE))
+    try:
+        with closing(side_by_side(_try, pieces, jobs or available_cores())) as outcomes:
+            for outcome in outcomes:
+                if isinstance(outcome, InspectorError):
+                    raise outcome
+                total += outcome
+                progress.clear()
+                for case in outcome.cases:
+                    _show(case, campaign, output, keep)
+                progress.show(total.total)
+    except Interrupted:
+        progress.clear()
+        click.echo(
+            f"{tally_text(campaign, total)}; go on with --seed {campaign.seed}"
+            f" --first {campaign.first + total.total}",
+            err=True,
+        )
+        raise
+    progress.clear()
+    output.lines([tally_text(campaign, total)])
+    output.json(fuzz_document(campaign, total))
+    output.finish()
+    return total.exit_code
+
+
+def _try(piece: Campaign) -> Tally | InspectorError:
+    """Run in a worker, where every error is an outcome."""
+    try:
+        return piece.run()
+    except InspectorError as error:
+        return error
+    except Exception as error:  # noqa: BLE001 - the command says what it was
+        from inspector.cli.internal import report_internal_error
+
+        return report_internal_error(error)
+
+
+def _show(case: Case, campaign: Campaign, output: Output, keep: str | None) -> None:
+    from inspector.fuzz.document import mutant_document
+    from inspector.report.mutants import case_line
+
+    output.lines([case_line(case, campaign.layout, output.style)])
+    output.json(mutant_document(case))
+    if keep is not None:
+        name = f"{os.path.basename(case.program)}-{case.seed}-{case.number}"  # noqa: PTH119 - any bytes
+        _save(os.path.join(keep, name), case.contents)  # noqa: PTH118
+
+
+def _make_directory(path: str) -> None:
+    try:
+        os.makedirs(path, exist_ok=True)  # noqa: PTH103
+    except OSError as error:
+        raise CannotSave(f"{path}: {error.strerror}", help="give --keep a directory") from error
+
+
+def _save(path: str, contents: bytes) -> None:
+    try:
+        with open(path, "wb") as file:  # noqa: PTH123
+            file.write(contents)
+        os.chmod(path, 0o755)  # noqa: PTH101, S103 - programs, to be run by hand
+    except OSError as error:
+        raise CannotSave(f"{path}: {error.strerror}", help="give --keep a directory with room") from error

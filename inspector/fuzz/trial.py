@@ -1,0 +1,63 @@
+"""One file, predicted and executed."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from inspector.errors import InspectorError
+from inspector.model.finding import Finding, Verdict
+from inspector.observe.folios import folio_layout
+from inspector.predict import predict
+from inspector.reconcile.compare import compare_exec
+
+if TYPE_CHECKING:
+    from inspector.model.profile import MachineProfile
+    from inspector.observe.exec_stage import ExecStage
+
+
+class Standing(enum.Enum):
+    """How a mutant came out; the value is the word it is counted by."""
+
+    AGREES = "agree"
+    DIFFERS = "differ"
+    NOT_MODELLED = "not modelled"
+    UNOBSERVED = "could not be observed"
+    BROKEN = "broke the prediction"
+    """The simulated loader failed with an error of its own: a bug."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What came of one file."""
+
+    standing: Standing
+    differences: tuple[Finding, ...] = ()
+    reason: str = ""
+    """What is not modelled, why it could not be observed, what broke."""
+
+    @property
+    def kind(self) -> tuple[Standing, str, str]:
+        """What a smaller file must show to stand for this one."""
+        return self.standing, self.reason, self.differences[0].aspect if self.differences else ""
+
+
+def try_file(contents: bytes, stage: ExecStage, profile: MachineProfile) -> Trial:
+    """Predict what execve does with `contents`, have it done, and compare.
+
+    Raises LaunchFailed where nothing at all can be executed.
+    """
+    stage.set_file(contents)
+    try:
+        prediction = predict(stage.program, profile, until="exec", folios=folio_layout)
+    except InspectorError as error:
+        return Trial(Standing.UNOBSERVED, reason=str(error))
+    except Exception as error:  # noqa: BLE001 - what fuzzing is there to find
+        return Trial(Standing.BROKEN, reason=f"{type(error).__name__}: {error}")
+    if prediction.not_modelled is not None:
+        return Trial(Standing.NOT_MODELLED, reason=prediction.not_modelled.what)
+    seen = stage.execute()
+    findings = compare_exec(prediction, seen.verdict, seen.snapshot)
+    differences = tuple(finding for finding in findings if finding.verdict is Verdict.DIFFERS)
+    return Trial(Standing.DIFFERS if differences else Standing.AGREES, differences)

@@ -1,0 +1,264 @@
+"""inspector fuzz against the running kernel: mutants agree, a broken rule is found, nothing stays behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inspector.errors import LaunchFailed
+from inspector.fuzz.campaign import Campaign, Subject
+from inspector.fuzz.trial import Standing, try_file
+from inspector.model.prediction import ExecVerdict, Outcome
+from inspector.observe.exec_stage import ExecStage
+from inspector.predict.kernel import binfmt_elf
+from inspector.predict.kernel.errno import Errno, KernelError
+from tests.elfwriter import Elf
+
+if TYPE_CHECKING:
+    from inspector.model.profile import MachineProfile
+
+pytestmark = pytest.mark.live
+
+ROOT = Path(__file__).parents[2]
+BUILT = ROOT / "fixtures" / "build"
+FIXTURES = [path for path in sorted(BUILT.glob("*")) if path.is_file() and os.access(path, os.X_OK)]
+INSPECTOR = Path(sys.executable).with_name("inspector")
+TINY = Elf().build()
+MUTANTS = int(os.environ.get("INSPECTOR_FUZZ_MUTANTS", "400"))
+
+
+def subjects() -> tuple[Subject, ...]:
+    if not FIXTURES:
+        pytest.skip("fixtures not built: run make fixtures")
+    return tuple(Subject.read(str(path)) for path in FIXTURES)
+
+
+def fuzz(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [INSPECTOR, "fuzz", *arguments], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
+
+
+def test_mutants_of_the_fixtures_agree(profile: MachineProfile) -> None:
+    tally = Campaign(subjects(), profile, seed=1, first=0, count=MUTANTS).run()
+    shown = [(case.program, case.number, *map(str, case.changes), case.trial) for case in tally.cases]
+    assert shown == []
+    assert tally.standings[Standing.AGREES] > 0.9 * MUTANTS
+    assert not tally.standings[Standing.UNOBSERVED]
+
+
+def test_verdict_and_address_space_are_compared(profile: MachineProfile) -> None:
+    """Mutants that run, that are refused and that are killed are among those that agree."""
+    with ExecStage(TINY) as stage:
+        outcomes = {}
+        for name, contents in {
+            "runs": TINY,
+            "refused": TINY[:20],
+            "killed": Elf(entry=0xFFFFE000).build(),
+        }.items():
+            assert try_file(contents, stage, profile).standing is Standing.AGREES
+            outcomes[name] = stage.execute()
+    assert outcomes["runs"].verdict == ExecVerdict(Outcome.RUNS)
+    assert outcomes["runs"].snapshot is not None
+    assert len(outcomes["runs"].snapshot.vmas or ()) > 4
+    assert outcomes["runs"].snapshot.stack is not None
+    assert outcomes["refused"].verdict == ExecVerdict(Outcome.REFUSED, errno="ENOEXEC")
+    assert outcomes["killed"].verdict == ExecVerdict(Outcome.KILLED, signal="SIGSEGV")
+
+
+def test_no_mutant_executes_an_instruction(tmp_path: Path) -> None:
+    """This one would make a file with its first instructions."""
+    mark = tmp_path / "mark"
+    # mov eax, 8 (creat); mov ebx, path; mov ecx, 0644; int 0x80
+    code = b"\xb8\x08\0\0\0\xbb\x40\x81\x04\x08\xb9\xa4\x01\0\0\xcd\x80"
+    program = Elf(contents={0x100: code, 0x140: bytes(mark) + b"\0"}).build()
+    made = tmp_path / "program"
+    made.write_bytes(program)
+    made.chmod(0o755)
+    subprocess.run([made], check=False)
+    assert mark.exists()
+    mark.unlink()
+    with ExecStage(program) as stage:
+        stage.set_file(program)
+        assert stage.execute().verdict.outcome is Outcome.RUNS
+    assert not mark.exists()
+
+
+def test_a_broken_rule_is_found_and_shrunk_to_its_field(
+    profile: MachineProfile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if the kernel refused a segment whose memory is smaller than its file with another errno."""
+
+    def lenient(segment: object, address: int, task_size: int) -> None:
+        del segment, address, task_size
+
+    monkeypatch.setattr(binfmt_elf, "_check_size", lenient)
+    tally = Campaign((Subject("tiny", TINY),), profile, seed=1, first=0, count=300).run()
+    assert tally.exit_code == 1
+    fields = [[change.name for change in case.changes] for case in tally.cases]
+    assert ["phdr[0].p_memsz"] in fields
+    for case in tally.cases:
+        assert case.trial.differences[0].observed == "killed: SIGSEGV"
+
+
+def test_a_prediction_that_breaks_is_a_finding(
+    profile: MachineProfile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise IndexError("out of range")
+
+    monkeypatch.setattr(binfmt_elf, "_check_size", broken)
+    tally = Campaign((Subject("tiny", TINY),), profile, seed=1, first=0, count=20).run()
+    assert tally.exit_code == 4
+    assert tally.cases[0].trial.reason == "IndexError: out of range"
+
+
+def test_a_predicted_errno_is_held_against_the_real_one(
+    profile: MachineProfile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = binfmt_elf.load
+
+    def refusing(*arguments: object, **named: object) -> object:
+        if arguments[1].main.header.entry != 0x08048100:  # type: ignore[attr-defined]
+            raise KernelError(Errno.EINVAL, "elf.entry")
+        return real(*arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(binfmt_elf, "load", refusing)
+    tally = Campaign((Subject("tiny", TINY),), profile, seed=2, first=0, count=200).run()
+    assert {tuple(change.name for change in case.changes) for case in tally.cases} == {("e_entry",)}
+
+
+def test_the_command_says_how_many_agree_and_mutants_can_be_made_again(tmp_path: Path) -> None:
+    made = tmp_path / "tiny"
+    made.write_bytes(TINY)
+    whole = fuzz(str(made), "--count", "120", "--seed", "3", "--json", "-")
+    assert whole.returncode in (0, 3), whole.stderr
+    total = json.loads(whole.stdout.splitlines()[-1])
+    assert (total["schema"], total["count"], total["seed"]) == ("inspector.fuzz/1", 120, 3)
+    assert total["agree"] + sum(total["not_modelled"].values()) == 120
+    assert total["differ"] == 0
+    one = fuzz(str(made), "--seed", "3", "--first", "7")
+    assert re.match(r"seed 3, 1 mutants? from 7: ", one.stdout)
+
+
+def test_a_program_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
+    for path in ("/no/such/program", str(tmp_path)):
+        done = fuzz(path, "--count", "1")
+        assert done.returncode == 2
+        assert done.stderr.startswith(f"inspector: {path}: ")
+        assert "Traceback" not in done.stderr
+
+
+def test_anything_can_be_mutated(tmp_path: Path) -> None:
+    made = tmp_path / "text"
+    for contents in (b"", b"#!/no/such\n", b"text\n", b"\x7fELF" + b"\xff" * 100):
+        made.write_bytes(contents)
+        done = fuzz(str(made), "--count", "60", "--seed", "1")
+        assert done.returncode in (0, 3), (contents, done.stdout, done.stderr)
+
+
+def test_the_stage_can_be_set_once_at_a_time() -> None:
+    with ExecStage(TINY), pytest.raises(LaunchFailed, match="descriptor 900 is in use"):
+        ExecStage(TINY)
+    with ExecStage(TINY) as stage:
+        stage.set_file(TINY)
+        assert stage.execute().verdict.outcome is Outcome.RUNS
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=lambda how: how.name)
+def test_nothing_is_left_behind(how: signal.Signals, tmp_path: Path) -> None:
+    made = tmp_path / "tiny"
+    made.write_bytes(TINY)
+    rooms = [Path("/dev/shm"), Path("/tmp"), tmp_path]  # noqa: S108
+    process = subprocess.Popen(
+        [INSPECTOR, "fuzz", made, "--count", "1000000", "--seed", "1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    group = process.pid
+    deadline = time.monotonic() + 30
+    while not _launchers(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    before = {room: set(room.iterdir()) for room in rooms}
+    process.send_signal(how)
+    _, errors = process.communicate(timeout=30)
+    deadline = time.monotonic() + 10
+    while _session(group) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert _session(group) == []
+    assert _launchers(group) == []
+    if how is signal.SIGINT:
+        assert process.returncode == 130
+        assert "go on with --seed 1 --first " in errors
+    # Of other tests, files may have gone or come meanwhile; of ours, none has a name.
+    for room in rooms:
+        assert not [path for path in set(room.iterdir()) - before[room] if "fuzz" in path.name]
+
+
+def _session(leader: int) -> list[int]:
+    """Return the processes of a session that are there and not merely unreaped."""
+    return [pid for pid, fields in _stats() if fields[3] == str(leader) and fields[0] != "Z"]
+
+
+def _launchers(ancestor: int) -> list[int]:
+    """Return the launchers and mutants below a process: each leads a session of its own."""
+    parents = {pid: int(fields[1]) for pid, fields in _stats() if fields[0] != "Z"}
+
+    def is_below(pid: int) -> bool:
+        while pid in parents:
+            pid = parents[pid]
+            if pid == ancestor:
+                return True
+        return False
+
+    return [pid for pid in parents if is_below(pid) and os.getsid(0) != pid and _leads(pid)]
+
+
+def _leads(pid: int) -> bool:
+    try:
+        return os.getsid(pid) == pid
+    except ProcessLookupError:
+        return False
+
+
+def _stats() -> list[tuple[int, list[str]]]:
+    """Return every process and its fields of /proc/PID/stat from the state on."""
+    found = []
+    for path in Path("/proc").iterdir():
+        if path.name.isdecimal():
+            try:
+                found.append((int(path.name), (path / "stat").read_text().rpartition(")")[2].split()))
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+    return found
+
+
+def test_what_differs_is_kept_and_does_differ_again(tmp_path: Path) -> None:
+    """With a profile that lies, mutants differ; the line that shows one says how to see it again."""
+    made, keep, profile = tmp_path / "tiny", tmp_path / "keep", tmp_path / "profile.json"
+    made.write_bytes(TINY)
+    subprocess.run([INSPECTOR, "profile", "-o", profile], check=True, capture_output=True)
+    lies = json.loads(profile.read_bytes())
+    lies["exec_rules"]["program_headers_limit"] = 64
+    profile.write_text(json.dumps(lies))
+    done = fuzz(str(made), "--count", "100", "--seed", "4", "--profile", str(profile), "--keep", str(keep))
+    assert done.returncode == 1, done.stderr
+    line = done.stdout.splitlines()[0]
+    again = shlex.split(line.partition("again: inspector fuzz ")[2])
+    assert fuzz(*again, "--profile", str(profile)).stdout.splitlines()[0] == line
+    assert "predicted refused: ENOEXEC" in line
+    name = f"tiny-4-{again[again.index('--first') + 1]}"
+    assert os.access(keep / name, os.X_OK)
+    assert (keep / name).read_bytes() != TINY
