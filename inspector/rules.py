@@ -288,6 +288,12 @@ _CATALOGUE = (
         "They seed the stack protector and pointer guard of the C library.",
         "fs/binfmt_elf.c:create_elf_tables()",
     ),
+    Rule(
+        "stack.overlaid",
+        "A segment may lie over the initial stack; the tables then go there, if it may be written.",
+        "The kernel measures the strings where they should be, and finds what the segment has there.",
+        "fs/binfmt_elf.c:create_elf_tables(), lib/strnlen_user.c:strnlen_user()",
+    ),
     # --- pages and counters at exec ---------------------------------------------------------------
     Rule(
         "fault.argument-pages",

@@ -195,6 +195,23 @@ class _File:
         edge += self.chance.choice((-2, -1, 0, 0, 1, 2)) * PAGE_SIZE
         self._change(moved, vaddr=self._in_place(edge, self._segment(moved).vaddr))
 
+    def place(self) -> None:
+        """Put a few pages where the address space ends, or something of the kernel's lies."""
+        number = self._some_segment()
+        if number is None:
+            return
+        size = self.chance.choice((1, PAGE_SIZE, 2 * PAGE_SIZE, 5 * PAGE_SIZE, 0x2_1000))
+        where = self.chance.choice(_ENDS) - self.chance.randint(0, 3) * PAGE_SIZE
+        segment = self._segment(number)
+        self._change(
+            number,
+            type=elf.PT_LOAD,
+            vaddr=self._in_place(where, segment.offset),
+            filesz=self.chance.choice((size, size, 0, 1, size // 2)),
+            memsz=size,
+            flags=self.chance.choice((6, 6, 7, 4, 5, 0, 2)),
+        )
+
     def stretch(self) -> None:
         """Give a segment another size."""
         number = self._some_load()
@@ -349,6 +366,7 @@ _MUTATIONS: tuple[Callable[[_File], None], ...] = (
     _File.set_segment_field,
     _File.set_header_field,
     _File.overlap,
+    _File.place,
     _File.stretch,
     _File.move_all,
     _File.duplicate,
@@ -359,4 +377,4 @@ _MUTATIONS: tuple[Callable[[_File], None], ...] = (
     _File.set_bytes,
     _File.resize,
 )
-_WEIGHTS = (40, 8, 8, 8, 3, 4, 4, 6, 5, 6, 3, 5)
+_WEIGHTS = (40, 8, 8, 6, 8, 3, 4, 4, 6, 5, 6, 3, 5)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
 import shlex
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -17,12 +19,12 @@ import pytest
 
 from inspector.errors import LaunchFailed
 from inspector.fuzz.campaign import Campaign, Subject
-from inspector.fuzz.trial import Standing, try_file
+from inspector.fuzz.trial import Standing, Trial, try_file
 from inspector.model.prediction import ExecVerdict, Outcome
 from inspector.observe.exec_stage import ExecStage
 from inspector.predict.kernel import binfmt_elf
 from inspector.predict.kernel.errno import Errno, KernelError
-from tests.elfwriter import Elf
+from tests.elfwriter import Elf, Phdr, R, W, gnu_stack
 
 if TYPE_CHECKING:
     from inspector.model.profile import MachineProfile
@@ -74,6 +76,38 @@ def test_verdict_and_address_space_are_compared(profile: MachineProfile) -> None
     assert outcomes["runs"].snapshot.stack is not None
     assert outcomes["refused"].verdict == ExecVerdict(Outcome.REFUSED, errno="ENOEXEC")
     assert outcomes["killed"].verdict == ExecVerdict(Outcome.KILLED, signal="SIGSEGV")
+
+
+@pytest.mark.parametrize(
+    ("contents", "lengths"), [(b"", [1, 1]), (b"ab\0" * 1365, [3, 3])], ids=["zeros", "strings"]
+)
+def test_a_segment_over_the_initial_stack(
+    contents: bytes, lengths: list[int], profile: MachineProfile
+) -> None:
+    """The kernel measures argv and envp in what the segment has in their place (rule `stack.overlaid`)."""
+    top = profile.layouts["default"].task_size
+    over = Phdr(offset=0x1000, vaddr=top - 0x1000, flags=R | W)
+    program = Elf(phdrs=[Phdr(), over, gnu_stack()], contents={0x1000: contents}).build()
+    with ExecStage(program) as stage:
+        assert try_file(program, stage, profile) == Trial(Standing.AGREES)
+        seen = stage.execute().snapshot
+    assert seen is not None
+    assert seen.stack is not None
+    argc, argv, null, *envp = struct.unpack("<6I", seen.stack.contents[:24])
+    assert (argc, null) == (1, 0)
+    assert 0 < envp[0] - argv <= lengths[0]  # it may begin in the middle of one
+    assert [after - before for before, after in itertools.pairwise(envp)] == lengths
+
+
+@pytest.mark.parametrize("flags", [R, 0, R | W], ids=["r--", "---", "beyond the file"])
+def test_a_stack_that_cannot_be_written_kills(flags: int, profile: MachineProfile) -> None:
+    top = profile.layouts["default"].task_size
+    offset = 0x1000 if flags != R | W else 0x10000
+    over = Phdr(offset=offset, vaddr=top - 0x1000, flags=flags)
+    program = Elf(phdrs=[Phdr(), over, gnu_stack()]).build()
+    with ExecStage(program) as stage:
+        assert try_file(program, stage, profile) == Trial(Standing.AGREES)
+        assert stage.execute().verdict == ExecVerdict(Outcome.KILLED, signal="SIGSEGV")
 
 
 def test_no_mutant_executes_an_instruction(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from inspector.model.profile import MachineProfile
     from inspector.model.program import Program
 
-_MAX_ARG_STRLEN = 32 * 4096
+MAX_ARG_STRLEN = 32 * 4096
 _ARG_MAX = 128 << 10
 _STACK_LIMIT_SHARE = 6 << 20
 
@@ -94,7 +94,7 @@ class ArgumentPages:
     def _copy(self, string: bytes) -> VirtAddr:
         """Source: fs/exec.c:copy_string_kernel(), copy_strings()."""
         data = string + b"\0"
-        if len(data) > _MAX_ARG_STRLEN:
+        if len(data) > MAX_ARG_STRLEN:
             raise KernelError(Errno.E2BIG, "exec.argument-too-long")
         self._position = VirtAddr(self._position - len(data))
         # The stack the strings are copied to may not outgrow its limit either, its first page excepted

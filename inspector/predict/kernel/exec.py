@@ -24,13 +24,14 @@ from inspector.predict.kernel.binfmt_script import load_script
 from inspector.predict.kernel.bprm import ArgumentPages, LinuxBinprm
 from inspector.predict.kernel.commit import CommitPolicy
 from inspector.predict.kernel.elf_checks import ElfProgram
+from inspector.predict.kernel.elf_tables import write_tables
 from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.fault import fault_in_pages
 from inspector.predict.kernel.files import standard_files
 from inspector.predict.kernel.layout import address_layout, initial_stack_start
 from inspector.predict.kernel.mm import AddressSpace
 from inspector.predict.kernel.namei import open_exec
-from inspector.predict.kernel.stack import RANDOM_BYTES, create_elf_tables
+from inspector.predict.kernel.stack import create_elf_tables
 from inspector.predict.kernel.task import COMM_BYTES, Task
 from inspector.predict.kernel.uaccess import copy_to_user
 from inspector.predict.machine.pagetable import PageTables
@@ -243,13 +244,13 @@ def _start(
     )
     vdso = mm.vdso = _map_vdso(mm, profile)
     tables = _create_elf_tables(strings, layout, program, profile, loaded, vdso)
-    _write_tables(task, tables)
+    stack = write_tables(task, tables, strings, layout.stack_top)
     mm.start_brk = _start_brk(elf_program, loaded, layout, profile, bases)
     mm.set_brk(mm.start_brk)
     task.auxv = tables.auxv
     registers = replace(profile.entry_registers, eip=loaded.entry, esp=tables.image.sp)
     bias = loaded.program_entry - elf_program.main.header.entry
-    return Process(task, registers, tables.image, bias)
+    return Process(task, registers, stack, bias)
 
 
 def _setup_arg_pages(task: Task, elf_program: ElfProgram, layout: AddressLayout, strings: Strings) -> None:
@@ -317,19 +318,6 @@ def _create_elf_tables(
     return create_elf_tables(
         strings, top=layout.stack_top, padding=layout.stack_padding, profile=profile, values=values
     )
-
-
-def _write_tables(task: Task, tables: StackTables) -> None:
-    """Write the tables to the stack, which may have to grow for them."""
-    mm, sp = task.mm, tables.image.sp
-    # The kernel would read the strings' lengths from whatever has been mapped over them by now.
-    if any(area.end > sp and not area.grows_down for area in mm.areas):
-        raise NotModelled("segment mapped over the initial stack")
-    if mm.expand_stack(sp, task.limits.stack) is None:
-        raise KernelError(Errno.EFAULT)
-    for start, contents in tables.written(task.kernel.random_bytes(RANDOM_BYTES)):
-        copy_to_user(task, start, contents)
-    mm.start_stack = sp
 
 
 def _start_brk(

@@ -72,6 +72,14 @@ class StackTables:
         yield random.start, random_bytes
         yield sp, self._bytes(sp, random.start)
 
+    @property
+    def auxv_bytes(self) -> bytes:
+        """The auxiliary vector as it stands on the stack, behind the pointers."""
+        return b"".join(
+            struct.pack("<II", entry.type, entry.value)
+            for entry in (*self.auxv, AuxEntry(AuxType.AT_NULL, 0))
+        )
+
     def _bytes(self, start: int, end: int) -> bytes:
         return self.image.contents[start - self.image.sp : end - self.image.sp]
 

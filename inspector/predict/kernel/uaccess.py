@@ -120,6 +120,25 @@ def every(*accesses: Callable[[], _T]) -> list[_T]:
     return results
 
 
+def strnlen_user(task: Task, address: int, limit: int) -> int:
+    """Return the size of the string at `address`, its NUL included; more than `limit` if that is too long.
+
+    0 where it cannot be read that far. Aligned words are read, so no page is touched that the string does
+    not reach. Source: lib/strnlen_user.c:strnlen_user().
+    """
+    at, end = address, address + limit
+    while at < end:
+        piece = min(end, (at & -PAGE_SIZE) + PAGE_SIZE) - at
+        try:
+            found = copy_from_user(task, at, piece).find(b"\0")
+        except KernelError:
+            return 0
+        if found >= 0:
+            return at + found + 1 - address
+        at += piece
+    return limit + 1
+
+
 def strncpy_from_user(task: Task, address: int, limit: int) -> bytes:
     """Return the string at `address` without its NUL; `limit` bytes if none was found by then.
 

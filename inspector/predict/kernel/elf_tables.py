@@ -1,0 +1,95 @@
+"""The tables of create_elf_tables() on their way into the new process.
+
+The kernel does not remember how long the strings are: it reads them from where they should lie. By then a
+segment may have been mapped over them, or over the tables' own place, and then what is there is measured, and
+written to if it may be.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from inspector.model.address import PAGE_SIZE, AddressRange, VirtAddr, address_of
+from inspector.model.snapshot import StackImage
+from inspector.predict.kernel.bprm import MAX_ARG_STRLEN
+from inspector.predict.kernel.errno import Errno, KernelError
+from inspector.predict.kernel.stack import RANDOM_BYTES
+from inspector.predict.kernel.uaccess import copy_to_user, put_user, strnlen_user
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from inspector.model.snapshot import Unpredictable
+    from inspector.predict.kernel.stack import StackTables, Strings
+    from inspector.predict.kernel.task import Task
+
+_WORD = 4
+
+
+def write_tables(task: Task, tables: StackTables, strings: Strings, top: VirtAddr) -> StackImage:
+    """Write the tables, the stack growing as they need it; return what is found from the stack pointer up.
+
+    `top` is where the stack ends. Raises KernelError(EFAULT or EINVAL). Rule `stack.overlaid`.
+    Source: fs/binfmt_elf.c:create_elf_tables().
+    """
+    try:
+        _put_tables(task, tables, strings, top)
+    except KernelError as error:
+        raise KernelError(error.errno, error.rule or "stack.overlaid") from error
+    sp = task.mm.start_stack = tables.image.sp
+    area = task.mm.find(sp)
+    end = area.end if area is not None else sp
+    return StackImage(sp, _found(task, sp, end), tuple(_below(end, tables.image.unpredictable)))
+
+
+def _put_tables(task: Task, tables: StackTables, strings: Strings, top: VirtAddr) -> None:
+    sp = tables.image.sp
+    platform, random, words = tables.written(task.kernel.random_bytes(RANDOM_BYTES))
+    copy_to_user(task, *platform)
+    copy_to_user(task, *random)
+    if task.mm.find(sp) is None and task.mm.expand_stack(sp, task.limits.stack) is None:
+        raise KernelError(Errno.EFAULT)
+    if _found(task, strings.start, top) == tables.image.contents[strings.start - sp :]:
+        # The strings are as they were, and so are their lengths.
+        copy_to_user(task, *words)
+    else:
+        _put_measured(task, tables, strings)
+
+
+def _put_measured(task: Task, tables: StackTables, strings: Strings) -> None:
+    """Write argc, the pointers and the auxiliary vector, each pointer a string's length behind the last."""
+    argc, envc = len(strings.argv), len(strings.envp)
+    sp, string = tables.image.sp, strings.start
+    put_user(task, sp, argc)
+    place = sp + _WORD
+    for count in (argc, envc):
+        for _ in range(count):
+            put_user(task, place, string)
+            place += _WORD
+            length = strnlen_user(task, string, MAX_ARG_STRLEN)
+            if not 0 < length <= MAX_ARG_STRLEN:
+                raise KernelError(Errno.EINVAL)
+            string = VirtAddr(string + length)
+        put_user(task, place, 0)
+        place += _WORD
+    copy_to_user(task, place, tables.auxv_bytes)
+
+
+def _found(task: Task, start: VirtAddr, end: VirtAddr) -> bytes:
+    """Return what lies from `start` to `end`, without touching it; absent pages count as zeros."""
+    mm = task.mm
+    contents = bytearray()
+    for vpn in AddressRange(start, end).vpns():
+        first = max(start, address_of(vpn))
+        size = min(end, address_of(vpn + 1)) - first
+        entry = mm.page_tables.lookup(vpn)
+        contents += bytes(size) if entry is None else mm.memory.read(entry.frame, first % PAGE_SIZE, size)
+    return bytes(contents)
+
+
+def _below(end: VirtAddr, unpredictable: Sequence[Unpredictable]) -> Iterator[Unpredictable]:
+    """Yield what lies below `end`."""
+    for each in unpredictable:
+        if each.start < end:
+            yield dataclasses.replace(each, length=min(each.length, end - each.start))
