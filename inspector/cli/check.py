@@ -127,8 +127,6 @@ def command(
     from inspector.cli.batch import run_batch
 
     preload()
-    # Imported inside a function, for commands that end before they would need it.
-    import_module("elftools.elf.elffile")
     from inspector.observe.perf.sources import kept_registered
 
     with kept_registered():

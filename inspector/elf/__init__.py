@@ -1,1 +1,1 @@
-"""Bytes to ELF: headers as the kernel reads them, names as pyelftools does."""
+"""Bytes to ELF: headers as the kernel reads them, and the symbols that it does not."""
