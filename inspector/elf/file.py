@@ -19,7 +19,9 @@ from inspector.model.prediction import FileIdentity
 _F_SETSIG = 10
 _CHUNK_BYTES = 1 << 20
 LARGEST_HASHED_BYTES = 256 << 20
-"""What is larger is read as a whole only if it runs."""
+"""What is larger is read as a whole only if it runs,"""
+LARGEST_PROGRAM_BYTES = 4 << 30
+"""and beyond this not even then: p_offset has 32 bits, and a sparse file may claim terabytes."""
 
 
 def is_elf(path: str) -> bool:
@@ -34,18 +36,23 @@ def is_elf(path: str) -> bool:
 class ExecutableFile:
     """A regular file opened for reading; never a FIFO or a device, which could block or never end.
 
-    Raises OSError where the file cannot be opened, and CannotObserve where it is not a regular file.
+    Raises OSError where the file cannot be opened, and CannotObserve where it is not a regular file. What
+    goes wrong with it later is a CannotObserve.
     """
 
     def __init__(self, path: str) -> None:
         """Open `path`; the file stays open until `close`."""
         self.path = path
+        self._fd = -1
+        # Before it is opened: that alone lets a FIFO's writer go on, rewinds a tape and arms a watchdog.
+        _require_regular(path, os.stat(path))  # noqa: PTH116 - a Path would tidy the text
         self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
         self.stat = os.fstat(self._fd)
-        if not stat.S_ISREG(self.stat.st_mode):
-            os.close(self._fd)
-            self._fd = -1
-            raise CannotObserve(f"{path}: not a regular file")
+        try:
+            _require_regular(path, self.stat)  # it may have been replaced
+        except CannotObserve:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -68,8 +75,19 @@ class ExecutableFile:
             self._fd = -1
 
     def read(self, offset: int, size: int) -> bytes:
-        """Return up to `size` bytes at `offset`; fewer at the end of the file."""
-        return os.pread(self._fd, size, offset)
+        """Return up to `size` bytes at `offset`; fewer at the end of the file. Raises CannotObserve."""
+        try:
+            return os.pread(self._fd, size, offset)
+        except OSError as error:
+            raise CannotObserve(f"{self.path}: {error.strerror}, at byte {offset}") from error
+
+    def require_unchanged(self) -> None:
+        """Raise CannotObserve if someone has written to the file since it was opened."""
+        now = os.fstat(self._fd)
+        if (now.st_size, now.st_mtime_ns) != (self.stat.st_size, self.stat.st_mtime_ns):
+            raise CannotObserve(
+                f"{self.path}: changed while it was read", help="try again when no one writes to it"
+            )
 
     @property
     def size(self) -> int:
@@ -143,27 +161,39 @@ class ExecutableFile:
     def sha256(self) -> str:
         """The hash of the contents, in hexadecimal; reads the whole file, once.
 
-        Holes of a sparse file are read as zeros by the kernel without touching a disk.
+        Not beyond its length: /proc/PID/pagemap states none, and has no end within a day. Raises
+        CannotObserve, also where the file changes meanwhile.
         """
         digest = hashlib.sha256()
         offset = 0
-        while chunk := self.read(offset, _CHUNK_BYTES):
+        while chunk := self.read(offset, min(_CHUNK_BYTES, self.size - offset)):
             digest.update(chunk)
             offset += len(chunk)
+        self.require_unchanged()
         return digest.hexdigest()
 
     @property
     def identity(self) -> FileIdentity:
-        """What names this file in a prediction or recording, its hash included."""
-        return self._identity(self.sha256)
+        """What names this file in a prediction or recording, with a hash up to LARGEST_PROGRAM_BYTES.
+
+        Raises CannotObserve where it cannot be read, or has changed since it was opened.
+        """
+        return self._identity(LARGEST_PROGRAM_BYTES)
 
     @property
     def identity_if_small(self) -> FileIdentity:
-        """The same, but of a large file without a hash: for one that is not going to run."""
-        return self.identity if self.size <= LARGEST_HASHED_BYTES else self._identity(None)
+        """The same with a hash up to LARGEST_HASHED_BYTES: for a file that is not going to run."""
+        return self._identity(LARGEST_HASHED_BYTES)
 
-    def _identity(self, sha256: str | None) -> FileIdentity:
+    def _identity(self, largest: int) -> FileIdentity:
+        sha256 = self.sha256 if self.size <= largest else None
+        self.require_unchanged()
         return FileIdentity(self.resolved_path, self.device, self.inode, self.size, sha256)
+
+
+def _require_regular(path: str, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise CannotObserve(f"{path}: not a regular file")
 
 
 def address_of_mapping(mapping: mmap.mmap) -> int:

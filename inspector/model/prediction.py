@@ -68,7 +68,7 @@ class FileIdentity:
     inode: int
     size: int
     sha256: str | None
-    """None: a large file that does not run, and was not read as a whole."""
+    """None: a file so large that it was not read as a whole (elf/file.py)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,6 +129,7 @@ def _staged(requested: str, stack: ExitStack) -> Staged:
     stack.callback(_remove_unless_shared, directory, lock)
     name = Path(requested).name
     _copy(file, mode, name, lock)
+    file.require_unchanged()  # the directory is named for what was hashed, before
     return Staged(str(directory / name))
 
 

@@ -78,6 +78,12 @@ def _predict(
     result = execve(program, kernel, bases)
     limit = result.not_modelled
     not_modelled = None if limit is None else NotModelledAt(limit.what, limit.ip)
+    if result.process is not None:
+        assumptions += tuple(
+            Assumption(f"contents of {file.path}", "what they were: too large to be hashed")
+            for file in result.files
+            if file.sha256 is None
+        )
     snapshots = [result.process.snapshot()] if result.process is not None else []
     ending = faults = None
     if result.process is not None and result.executable is not None and until != "exec":

@@ -85,7 +85,7 @@ def _unequal_strings(name: str, mine: Sequence[str], seen: Sequence[str]) -> Ite
 def _contents(prediction: Prediction, observation: Observation) -> Iterator[Finding]:
     """Compare the program and its interpreter by their SHA-256; their places are the areas' business.
 
-    Of a large file that does not run only the size is known.
+    Of a file too large to be hashed only the size is known.
     """
     for mine, seen in zip_longest(prediction.files, observation.files):
         if mine is not None and seen is not None:

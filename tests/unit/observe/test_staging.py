@@ -5,10 +5,11 @@ import multiprocessing
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import pytest
 
+from inspector.errors import CannotObserve
 from inspector.observe import staging
 from inspector.observe.staging import Staged, merged_environment, prepare, stage
 from tests.elfwriter import Elf
@@ -199,3 +200,18 @@ def test_the_program_knows_why_it_was_not_staged(tmp_path: Path, monkeypatch: py
     with prepare(program.path) as prepared:
         assert prepared.path == program.path
         assert prepared.not_staged == "0 MiB are too much to copy"
+
+
+def test_a_program_that_is_written_to_while_it_is_copied_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = write_program(tmp_path, Elf().build())
+    honest = shutil.copyfileobj
+
+    def meddled(source: BinaryIO, target: BinaryIO) -> None:
+        os.truncate(program.path, 100)
+        honest(source, target)
+
+    monkeypatch.setattr(shutil, "copyfileobj", meddled)
+    with pytest.raises(CannotObserve, match="changed while it was read"), prepare(program.path):
+        pass
