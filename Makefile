@@ -4,6 +4,8 @@
 #   FIXTURES="hello bss_tail"        the fixtures that check looks at; all of them if not given
 #   INSPECT_FLAGS="--until exec"     more options for `inspector check`
 #   PYTEST_FLAGS="-k stack -x"       more options for pytest
+#   FUZZ_SECONDS=60                  how long fuzz goes on, all targets together
+#   FUZZ_TARGETS="program document"  what it throws bytes at; everything if not given
 #   PYTHON=/path/to/python3          the Python that set-up makes .venv with
 #   V=1                              show the commands
 
@@ -34,7 +36,7 @@ export INSPECTOR_GDB := $(if $(filter .venv/%,$(GDB)),$(CURDIR)/)$(GDB)
 # zig keeps what it has compiled of its C library where set-up told it to.
 export ZIG_GLOBAL_CACHE_DIR := $(CURDIR)/.venv/zig-cache
 
-.PHONY: help setup fixtures build-fixtures check test lint bench golden corpus clean lock moved
+.PHONY: help setup fixtures build-fixtures check test lint bench fuzz golden corpus clean lock moved
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r target text; do \
@@ -84,6 +86,14 @@ bench: fixtures .venv/requirements-bench.lock ## measure speed and memory
 	$(Q)$(PY) -m pip install -qq --disable-pip-version-check --require-hashes -r $<
 	$(Q)cp $< $@
 
+# atheris has packages for CPython on x86-64 with glibc only, so it is no part of set-up; elsewhere tests.fuzz says so.
+FUZZ_SECONDS ?= 60
+fuzz: .venv/requirements-fuzz.lock ## throw hostile bytes at whatever reads files
+	$(Q)FUZZ_SECONDS='$(FUZZ_SECONDS)' $(PY) -m tests.fuzz $(FUZZ_TARGETS)
+.venv/requirements-fuzz.lock: requirements-fuzz.lock $(TOOLCHAIN)
+	$(Q)$(PY) -m pip install -qq --disable-pip-version-check --require-hashes -r $<
+	$(Q)cp $< $@
+
 golden: fixtures ## write the expected outputs of tests/golden anew
 	$(Q)$(PY) -m pytest tests/golden --rewrite-golden
 
@@ -91,7 +101,7 @@ corpus: ## fetch programs made elsewhere for the live tests (minutes, a network)
 	$(Q)bash tests/live/fetch_corpus.sh
 
 clean: ## remove what was built; .venv stays
-	$(Q)rm -rf $(BUILD) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	$(Q)rm -rf $(BUILD) .fuzz .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	$(Q)find inspector tests -name __pycache__ -prune -exec rm -rf {} +
 
 # For maintainers, with uv on the PATH: pin the newest versions that pyproject.toml allows.
@@ -101,3 +111,6 @@ lock:
 	$(Q)$(LOCK) --extra dev pyproject.toml -o requirements.lock
 	$(Q)printf 'gdb-for-pwndbg\nziglang\n' | $(LOCK) --no-annotate - -o requirements-toolchain.lock
 	$(Q)echo cle | $(LOCK) --constraints requirements.lock - -o requirements-bench.lock
+	$(Q)printf 'atheris%s and platform_machine == "x86_64" and sys_platform == "linux"\n' \
+	    '>=3,<3.1 ; python_version < "3.12"' '>=3.1 ; python_version >= "3.12" and python_version < "3.15"' | \
+	    $(LOCK) - -o requirements-fuzz.lock

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TARGETS = ["help", "setup", "fixtures", "check", "test", "lint", "bench", "golden", "corpus", "clean"]
+TARGETS = ["help", "setup", "fixtures", "check", "test", "lint", "bench", "fuzz", "golden", "corpus", "clean"]
 
 COMPILER = """
 for word; do
@@ -36,7 +36,13 @@ def checkout(tmp_path: Path) -> Path:
     """A checkout with a space in its name, set up already."""
     root = tmp_path / "check out"
     shutil.copytree(ROOT / "fixtures", root / "fixtures", ignore=shutil.ignore_patterns("build"))
-    for name in ("Makefile", "pyproject.toml", "requirements.lock", "requirements-toolchain.lock"):
+    for name in (
+        "Makefile",
+        "pyproject.toml",
+        "requirements.lock",
+        "requirements-toolchain.lock",
+        "requirements-fuzz.lock",
+    ):
         shutil.copy(ROOT / name, root)
     write_script(root / ".ci/setup.sh", "echo set-up ran again; exit 1")
     write_script(root / ".venv/bin/inspector", INSPECTOR)
@@ -117,6 +123,15 @@ def test_check_narrows_to_the_fixtures_named(checkout: Path) -> None:
     make(checkout, "check", "FIXTURES=hello bss_tail", "INSPECT_FLAGS=--until exec")
     assert runs(checkout) == [["check", "--until", "exec", "fixtures/build/hello", "fixtures/build/bss_tail"]]
     assert sorted((checkout / "built").read_text().split()) == ["bss_tail", "hello"]
+
+
+def test_fuzz_installs_its_package_once_and_is_told_how_long(checkout: Path) -> None:
+    write_script(checkout / ".venv/bin/python", 'echo "$FUZZ_SECONDS" "$@" >>asked')
+    for words in ([], ["FUZZ_SECONDS=9", "FUZZ_TARGETS=program symbols"]):
+        assert make(checkout, "fuzz", *words).returncode == 0
+    install, *rest = (checkout / "asked").read_text().splitlines()
+    assert install.endswith("--require-hashes -r requirements-fuzz.lock")
+    assert rest == ["60 -m tests.fuzz", "9 -m tests.fuzz program symbols"]
 
 
 def test_a_fixture_that_does_not_exist_is_named(checkout: Path) -> None:

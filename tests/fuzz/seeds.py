@@ -1,0 +1,96 @@
+"""What the fuzzer starts from, by target: inputs that get past gates which chance would not open."""
+
+from __future__ import annotations
+
+import os
+import struct
+from dataclasses import replace
+from itertools import cycle
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inspector.elf.header import EHDR_SIZE, ElfHeader
+from tests.elfwriter import Elf, Phdr, gnu_stack
+from tests.fuzz.targets import EVIDENCE, LAYOUT_3GB, OLDER_KERNEL, RANDOMIZED
+from tests.live.odd_programs import CHOSEN, OVER_THE_STRINGS
+from tests.unit.model.real_documents import CHECK, OBSERVATION, PREDICTION, PROFILE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_LONGEST_ELF = 1 << 16
+_MI = Path(__file__).parents[1] / "golden" / "mi"
+# Elf32_Shdr: sh_name sh_type sh_flags sh_addr sh_offset sh_size sh_link sh_info sh_addralign sh_entsize
+_SHDR = struct.Struct("<IIIIIIIIII")
+_SYM = struct.Struct("<IIIBBH")
+
+
+def seeds(target: str) -> Iterator[bytes]:
+    """Yield the seeds of one target."""
+    return {"program": _programs, "symbols": _with_symbols, "document": _documents, "evidence": _evidence}[
+        target
+    ]()
+
+
+def _programs() -> Iterator[bytes]:
+    chosen = [elf.contents() for elf in (*CHOSEN.values(), *OVER_THE_STRINGS.values())]
+    many = Elf([Phdr(vaddr=0x08048000 + (i << 12), flags=i % 8) for i in range(200)])
+    versions = cycle((0, OLDER_KERNEL, LAYOUT_3GB, RANDOMIZED))
+    for image in (*chosen, Elf().build(), many.build()):
+        data, size = image.rstrip(b"\xf4\0"), len(image)
+        if len(data) > _LONGEST_ELF:
+            continue
+        # What was cut off becomes a hole, up to the next power of two.
+        header = replace(ElfHeader.parse(data), flags=(size - 1).bit_length())
+        yield replace(header, version=next(versions)).pack() + data[EHDR_SIZE:]
+    yield from (b"", b"#!/bin/sh\n", b"#!", b"\x7fELF", b"\x7fELF\2\1\1".ljust(64, b"\0"))
+    yield Elf(phnum=0xFFFF).build().rstrip(b"\0")
+
+
+def _with_symbols() -> Iterator[bytes]:
+    strings = b"\0main\0_start\0"
+    entries = b"".join(
+        _SYM.pack(*fields)
+        for fields in ((0, 0, 0, 0, 0, 0), (1, 0x08048100, 4, 0x12, 0, 1), (6, 0x08048104, 0, 0x10, 0, 1))
+    )
+    for kinds in ((2, 3), (11, 3), (2, 3, 11, 3)):
+        table, body = bytearray(_SHDR.pack(*[0] * 10)), bytearray()
+        for number, kind in enumerate(kinds, 1):
+            data = strings if kind == 3 else entries
+            table += _SHDR.pack(1, kind, 0, 0, 0x80 + len(body), len(data), number + 1, 1, 4, 16 % 13)
+            body += data
+        image = bytearray(Elf([Phdr(filesz=0x80, memsz=0x1000), gnu_stack()], size=0x80).build()) + body
+        header = replace(
+            ElfHeader.parse(bytes(image)), shoff=len(image), shnum=1 + len(kinds), shstrndx=2, shentsize=40
+        )
+        image[:52] = header.pack()
+        yield bytes(image + table)
+    yield from (b"", b"\x7fELF", Elf().build()[:200])
+
+
+def _documents() -> Iterator[bytes]:
+    yield from (PREDICTION, OBSERVATION, PROFILE, CHECK, b"", b"{}")
+
+
+def _evidence() -> Iterator[bytes]:
+    examples = {
+        "maps": [_read("maps")],
+        "smaps": [_read("smaps")[:4000]],
+        "status": [_read("status")],
+        "stat": [_read("stat")],
+        "auxv": [_read("auxv")],
+        "pagemap": [struct.pack("<QQQ", 1 << 63 | 7, 0, 1 << 62 | 3)],
+        "page runs": [struct.pack("<QQQ", 1 << 63 | 7, 0, 1 << 62 | 3)],
+        "perf": [
+            struct.pack("<IHHQIIQQ", 9, 2, 40, 0x8048000, 7, 7, 123, 0x8049000),
+            struct.pack("<IHHIIIIQ", 7, 0, 32, 7, 6, 7, 6, 124) + bytes(16),
+            struct.pack("<IHHII8sIIQ", 3, 1 << 13, 40, 7, 7, b"name", 7, 7, 125),
+        ],
+        "mi": [path.read_bytes()[:3000] for path in sorted(_MI.rglob("*.mi"))],
+    }
+    for number, kind in enumerate(EVIDENCE):
+        yield from (bytes([number]) + example for example in examples[kind])
+
+
+def _read(name: str) -> bytes:
+    return Path(f"/proc/{os.getpid()}/{name}").read_bytes()
