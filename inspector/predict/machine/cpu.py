@@ -7,6 +7,7 @@ about an event, and where to go on, is the caller's affair.
 
     engine.py        Unicorn, through its C interface
     tlb.py           its TLB and the page tables; its translated code and memory
+    exception.py     which exception, or gate, it was that Unicorn has stopped at
     instruction.py   what an instruction accesses, and in which order
     segment.py       the GDT, and the way into ring 3
     errata.py        instructions with which Unicorn differs from the hardware, found before they run
@@ -17,13 +18,9 @@ about an event, and where to go on, is the caller's affair.
 
 Habits of Unicorn that are undone here, so that they are never seen:
 
-  - It reads the operand of a read-modify-write first and would report a read; the hardware reports one
-    write.
-  - It names the page of a fault; the hardware, in CR2, the first byte it could not reach.
   - It translates ahead into the next page, whether or not the program gets there. Such a fault is no
     event: the code before it runs first.
   - It looks at a breakpoint after fetching its instruction; the hardware (#DB) before.
-  - It delivers no exception, and so takes the next one for a fault within the last (#DF).
 """
 
 from __future__ import annotations
@@ -38,13 +35,10 @@ from inspector.errors import NotModelled
 from inspector.model.address import VirtAddr, page_down
 from inspector.model.registers import REGISTER_NAMES, Registers
 from inspector.model.vma import Access
-from inspector.predict.machine.answers import Answers, text_at
+from inspector.predict.machine.answers import Answers
 from inspector.predict.machine.coprocessor import Coprocessor
 from inspector.predict.machine.engine import Engine
 from inspector.predict.machine.event import (
-    DOUBLE_FAULT,
-    GENERAL_PROTECTION,
-    UNDEFINED_OPCODE,
     Breakpoint,
     CallGate,
     Event,
@@ -55,8 +49,9 @@ from inspector.predict.machine.event import (
     SystemCall,
     TimerInterrupt,
 )
+from inspector.predict.machine.exception import Exceptions
 from inspector.predict.machine.inspection import Inspection
-from inspector.predict.machine.instruction import LONGEST_INSTRUCTION, Instruction, decode, last_before
+from inspector.predict.machine.instruction import LONGEST_INSTRUCTION, decode, last_before
 from inspector.predict.machine.segment import SEGMENTS, Segments, descriptor
 from inspector.predict.machine.timer import Timer
 from inspector.predict.machine.tlb import Tlb
@@ -93,9 +88,6 @@ _IDENTIFIERS = {
 _ALL = tuple(_IDENTIFIERS[name] for name in REGISTER_NAMES)
 _EIP = _IDENTIFIERS["eip"]
 _SETTABLE = tuple(name for name in REGISTER_NAMES if name not in {"cs", "ss"})
-_VECTOR_SYSCALL = 0x80
-_GATE_SIZE = 2
-"""Bytes of sysenter and of syscall."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +131,6 @@ class Cpu:
         """Where the engine was started last."""
         self._engine = Engine()
         self._timer = Timer(self._engine.uc.emu_stop)
-        self._answers = Answers(self._engine, self.view, cpuid, xcr0, read_tsc)
         self._segments = Segments(self._engine, memory)
         self._tlb = Tlb(self._engine, memory, translate, self._system_page)
         self._segments.enter_ring_3()
@@ -147,7 +138,8 @@ class Cpu:
         self._runs = 0
         self._first_of = dict(first_of or {})
         self._inspection = Inspection(self, self._engine, self._tlb, memory, self._segments)
-        self._install_hooks()
+        answers = Answers(self._engine, self.view, cpuid, xcr0, read_tsc)
+        self._exceptions = Exceptions(self, self._engine, answers)
         self._engine.uc.ctl_exits_enabled(True)
         self._tlb.drop_code()
 
@@ -230,9 +222,9 @@ class Cpu:
         found = decode(code, ip)
         if found is None or not found.places:
             raise NotModelled(f"instruction {code.hex(' ')}", ip=ip)
-        return found.places[0].address(self._register_or_base)
+        return found.places[0].address(self.register_or_base)
 
-    def _register_or_base(self, name: str) -> int:
+    def register_or_base(self, name: str) -> int:
         """Return a register's value, or what a segment register adds to an address."""
         return self._segments.base(name) if name in SEGMENTS else self.read(name)
 
@@ -291,8 +283,7 @@ class Cpu:
             elif self._timer.has_rung():
                 event = TimerInterrupt()
             else:
-                # The engine gives up without a word at a fault within a fault within a fault, as it sees it.
-                event = self._interrupted(DOUBLE_FAULT, ip) if ip == stuck else None
+                event = self._exceptions.stuck(ip) if ip == stuck else None
                 stuck = ip if ip != reached else None
             if event is not None:
                 return event
@@ -328,64 +319,9 @@ class Cpu:
                 self._let_by = ip
                 return Breakpoint(ip)
             self._let_by = ip
-        if access is Access.EXECUTE:
-            return PageFault(VirtAddr(ip if page_down(ip) == page else page), access, ip)
-        found = self._instruction(ip)
-        if found is not None:
-            if found.loses_carry and access is Access.WRITE:
-                raise NotModelled(f"a page fault within {found.text}", ip=ip)
-            if found.modifies:
-                access = Access.WRITE
-            refused = found.first_refused(access, self.view.allows, self._register_or_base)
-            if isinstance(refused, int):
-                return HardwareException(refused, ip)
-            if refused is not None:
-                return PageFault(*refused, ip)
-        return PageFault(VirtAddr(page), access, ip)
-
-    def _instruction(self, ip: int) -> Instruction | None:
-        return decode(self.peek(ip, LONGEST_INSTRUCTION), ip)
-
-    def _interrupted(self, vector: int, ip: VirtAddr) -> Event | None:
-        """Return what an exception means; None: nothing, go on."""
-        if vector == _VECTOR_SYSCALL:
-            return SystemCall(CallGate.INTERRUPT)
-        self._engine.forget_exception()
-        if vector not in (DOUBLE_FAULT, GENERAL_PROTECTION):
-            return HardwareException(vector, ip)
-        if self._answers.give(ip):
-            return None
-        found = self._instruction(ip)
-        if found is not None and found.loads_segment:
-            # The kernel's own GDT holds more, 64-bit code for one: arch/x86/kernel/cpu/common.c:gdt_page.
-            raise NotModelled(f"a segment that {found.text} asks for", ip=ip)
-        if vector == DOUBLE_FAULT:
-            vector = found.exception if found is not None else GENERAL_PROTECTION
-        return HardwareException(vector, ip)
-
-    def _unknown(self, ip: VirtAddr) -> Event | None:
-        """Tell an instruction that is meant to raise #UD from one that Unicorn does not know."""
-        if self._answers.give(ip):
-            return None
-        found = self._instruction(ip)
-        if found is not None and found.is_undefined:
-            return HardwareException(UNDEFINED_OPCODE, ip)
-        raise NotModelled(f"instruction {text_at(self.view, ip)}", ip=ip)
+        return self._exceptions.page_fault(ip, page, access)
 
     # --- hooks ----------------------------------------------------------------------------------
-
-    def _install_hooks(self) -> None:
-        hook = self._engine.uc.hook_add
-        hook(unicorn.UC_HOOK_INTR, self._on_interrupt)
-        hook(unicorn.UC_HOOK_INSN_INVALID, self._on_unknown)
-        hook(unicorn.UC_HOOK_INSN, self._answers.on_cpuid, aux1=x86.UC_X86_INS_CPUID)
-        for instruction, gate in (
-            (x86.UC_X86_INS_SYSENTER, CallGate.SYSENTER),
-            (x86.UC_X86_INS_SYSCALL, CallGate.SYSCALL),
-        ):
-            hook(unicorn.UC_HOOK_INSN, self._on_gate, gate, aux1=instruction)
-        hook(unicorn.UC_HOOK_INSN, self._on_port, aux1=x86.UC_X86_INS_IN)
-        hook(unicorn.UC_HOOK_INSN, self._on_port, aux1=x86.UC_X86_INS_OUT)
 
     def stop(self, then: Callable[[VirtAddr], Event | None]) -> None:
         """Stop the engine from within a hook, and do `then` once it stands; None: go on.
@@ -420,31 +356,6 @@ class Cpu:
             return False
         self._let_by = None
         return True
-
-    def _on_interrupt(self, _uc: object, vector: int, _data: object) -> None:
-        self.stop(lambda ip: self._interrupted(vector, ip))
-
-    def _on_unknown(self, _uc: object, _data: object) -> bool:
-        self.stop(self._unknown)
-        return False
-
-    def _on_gate(self, _uc: object, gate: CallGate) -> None:
-        self.stop(lambda ip: self._gate(gate, ip))
-
-    def _gate(self, gate: CallGate, ip: VirtAddr) -> Event:
-        if gate is not self._answers.closed_gate:
-            return SystemCall(gate)
-        ip = VirtAddr(ip - _GATE_SIZE)
-        self.write("eip", ip)
-        return HardwareException(UNDEFINED_OPCODE, ip)
-
-    def _on_port(self, *_: object) -> int:
-        # Unicorn does not look whether the program may use ports, and is past the instruction when it stops.
-        def refuse(ip: VirtAddr) -> Event:
-            raise NotModelled("an instruction that uses a port", ip=ip)
-
-        self.stop(refuse)
-        return 0
 
     def _on_breakpoint(self, _uc: object, address: int, _size: int, _data: object) -> None:
         if not self.passes(address):
