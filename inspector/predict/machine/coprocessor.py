@@ -277,6 +277,16 @@ class Coprocessor:
         """What the top of the stack holds, in use or not."""
         return self._number(self._top)
 
+    @property
+    def holds_unsupported(self) -> bool:
+        """Whether the top of the stack is in use, and not for a number or a NaN."""
+        top, in_use = self.stack()
+        return bool(in_use >> top & 1) and x87.is_unsupported(self._number(top))
+
+    def classify_unsupported(self) -> None:
+        """Set the condition codes as fxam does where it finds no number; C1 is the sign."""
+        self.status = self.status & ~x87.CONDITIONS | (x87.C1 if x87.is_negative(self.uppermost) else 0)
+
     def vector(self, name: str) -> int:
         """Return an SSE register."""
         return self._engine.read_vector(_VECTORS[name])

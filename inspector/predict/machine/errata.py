@@ -20,7 +20,7 @@ from inspector.predict.machine.instruction import OPERAND_SIZE, prefixes, withou
 
 _OPCODES = (
     # x87: environment, control word, constants, functions; fisttp, long doubles, fnclex; fnsave; fist, fnstsw
-    rb"\xd9[\x20-\x37\x60-\x77\xa0-\xb7\xe9-\xed\xf0-\xf5\xf8\xf9\xfb\xfd-\xff]"
+    rb"\xd9[\x20-\x37\x60-\x77\xa0-\xb7\xe5\xe9-\xed\xf0-\xf5\xf8\xf9\xfb\xfd-\xff]"
     rb"|\xdb[\x08-\x0f\x28-\x2f\x48-\x4f\x68-\x6f\x88-\x8f\xa8-\xaf\xe2\xe3\xe8-\xf7]"
     rb"|\xdd[\x08-\x0f\x20-\x27\x30-\x3f\x48-\x4f\x60-\x67\x70-\x7f\x88-\x8f\xa0-\xa7\xb0-\xbf]"
     rb"|\xdf[\xe0\xe8-\xf7\x08-\x1f\x30-\x37\x48-\x5f\x70-\x77\x88-\x9f\xb0-\xb7]"
@@ -90,6 +90,8 @@ class Treatment(enum.Enum):
     """It empties the x87 stack, and may move its top to 0: AMD's processors do."""
     WIDE = enum.auto()
     """It loads a long double, which may be a denormal."""
+    CLASSIFY = enum.auto()
+    """It tells what kind of number there is; Unicorn takes an encoding that is none for a number."""
     COMPARE = enum.auto()
     """It clears OF, SF and AF, which Unicorn lets stand."""
     EXCHANGE = enum.auto()
@@ -160,6 +162,7 @@ _TREATMENTS = {
     Treatment.ENVIRONMENT: "fnstenv",
     Treatment.CLEAR: "fnclex fninit fldenv",
     Treatment.CONTROL: "fldcw",
+    Treatment.CLASSIFY: "fxam",
     Treatment.COMPUTE: "fprem fprem1 fscale fxtract fisttp",
     Treatment.STORE_MXCSR: "stmxcsr",
     Treatment.LOAD_MXCSR: "ldmxcsr",

@@ -83,6 +83,7 @@ class Treatments:
             Treatment.WIDE: self._is_denormal,
             Treatment.PROPAGATE: self._nans.are_met,
             Treatment.QUIETEN: self._nans.is_signalling,
+            Treatment.CLASSIFY: lambda _: cpu.coprocessor.holds_unsupported,
             Treatment.ROUND: lambda _: cpu.coprocessor.doubt_inexact(),
             Treatment.THREAD: lambda _: False,
         }
@@ -91,6 +92,7 @@ class Treatments:
             Treatment.ENTER: self._fault_below,
             Treatment.PROPAGATE: self._propagate,
             Treatment.QUIETEN: self._quieten,
+            Treatment.CLASSIFY: self._classify,
             Treatment.STATUS: self._status,
             Treatment.COMPARE: self._clear_flags,
             Treatment.EXCHANGE: self._exchange,
@@ -287,6 +289,12 @@ class Treatments:
             return Then.THERE
         coprocessor.stored(erratum.mnemonic, status)
         coprocessor.point(erratum.address, place)
+        return Then.AFTER
+
+    def _classify(self, erratum: Erratum) -> Then:
+        """Fxam of what is not supported, the class without a flag: Intel SDM, FXAM."""
+        self._cpu.coprocessor.classify_unsupported()
+        self._cpu.coprocessor.point(erratum.address, None)
         return Then.AFTER
 
     def _store(self, place: VirtAddr, contents: bytes) -> bool:

@@ -58,14 +58,14 @@ def _is_infinite(number: Extended) -> bool:
     return number.exponent & _MAXIMUM == _MAXIMUM and number.significand == _LEADING
 
 
-def _is_unsupported(number: Extended) -> bool:
+def is_unsupported(number: Extended) -> bool:
     """An exponent that calls for a leading one, and none there."""
     return number.exponent & _MAXIMUM != 0 and not number.significand & _LEADING
 
 
 def is_signalling(number: Extended) -> bool:
     """Whether it is a NaN that sets IE where it is used."""
-    return _is_nan(number) and not _is_unsupported(number) and not number.significand & _QUIET
+    return _is_nan(number) and not is_unsupported(number) and not number.significand & _QUIET
 
 
 def is_negative(number: Extended) -> bool:
@@ -95,7 +95,7 @@ def _power(number: Extended) -> int:
 
 def _invalid(*numbers: Extended) -> Outcome | None:
     """The outcome where an operand is not a number; None where each is one."""
-    if any(map(_is_unsupported, numbers)):
+    if any(map(is_unsupported, numbers)):
         return Outcome(INDEFINITE, IE)
     nans = [number for number in numbers if _is_nan(number)]
     if not nans:
@@ -211,11 +211,7 @@ def to_integer(number: Extended, size: int, rounding: int) -> tuple[int, int, in
     """
     indefinite = 1 << 8 * size - 1
     power = _power(number)
-    if (
-        _is_unsupported(number)
-        or number.exponent & _MAXIMUM == _MAXIMUM
-        or (power > 0 and number.significand)
-    ):
+    if is_unsupported(number) or number.exponent & _MAXIMUM == _MAXIMUM or (power > 0 and number.significand):
         return indefinite, IE, 0
     negative = bool(number.exponent & _SIGN)
     magnitude, lost = divmod(number.significand, 1 << max(-power, 0))

@@ -205,6 +205,15 @@ def test_what_else_is_wrong_with_an_instruction_does_not_hide_that_it_is_misalig
     assert machine.starts(code).run() == HardwareException(13, CODE)
 
 
+@pytest.mark.parametrize("exponent", ["01 40", "ff 7f", "ff ff"], ids=["unnormal", "pseudo-NaN", "negative"])
+def test_an_encoding_that_is_no_number_is_told_from_numbers(machine: Machine, exponent: str) -> None:
+    """Fld tbyte [DATA]; fxam; fnstsw ax: C3, C2 and C0 clear, C1 the sign."""
+    machine.map(DATA, READ_WRITE, bytes.fromhex("01 00 00 00 00 00 00 40" + exponent))
+    cpu = machine.starts("db 2d 00 90 04 08 d9 e5 df e0 cd 80")
+    assert cpu.run() == SystemCall(CallGate.INTERRUPT)
+    assert cpu.read("eax") & 0xFFFF == (7 << 11) | (0x200 if exponent == "ff ff" else 0)
+
+
 def test_a_null_call_is_a_fetch_from_0(machine: Machine) -> None:
     cpu = machine.starts("31 c0 ff e0")
     assert cpu.run() == PageFault(VirtAddr(0), Access.EXECUTE, VirtAddr(0))
