@@ -17,7 +17,8 @@ Inode = Annotated[int, Meta(ge=0)]
 Device = Annotated[
     str, Meta(pattern=r"^[0-9a-f]{2,8}:[0-9a-f]{2,8}$", description="major:minor, as maps prints it")
 ]
-Bytes16 = Annotated[str, Meta(pattern=r"^([0-9a-f]{2})*$", description="bytes, two hexadecimal digits each")]
+Bytes16 = Annotated[str, Meta(pattern=r"^[0-9a-f]*$", description="bytes, two hexadecimal digits each")]
+"""That they are two each is no part of the pattern: a group takes 80 bytes for each time it is repeated."""
 
 
 def to_hex(number: int) -> str:
@@ -56,3 +57,10 @@ def from_inode(number: int) -> int:
     if number >> 64:
         raise ValueError(f"no inode number: {number:#x}")
     return number
+
+
+def from_bytes16(text: str) -> bytes:
+    """Return the bytes of a Bytes16. Raises ValueError where a digit is left over."""
+    if len(text) % 2:
+        raise ValueError("an odd number of hexadecimal digits")
+    return bytes.fromhex(text)

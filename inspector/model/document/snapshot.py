@@ -19,6 +19,7 @@ from inspector.model.document.scalars import (
     Hex,
     Hex32,
     PageHex,
+    from_bytes16,
     from_hex,
     from_hex_or_none,
     to_hex,
@@ -212,7 +213,7 @@ def _pages_of(runs: Iterable[PagesJson]) -> Iterator[PageState]:
 
 
 def _stack_of(json: StackJson) -> StackImage:
-    sp, contents = from_hex(json.sp), bytes.fromhex(json.bytes)
+    sp, contents = from_hex(json.sp), from_bytes16(json.bytes)
     gaps = tuple(
         Unpredictable(VirtAddr(from_hex(g.start)), g.length, known_rule(g.rule)) for g in json.unpredictable
     )

@@ -6,6 +6,7 @@ import base64
 import copy
 import json
 import string
+import tracemalloc
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
@@ -47,6 +48,7 @@ REAL: dict[document.Kind, bytes] = {
     "profile": PROFILE,
     "check": CHECK,
 }
+PREDICTED_STACK: str = json.loads(PREDICTION)["stack"]["bytes"]
 kinds = st.sampled_from(list(PARSERS))
 patient = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 
@@ -102,6 +104,33 @@ def test_valid_bytes_damaged(data: st.DataObject) -> None:
         length = data.draw(st.integers(0, 20))
         damaged[at : at + length] = data.draw(st.binary(max_size=20) | st.just(b"\xef\xbf\xbd"))
     parsed_or_refused(kind, bytes(damaged))
+
+
+def with_stack(digits: str) -> bytes:
+    tree = json.loads(PREDICTION)
+    tree["stack"]["bytes"] = digits
+    return json.dumps(tree).encode()
+
+
+def test_a_stack_of_megabytes_takes_no_more_than_a_few_times_its_size() -> None:
+    """A segment over the initial stack may leave that much to be found from the stack pointer up."""
+    data = with_stack(PREDICTED_STACK + "00" * (4 << 20))
+    tracemalloc.start()
+    try:
+        prediction = document.parse_prediction(data)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    (snapshot, *_) = prediction.snapshots
+    assert snapshot.stack is not None
+    assert len(snapshot.stack.contents) == len(PREDICTED_STACK) // 2 + (4 << 20)
+    assert most < 10 * len(data)
+
+
+@pytest.mark.parametrize("digits", [PREDICTED_STACK + "0", PREDICTED_STACK[:-1] + "g", "0x", " "])
+def test_what_is_no_hexadecimal_is_no_stack(digits: str) -> None:
+    with pytest.raises(BadDocument, match="damaged prediction"):
+        document.parse_prediction(with_stack(digits))
 
 
 @given(kinds, st.integers(0, 100_000))

@@ -135,7 +135,7 @@ def test_snapshots_that_cannot_be(members: dict[str, object], message: str) -> N
     [
         ({"unpredictable": [gap("0x0", 1 << 60)]}, "outside the stack"),
         ({"unpredictable": [gap("0xffffdfff", 2)]}, "outside the stack"),
-        ({"bytes": "0"}, "matching regex"),
+        ({"bytes": "0"}, "an odd number of hexadecimal digits"),
         ({"bytes": "AB"}, "matching regex"),
         ({"sp": 4096}, "Expected `str`"),
         (
