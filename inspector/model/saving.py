@@ -93,29 +93,31 @@ def read_document(path: str) -> bytes:
     wait for its writer, and a device may never end.
     """
     try:
-        data = _read_all(path)
+        return _read_all(path)
     except OSError as error:
         reason = os.strerror(error.errno or 0)
         raise BadDocument(f"{path}: {reason}", help="give a file that inspector wrote") from error
     except ValueError as error:
         raise BadDocument(f"{path!a}: not a file name", help="give the name of a file") from error
-    if len(data) > _LARGEST_DOCUMENT_BYTES:
-        raise BadDocument(f"{path}: larger than any document", help="give a file that inspector wrote")
-    return data
 
 
 def _read_all(path: str) -> bytes:
-    """Return the contents of a file, or a little more than the largest document."""
+    """Return the contents of a file. Raises OSError, ValueError or BadDocument."""
     chunks: list[bytes] = []
-    left_bytes = _LARGEST_DOCUMENT_BYTES + 1
     descriptor = _opened(path)
     try:
-        while left_bytes > 0 and (chunk := os.read(descriptor, _CHUNK_BYTES)):
+        size = os.fstat(descriptor).st_size
+        # Of a pipe, or a file of /proc, only reading tells how much there is.
+        read = 0
+        while max(size, read) <= _LARGEST_DOCUMENT_BYTES:
+            chunk = os.read(descriptor, _CHUNK_BYTES)
+            if not chunk:
+                return b"".join(chunks)
             chunks.append(chunk)
-            left_bytes -= len(chunk)
+            read += len(chunk)
     finally:
         os.close(descriptor)
-    return b"".join(chunks)
+    raise BadDocument(f"{path}: larger than any document", help="give a file that inspector wrote")
 
 
 def _opened(path: str) -> int:
@@ -123,14 +125,22 @@ def _opened(path: str) -> int:
     inherited = _OPEN_DESCRIPTOR.fullmatch(path)
     if inherited is not None:
         return os.dup(int(inherited["number"] or 0))
+    # Before it is opened, which alone would let a FIFO's writer go on; and after, for it may be another.
+    _require_document(path, os.stat(path))  # noqa: PTH116 - a Path would tidy the text
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK)
-    kind = os.fstat(descriptor).st_mode
-    if stat.S_ISREG(kind):
-        return descriptor
-    os.close(descriptor)
-    if stat.S_ISDIR(kind):
+    try:
+        _require_document(path, os.fstat(descriptor))
+    except (OSError, BadDocument):
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _require_document(path: str, found: os.stat_result) -> None:
+    if stat.S_ISDIR(found.st_mode):
         raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
-    raise BadDocument(f"{path}: not a regular file", help=_NOT_REGULAR)
+    if not stat.S_ISREG(found.st_mode):
+        raise BadDocument(f"{path}: not a regular file", help=_NOT_REGULAR)
 
 
 def _existing(path: str) -> os.stat_result | None:

@@ -184,6 +184,24 @@ def test_a_stop_in_symbol_tables_too_large_to_be_searched(tmp_path: Path) -> Non
     assert ran.resident_kib < MOST_KIBIBYTES
 
 
+@pytest.mark.parametrize("name", ["hole", "/proc/self/pagemap", "fifo", "/dev/zero"])
+@pytest.mark.parametrize(
+    "command", [("compare",), ("check", "--list"), ("predict", "/bin/true", "--profile")]
+)
+def test_what_is_no_document_is_refused_in_one_line(
+    tmp_path: Path, name: str, command: tuple[str, ...]
+) -> None:
+    write(tmp_path / "hole", b"{", 100 * GIB)
+    os.mkfifo(tmp_path / "fifo")
+    ran = inspector(tmp_path, *command, name, *([name] if command == ("compare",) else []))
+    assert (ran.returncode, ran.stdout) == (2, "")
+    what, help_line = ran.stderr.splitlines()
+    assert name in what
+    assert "larger than any document" in what or "not a regular file" in what
+    assert help_line
+    assert ran.resident_kib < MOST_KIBIBYTES
+
+
 NAMED = (
     "/dev/zero", "/dev/full", "/dev/tty", "/dev/random", "/proc/self/pagemap", "/proc/self/mem",
     "/proc/self/maps", "/proc/kcore", "/proc/kmsg", "/proc/kpageflags", "/proc/1/root",

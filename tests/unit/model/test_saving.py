@@ -365,6 +365,33 @@ def test_what_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         read_document("/dev/zero")
 
 
+def test_what_says_itself_that_it_is_too_large_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = tmp_path / "large"
+    large.touch()
+    os.truncate(large, 100 << 30)
+
+    def never(*_: object) -> bytes:
+        raise AssertionError("read")
+
+    monkeypatch.setattr(os, "read", never)
+    with pytest.raises(BadDocument, match="larger than any document"):
+        read_document(str(large))
+
+
+def test_what_is_no_regular_file_is_not_even_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "fifo")
+
+    def never(*_: object) -> int:
+        raise AssertionError("opened")
+
+    monkeypatch.setattr(os, "open", never)
+    for path in (tmp_path / "fifo", "/dev/zero"):
+        with pytest.raises(BadDocument, match="not a regular file"):
+            read_document(str(path))
+
+
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: socket.socket(socket.AF_UNIX).bind(str(path))])
 def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path, make: Callable[[Path], None]) -> None:
     make(tmp_path / "odd")
