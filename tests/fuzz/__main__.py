@@ -26,8 +26,10 @@ KEPT = Path(".fuzz")
 DEFAULT_SECONDS = 60
 LARGEST_RESIDENT_MIB = 300
 """Of the whole process: the interpreter with libraries, instrumentation and corpus takes 60 of them."""
+SLOWEST_SECONDS = 1.0
+"""Of processor time, for one input."""
 LONGEST_SECONDS = 20
-"""Of real time, so that a loaded machine is no finding; engine.py bounds the processor time of an input."""
+"""Of real time: for what waits instead of working."""
 LONGEST_BYTES = 1 << 17
 FINDING, USAGE, NO_FUZZER = 1, 2, 3
 _FIGURES = {
@@ -105,7 +107,7 @@ def _reason(said: str) -> str:
 
 
 def replay(target: str, file: str) -> int:
-    """Run one input and print what it took; the traceback is Python's own."""
+    """Run one input and print what it took; FINDING if that is too long. A traceback is Python's own."""
     data = Path(file).read_bytes()
     start = time.process_time()
     try:
@@ -114,7 +116,7 @@ def replay(target: str, file: str) -> int:
         mebibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
         seconds = time.process_time() - start
         sys.stdout.write(f"{target}: {len(data)} bytes, {seconds:.2f} s, {mebibytes} MiB\n")
-    return 0
+    return FINDING if seconds > SLOWEST_SECONDS else 0
 
 
 if __name__ == "__main__":

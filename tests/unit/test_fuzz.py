@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+import time
 from pathlib import Path
 from random import Random
 
@@ -82,6 +83,15 @@ def test_a_finding_can_be_replayed(tmp_path: Path, capsys: pytest.CaptureFixture
     (tmp_path / "input").write_bytes(Elf().build())
     assert command.main(["--replay", "program", str(tmp_path / "input")]) == 0
     assert capsys.readouterr().out.startswith("program: 16384 bytes, ")
+
+
+def test_an_input_that_takes_too_long_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "input").write_bytes(b"")
+    clock = iter((0.0, 1.5, 2.0, 2.5))
+    monkeypatch.setattr(time, "process_time", lambda: next(clock))
+    monkeypatch.setitem(TARGETS, "program", len)
+    assert command.main(["--replay", "program", str(tmp_path / "input")]) == command.FINDING
+    assert command.main(["--replay", "program", str(tmp_path / "input")]) == 0
 
 
 @pytest.mark.parametrize(
