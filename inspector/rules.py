@@ -80,6 +80,19 @@ _CATALOGUE = (
         "fs/exec.c:bprm_stack_limits()",
     ),
     Rule(
+        "exec.stack-full",
+        "The strings fit on the stack, but not the tables below them.",
+        "The limit of the stack is tried again when auxiliary vector and pointers are stored; by then there"
+        " is no program left to be told of E2BIG.",
+        "fs/binfmt_elf.c:create_elf_tables()",
+    ),
+    Rule(
+        "exec.no-room-for-vdso",
+        "The segments leave no gap large enough for the kernel's own areas.",
+        "vvar and vdso are mapped behind them, where there is room.",
+        "arch/x86/entry/vdso/vma.c:map_vdso()",
+    ),
+    Rule(
         "script.no-interpreter",
         "The #! line names no interpreter.",
         "Between #! and the end of the line there is nothing but blanks.",

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inspector.model.finding import Verdict
+from inspector.model.prediction import Outcome
 from inspector.report.document import Mark
 from inspector.report.program import not_modelled_text, uncompared_text
 from inspector.report.text import counted, display_width, shortened, wrapped
+from inspector.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from inspector.model.prediction import Prediction
+    from inspector.model.prediction import ExecVerdict, Prediction
     from inspector.reconcile import Reconciliation
     from inspector.report.terminal import Style
 
@@ -77,9 +79,8 @@ def checked_line(reconciliation: Reconciliation) -> Line:
         for finding in reconciliation.findings
         if finding.verdict is Verdict.AGREES and finding.aspect in _COUNTED_ASPECTS
     ]
-    return Line(
-        requested, Standing.AGREES, ": ".join(filter(None, (str(prediction.verdict), ", ".join(counts))))
-    )
+    detail = ": ".join(filter(None, (str(prediction.verdict), ", ".join(counts))))
+    return Line(requested, Standing.AGREES, detail)
 
 
 def predicted_line(prediction: Prediction) -> Line:
@@ -91,9 +92,16 @@ def predicted_line(prediction: Prediction) -> Line:
         f"{len(snapshot.vmas or ())} VMAs, {len(snapshot.pages or ())} pages at {snapshot.checkpoint}"
         for snapshot in prediction.snapshots
     ]
-    return Line(
-        requested, Standing.PREDICTED, ": ".join(filter(None, (str(prediction.verdict), "; ".join(counts))))
-    )
+    detail = ": ".join(filter(None, (_answer(prediction.verdict), "; ".join(counts))))
+    return Line(requested, Standing.PREDICTED, detail)
+
+
+def _answer(verdict: ExecVerdict | None) -> str:
+    """Return execve's answer, and in words the rule that made it where that is more than success."""
+    rule = None if verdict is None else RULES.get(verdict.rule or "")
+    if rule is None or verdict is None or verdict.outcome is Outcome.RUNS:
+        return str(verdict)
+    return f"{verdict} by {rule.id}: {rule.statement}"
 
 
 def name_width(requested: Iterable[str], style: Style) -> int:

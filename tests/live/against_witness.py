@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from inspector.model.auxv import AuxEntry
 from inspector.model.registers import REGISTER_NAMES
 from inspector.model.vma import VmFlag
+from inspector.rules import RULES
 from tests.live.stop_at_exec import Area
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ def mismatches(prediction: Prediction, seen: Witnessed) -> list[str]:
         return [
             f"verdict: predicted {prediction.verdict} ({prediction.verdict.rule}), observed {seen.verdict}"
         ]
+    if prediction.verdict.rule not in RULES:
+        return [f"verdict: predicted {prediction.verdict} without a rule"]
     if seen.verdict != "runs":
         return []
     predicted = next(each for each in prediction.snapshots if each.checkpoint == "exec")

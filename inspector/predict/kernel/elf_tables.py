@@ -30,7 +30,7 @@ _WORD = 4
 def write_tables(task: Task, tables: StackTables, strings: Strings, top: VirtAddr) -> StackImage:
     """Write the tables, the stack growing as they need it; return what is found from the stack pointer up.
 
-    `top` is where the stack ends. Raises KernelError(EFAULT or EINVAL). Rule `stack.overlaid`.
+    `top` is where the stack ends. Raises KernelError(EFAULT or EINVAL). Rules `stack.overlaid`, `exec.stack-full`.
     Source: fs/binfmt_elf.c:create_elf_tables().
     """
     try:
@@ -49,7 +49,7 @@ def _put_tables(task: Task, tables: StackTables, strings: Strings, top: VirtAddr
     copy_to_user(task, *platform)
     copy_to_user(task, *random)
     if task.mm.find(sp) is None and task.mm.expand_stack(sp, task.limits.stack) is None:
-        raise KernelError(Errno.EFAULT)
+        raise KernelError(Errno.EFAULT, "exec.stack-full")
     if _found(task, strings.start, top) == tables.image.contents[strings.start - sp :]:
         # The strings are as they were, and so are their lengths.
         copy_to_user(task, *words)

@@ -8,6 +8,7 @@ errno as long as the old program still exists; past fs/exec.c:begin_new_exec() e
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
     from inspector.predict.kernel.layout import AddressLayout
     from inspector.predict.kernel.stack import StackTables, Strings
 
-_SETID_BITS = 0o6000
 _CAPABILITY = "security.capability"
 
 
@@ -174,7 +174,7 @@ def begin_new_exec(elf_program: ElfProgram) -> None:
     """
     file = elf_program.main.file
     if not file.is_on_nosuid_mount:
-        if file.stat.st_mode & _SETID_BITS:
+        if _sets_id(file.stat.st_mode):
             raise NotModelled(
                 "set-user-ID or set-group-ID program",
                 help="run a copy of it: the bits are not copied to the staged program",
@@ -188,6 +188,16 @@ def begin_new_exec(elf_program: ElfProgram) -> None:
         raise NotModelled(
             "64-bit program's address space", help="inspector predicts i386 programs; compile with -m32"
         )
+
+
+def _sets_id(mode: int) -> bool:
+    """Whether a program of `mode` runs with its owner's or group's rights.
+
+    The group's bit counts only together with its x bit; alone, it once meant mandatory locking. Source:
+    fs/exec.c:bprm_fill_uid().
+    """
+    both = stat.S_ISGID | stat.S_IXGRP
+    return bool(mode & stat.S_ISUID) or mode & both == both
 
 
 def _start(
@@ -274,7 +284,10 @@ def _setup_arg_pages(task: Task, elf_program: ElfProgram, layout: AddressLayout,
 def _map_vdso(mm: AddressSpace, profile: MachineProfile) -> VirtAddr:
     """Place the kernel's own areas back to back; return where the vdso's image starts (rule `vma.vdso`)."""
     sizes = [area.pages << 12 for area in profile.special_areas]
-    position = mm.get_unmapped_area(VirtAddr(0), sum(sizes))
+    try:
+        position = mm.get_unmapped_area(VirtAddr(0), sum(sizes))
+    except KernelError as error:
+        raise KernelError(error.errno, "exec.no-room-for-vdso") from error
     vdso = VirtAddr(0)
     for area, size in zip(profile.special_areas, sizes, strict=True):
         access = _access(area.perms)

@@ -32,7 +32,10 @@ def test_a_program_that_differs_says_in_what() -> None:
 
 
 def test_a_refusal_that_was_predicted_agrees() -> None:
-    assert checked_line(scenes.refused()).detail == "refused: EACCES"
+    refused = scenes.refused()
+    assert checked_line(refused).detail == "refused: EACCES"
+    reason = "by exec.no-permission: The file's mode does not let the caller execute it."
+    assert predicted_line(refused.prediction).detail == f"refused: EACCES {reason}"
     assert checked_line(scenes.wrongly_refused()).standing is Standing.DIFFERS
 
 

@@ -1,0 +1,141 @@
+"""64-bit files: what execve refuses is predicted, and what it does not refuse is named as not modelled."""
+
+from __future__ import annotations
+
+import random
+import struct
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inspector.elf.header import ELF64, EM_X86_64, PT_INTERP
+from inspector.predict import predict
+from tests.elfwriter import Elf, Phdr, gnu_stack
+from tests.live.against_witness import mismatches
+from tests.live.launches import executable, launch
+from tests.live.odd_programs import FIXED
+from tests.live.stop_at_exec import witness_exec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from inspector.model.profile import MachineProfile
+
+pytestmark = pytest.mark.live
+
+NOT_MODELLED = "64-bit program's address space"
+NO_PHDRS = ("refused: ENOEXEC", "elf.program-headers")
+LOAD64 = Phdr(vaddr=0x400000)
+NATIVE = Elf([LOAD64, gnu_stack()], machine=EM_X86_64, entry=0x400000 + 0x200, layout=ELF64)
+
+
+def native(*phdrs: Phdr, **more: object) -> Elf:
+    """Return a 64-bit program with other headers."""
+    return replace(NATIVE, phdrs=[*phdrs, *NATIVE.phdrs], **more)  # type: ignore[arg-type]
+
+
+def native_named(name: bytes, **more: int) -> Elf:
+    """Return a 64-bit program with a PT_INTERP."""
+    header = Phdr(type=PT_INTERP, offset=0x800, filesz=len(name), vaddr=0)
+    return native(replace(header, **more), contents={0x800: name})
+
+
+REFUSED: dict[str, tuple[Elf, tuple[str, str]]] = {
+    "e_type ET_REL": (native(type=1), ("refused: ENOEXEC", "elf.type")),
+    "e_machine 386 of 64-bit structures": (native(machine=3), NO_PHDRS),
+    "e_machine ARM": (native(machine=183), ("refused: ENOEXEC", "elf.machine")),
+    "e_phentsize 32": (native(phentsize=32), NO_PHDRS),
+    "e_phnum 0": (native(phnum=0), NO_PHDRS),
+    "e_phnum 2000": (native(phnum=2000, size=1 << 20), NO_PHDRS),
+    "e_phoff behind the end": (native(phoff=1 << 40), NO_PHDRS),
+    "e_phoff where no file reaches": (native(phoff=1 << 63), NO_PHDRS),
+    "cut in the program headers": (native(phnum=100, size=0x1000), NO_PHDRS),
+    "PT_INTERP: a missing file": (
+        native_named(b"/no/such\0"),
+        ("refused: ENOENT", "elf.interpreter-missing"),
+    ),
+    "PT_INTERP: a directory": (native_named(b"/usr\0"), ("refused: EACCES", "elf.interpreter-missing")),
+    "PT_INTERP: text": (native_named(b"text\0"), ("refused: ELIBBAD", "elf.interpreter-bad")),
+    "PT_INTERP: short": (native_named(b"short\0"), ("refused: EIO", "elf.interpreter-bad")),
+    "PT_INTERP: an i386 program": (native_named(b"program\0"), ("refused: ELIBBAD", "elf.interpreter-bad")),
+    "PT_INTERP: no zero byte": (native_named(b"native"), ("refused: ENOEXEC", "elf.interpreter-string")),
+    "PT_INTERP: of 5000 bytes": (
+        native_named(b"native\0", filesz=5000),
+        ("refused: ENOEXEC", "elf.interpreter-string"),
+    ),
+    "PT_INTERP: behind the end": (
+        native_named(b"native\0", offset=1 << 40),
+        ("refused: EIO", "elf.interpreter-string"),
+    ),
+    "PT_INTERP: where no file reaches": (
+        native_named(b"native\0", offset=(1 << 63) - 4),
+        ("refused: EINVAL", "elf.interpreter-string"),
+    ),
+    "PT_INTERP: at a negative offset": (
+        native_named(b"native\0", offset=(1 << 64) - 8),
+        ("refused: EINVAL", "elf.interpreter-string"),
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def place(stage: Path) -> Path:
+    """Return a directory with interpreters of both classes."""
+    directory = stage / "64-bit"
+    directory.mkdir()
+    executable(directory / "native", NATIVE.build())
+    executable(directory / "program", FIXED.contents())
+    executable(directory / "text", b"echo hi\n" * 20)
+    executable(directory / "short", b"#!program\n")
+    return directory
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_64_bit_program_is_refused(name: str, place: Path, witness: Path, profile: MachineProfile) -> None:
+    elf, answer = REFUSED[name]
+    program = launch(executable(place / "case", elf.build()), cwd=place)
+    prediction = predict(program, profile)
+    assert not mismatches(prediction, witness_exec(witness, program))
+    assert prediction.verdict is not None
+    assert (str(prediction.verdict), prediction.verdict.rule) == answer
+
+
+@pytest.mark.parametrize("name", ["native", "#!native", "PT_INTERP"])
+def test_a_64_bit_program_that_runs_is_named(
+    name: str, place: Path, witness: Path, profile: MachineProfile
+) -> None:
+    contents = {
+        "native": NATIVE.build(),
+        "#!native": b"#!native\n",
+        "PT_INTERP": native_named(b"native\0").build(),
+    }
+    program = launch(executable(place / "case", contents[name]), cwd=place)
+    prediction = predict(program, profile)
+    assert prediction.not_modelled is not None
+    assert prediction.not_modelled.what == NOT_MODELLED
+    assert not witness_exec(witness, program).verdict.startswith("refused")
+
+
+def _mutant(source: random.Random) -> bytes:
+    """Return a 64-bit program, or something like it, with some fields of its headers changed."""
+    odd = (0, 1, 2, 3, 31, 32, 56, 62, 63, 64, 72, 73, 255, 0x800, 0xFFF, 0x1000, 0x4000, 0xFFFF, 1 << 31)
+    far = (1 << 32, 1 << 47, (1 << 63) - 9, 1 << 63, (1 << 64) - 1)
+    data = bytearray(source.choice((NATIVE, native_named(b"native\0"), native_named(b"program\0"))).build())
+    fields = ((16, "H"), (18, "H"), (32, "Q"), (54, "H"), (56, "H"), (64, "I"), (72, "Q"), (96, "Q"))
+    for at, form in source.sample(fields, source.choice((0, 1, 1, 2, 3))):
+        value = source.choice(odd + far) % (1 << 8 * struct.calcsize(form))
+        struct.pack_into(f"<{form}", data, at, value)
+    return bytes(data[: source.choice((16, 60, 64, 100, 0x800, 0x1000, *(len(data),) * 6))])
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_a_random_64_bit_file(seed: int, place: Path, witness: Path, profile: MachineProfile) -> None:
+    contents = _mutant(random.Random(seed))  # noqa: S311
+    program = launch(executable(place / "case", contents), cwd=place)
+    prediction = predict(program, profile)
+    seen = witness_exec(witness, program)
+    if prediction.not_modelled is not None:
+        assert not seen.verdict.startswith("refused")
+    else:
+        assert not mismatches(prediction, seen)
