@@ -120,6 +120,7 @@ PROFILE = MachineProfile(
         heap_label_touches=False,
         refuses_open_for_writing=True,
         static_pie_aligned=True,
+        runs_x32=False,
     ),
     binfmt_misc=(),
     processor=PROCESSOR,

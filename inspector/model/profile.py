@@ -75,6 +75,8 @@ class ExecRules:
     """Whether a file that is open for writing cannot be executed (ETXTBSY)."""
     static_pie_aligned: bool
     """Whether p_align is heeded in a position-independent program without an interpreter."""
+    runs_x32: bool | None = None
+    """Whether the handler of 32-bit files takes EM_X86_64, too (CONFIG_X86_X32_ABI); None: not known."""
 
 
 class AnonVmaMerging(enum.Enum):

@@ -197,17 +197,7 @@ def _look(path: str, layout: Layout = Layout.DEFAULT) -> _Look:
 
 def _try(path: str, layout: Layout = Layout.DEFAULT) -> _Look | ExecVerdict:
     """Look at a program, or return how it failed to run."""
-    program = Program(
-        path=path,
-        argv=("probe",),
-        envp=BASE_ENVIRONMENT,
-        requested=path,
-        credentials=current_credentials(),
-        cwd="/",
-        limits=permitted(Limits()),
-        layout=layout,
-    )
-    with launch(program) as launched:
+    with launch(_program(path, layout)) as launched:
         if launched.verdict.outcome is not Outcome.RUNS:
             return launched.verdict
         registers = launched.registers()
@@ -223,6 +213,25 @@ def _try(path: str, layout: Layout = Layout.DEFAULT) -> _Look | ExecVerdict:
                 stack=files.memory(AddressRange(VirtAddr(registers.esp), stack.end)),
                 vdso=files.memory(vdso.range) if vdso is not None else b"",
             )
+
+
+def _runs(path: str) -> bool:
+    """Whether execve starts a program, of whatever kind."""
+    with launch(_program(path)) as launched:
+        return launched.verdict.outcome is Outcome.RUNS
+
+
+def _program(path: str, layout: Layout = Layout.DEFAULT) -> Program:
+    return Program(
+        path=path,
+        argv=("probe",),
+        envp=BASE_ENVIRONMENT,
+        requested=path,
+        credentials=current_credentials(),
+        cwd="/",
+        limits=permitted(Limits()),
+        layout=layout,
+    )
 
 
 def _layout(fixed: _Look, interpreted: _Look) -> LayoutProfile:
@@ -357,6 +366,7 @@ def _probe_exec_rules(images: _Images, here: _Look) -> ExecRules:
         heap_label_touches=bss is not None and bss.name == "[heap]",
         refuses_open_for_writing=not isinstance(_try(images.add_open_for_writing()), _Look),
         static_pie_aligned=_program_base(aligned) % alignment == 0,
+        runs_x32=_runs(images.add(probe_programs.x32())),
     )
 
 

@@ -7,8 +7,9 @@ stands in one program of its own, whose refusal or death is an answer.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
-from inspector.elf.header import ET_DYN, ET_EXEC
+from inspector.elf.header import EHDR_SIZE, EM_X86_64, ET_DYN, ET_EXEC, ElfHeader
 from inspector.model.address import PAGE_SIZE
 from inspector.observe.tiny_elf import Assembler, Segment, link
 
@@ -71,6 +72,13 @@ def _early_bss(base: int) -> tuple[Segment, ...]:
 def long_program_headers() -> bytes:
     """Return a program with more than a page of program headers."""
     return link(*_code(FIXED_BASE), unused_headers=ONE_PAGE_OF_HEADERS)
+
+
+def x32() -> bytes:
+    """Return a program of 32-bit structures for the 64-bit instruction set."""
+    program = fixed()
+    header = ElfHeader.parse(program)
+    return replace(header, machine=EM_X86_64).pack() + program[EHDR_SIZE:]
 
 
 def with_low_hole(end: int, interpreter: str) -> bytes:

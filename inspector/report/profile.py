@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _OVERCOMMIT: dict[int | None, str] = {0: "up to all there is at a time", 1: "always", 2: "up to a limit"}
 """The values of vm.overcommit_memory."""
+_X32 = {True: "are run", False: "are not run", None: "not known"}
 _CHARGE = {True: "not charged while it is read-only", False: "charged once it was writable"}
 _MERGING = {
     AnonVmaMerging.EITHER: "if one was never written",
@@ -64,6 +65,7 @@ def profile_document(profile: MachineProfile) -> Document:
         Fact("a file open for writing", "cannot be run" if rules.refuses_open_for_writing else "can be run"),
         Fact("handlers of binfmt_misc", ", ".join(each.name for each in profile.binfmt_misc) or "none"),
         Fact("p_align of a static PIE", "heeded" if rules.static_pie_aligned else "not heeded"),
+        Fact("x32 programs", _X32[rules.runs_x32]),
     )
     layouts = Table(
         (Column("layout"), Column("task size"), Column("ELF_ET_DYN_BASE"), Column("mmap searches")),

@@ -85,6 +85,7 @@ class ExecRulesJson(Struct, frozen=True):
     heap_label_touches: bool
     refuses_open_for_writing: bool
     static_pie_aligned: bool
+    runs_x32: bool | None = None
 
 
 class BinfmtMiscJson(Struct, frozen=True):
@@ -191,6 +192,7 @@ def profile_json(profile: MachineProfile) -> ProfileJson:
             heap_label_touches=rules.heap_label_touches,
             refuses_open_for_writing=rules.refuses_open_for_writing,
             static_pie_aligned=rules.static_pie_aligned,
+            runs_x32=rules.runs_x32,
         ),
         binfmt_misc=tuple(
             BinfmtMiscJson(each.name, each.offset, each.magic.hex(), each.mask.hex(), each.extension)

@@ -48,7 +48,8 @@ class ElfProgram:
     interpreter: ElfFile | None
     executable_stack: bool | None
     """PT_GNU_STACK's answer; None: the file has no PT_GNU_STACK."""
-    is_64_bit: bool
+    layout: elf.ElfClass
+    """How its structures were read."""
 
     @property
     def read_implies_exec(self) -> bool:
@@ -72,7 +73,7 @@ class ElfHandler:
 
 _NATIVE = ElfHandler(elf.ELF64, (elf.EM_X86_64,))
 _COMPAT = ElfHandler(elf.ELF32, (elf.EM_386, elf.EM_486))
-"""fs/compat_binfmt_elf.c, linked behind the other."""
+_COMPAT_WITH_X32 = ElfHandler(elf.ELF32, (elf.EM_386, elf.EM_486, elf.EM_X86_64))
 
 
 def check(bprm: LinuxBinprm, buffer: bytes) -> ElfProgram:
@@ -87,10 +88,18 @@ def check(bprm: LinuxBinprm, buffer: bytes) -> ElfProgram:
         raise KernelError(Errno.ENOEXEC)
     if header.type not in (elf.ET_EXEC, elf.ET_DYN):
         raise KernelError(Errno.ENOEXEC, "elf.type")
-    handler = next((each for each in (_NATIVE, _COMPAT) if header.machine in each.machines), None)
-    if handler is None:
-        raise KernelError(Errno.ENOEXEC, "elf.machine")
-    return _check_by(handler, bprm, buffer)
+    # Linked in this order (fs/Makefile); the second is asked if the first returns ENOEXEC.
+    handlers = (_NATIVE, _COMPAT if bprm.profile.exec_rules.runs_x32 is False else _COMPAT_WITH_X32)
+    refusal = None
+    for handler in handlers:
+        if header.machine in handler.machines:
+            try:
+                return _check_by(handler, bprm, buffer)
+            except KernelError as error:
+                if error.errno is not Errno.ENOEXEC:
+                    raise
+                refusal = refusal or error
+    raise refusal or KernelError(Errno.ENOEXEC, "elf.machine")
 
 
 def _check_by(handler: ElfHandler, bprm: LinuxBinprm, buffer: bytes) -> ElfProgram:
@@ -107,7 +116,7 @@ def _check_by(handler: ElfHandler, bprm: LinuxBinprm, buffer: bytes) -> ElfProgr
     interpreter = None
     if interpreter_file is not None:
         interpreter = _check_interpreter(handler, interpreter_file, rules)
-    return ElfProgram(main, interpreter, executable_stack, is_64_bit=handler is _NATIVE)
+    return ElfProgram(main, interpreter, executable_stack, handler.layout)
 
 
 def load_elf_phdrs(

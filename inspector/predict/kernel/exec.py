@@ -12,6 +12,7 @@ import stat
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from inspector.elf.header import ELF64, EM_X86_64
 from inspector.elf.script import BINPRM_BUF_SIZE, MAX_REWRITES
 from inspector.errors import NotModelled
 from inspector.model.address import AddressRange, VirtAddr
@@ -184,9 +185,11 @@ def begin_new_exec(elf_program: ElfProgram) -> None:
                 "program with file capabilities",
                 help="run a copy of it: capabilities are not copied to the staged program",
             )
-    if elf_program.is_64_bit:
+    files = filter(None, (elf_program.main, elf_program.interpreter))
+    if any(each.header.machine == EM_X86_64 for each in files):
+        kind = "64-bit" if elf_program.layout is ELF64 else "x32"
         raise NotModelled(
-            "64-bit program's address space", help="inspector predicts i386 programs; compile with -m32"
+            f"{kind} program's address space", help="inspector predicts i386 programs; compile with -m32"
         )
 
 

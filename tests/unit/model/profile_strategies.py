@@ -116,6 +116,7 @@ def profiles(draw: st.DrawFn) -> MachineProfile:
                     ),
                     st.booleans(),
                 ),
+                runs_x32=maybe(st.booleans()),
                 unclearable_tail=st.sampled_from(UnclearableTail),
                 program_headers_limit=counts,
             ),

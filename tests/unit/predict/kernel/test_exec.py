@@ -223,6 +223,18 @@ def test_a_64_bit_program_is_named_not_guessed(tmp_path: Path) -> None:
     assert prediction.not_modelled.what == "64-bit program's address space"
 
 
+@pytest.mark.parametrize("runs", [True, False, None])
+def test_an_x32_program_is_refused_where_the_kernel_runs_none(tmp_path: Path, runs: bool | None) -> None:
+    """Its headers are no 64-bit program's; the handler of 32-bit files looks at them if it takes x32."""
+    program = write_program(tmp_path, Elf(machine=EM_X86_64).build())
+    result = execve(program, Kernel(with_rules(runs_x32=runs)))
+    if runs is False:
+        assert str(result.verdict) == "refused: ENOEXEC"
+    else:
+        assert result.not_modelled is not None
+        assert result.not_modelled.what == "x32 program's address space"
+
+
 def test_an_auxv_entry_without_a_source_is_not_guessed(tmp_path: Path) -> None:
     from dataclasses import replace
 
