@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from inspector.model.document import parse_check
+from inspector.model.ending import Ending
+from inspector.model.prediction import ScriptChain
 from inspector.model.program import BASE_ENVIRONMENT
+from inspector.observe.launch import launch as start
+from inspector.observe.tiny_elf import Assembler, link
 from inspector.predict import predict
+from inspector.predict.kernel.exec import execve
+from inspector.predict.kernel.kernel import Kernel
 from tests.live.against_witness import mismatches
 from tests.live.launches import executable, launch
 from tests.live.odd_programs import FIXED, INTERPRETERS, MOVABLE, with_interpreter
 from tests.live.stop_at_exec import witness_exec
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from inspector.model.prediction import Prediction
     from inspector.model.profile import MachineProfile
     from inspector.model.program import Program
@@ -150,3 +159,42 @@ def test_random_line(seed: int, place: Path, witness: Path, profile: MachineProf
     path = source.choice(("./under-test", f"{place}/under-test", "../odd/under-test"))
     _, wrong = judge(launch(path, arguments, environment, cwd=place), witness, profile)
     assert not wrong
+
+
+@pytest.mark.parametrize("name", ["s", "a-script-with-a-rather-long-name", "\udcff\n"])
+def test_the_name_of_the_process_is_the_scripts(name: str, place: Path, profile: MachineProfile) -> None:
+    executable(place / name, b"#!script\n")
+    program = launch(f"../{place.name}/{name}", cwd=place)
+    process = execve(program, Kernel(profile)).process
+    assert process is not None
+    with start(program) as launched:
+        assert Path(f"/proc/{launched.pid}/comm").read_bytes() == process.task.comm + b"\n"
+        assert Path(f"/proc/{launched.pid}/exe").readlink() == Path(process.task.executable)
+
+
+def test_a_script_is_checked_to_the_end_of_its_program(tmp_path: Path) -> None:
+    assembler = Assembler(0x08048000)
+    assembler.exit(7)
+    executable(tmp_path / "program", link(assembler, entry=assembler.start))
+    executable(tmp_path / "inner", b"#!./program -x\n")
+    executable(tmp_path / "outer", b"#!inner\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "inspector", "check", "--json", "-", "outer", "--", "argument"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": os.fspath(Path(__file__).parents[2])},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    check = parse_check(done.stdout)
+    assert check.observation is not None
+    assert check.prediction.ending == check.observation.ending == Ending(status=7)
+    assert check.prediction.script == ScriptChain(
+        ("inner", "./program"), ("./program", "-x", "inner", "outer", "argument")
+    )
+    names = ["outer", "inner", "program"]
+    assert [Path(file.path).name for file in check.prediction.files] == names
+    assert [file.sha256 for file in check.prediction.files] == [
+        hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() for name in names
+    ]
+    assert check.observation.files == check.prediction.files
