@@ -13,7 +13,7 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass
 
-from inspector.elf.file import ExecutableFile
+from inspector.elf.file import ExecutableFile, path_from
 from inspector.errors import CannotObserve
 
 BINPRM_BUF_SIZE = 256
@@ -83,14 +83,14 @@ def interpreters(path: str, cwd: str) -> tuple[str, ...]:
     Ends at what cannot be read: it is the kernel's to say what becomes of that.
     """
     found: list[str] = []
-    here = os.path.join(cwd, path)  # noqa: PTH118 - a Path would tidy the text
+    here = path_from(cwd, path)
     with suppress(OSError, ValueError, CannotObserve):
         while len(found) <= MAX_REWRITES:
             with ExecutableFile(here) as file:
                 line = parse_interpreter_line(file.read(0, BINPRM_BUF_SIZE))
             if isinstance(line, NoLine):
                 break
-            here = os.path.join(cwd, os.fsdecode(line.name))  # noqa: PTH118 - as above
+            here = path_from(cwd, os.fsdecode(line.name))
             found.append(here)
     return tuple(found)
 

@@ -264,11 +264,10 @@ def _links(count: int) -> Callable[[Path], str]:
     return path
 
 
-def _long(place: Path, size: int) -> str:
-    """Return a path of `size` bytes to the program."""
-    start, end = f"{place}/", "program"
-    room = size - len(start) - len(end)
-    return start + "./" * (room // 2) + "/" * (room % 2) + end
+def _long(start: str, size: int) -> str:
+    """Return a path of `size` bytes to the program in the directory `start`."""
+    room = size - len(start) - len("program")
+    return start + "./" * (room // 2) + "/" * (room % 2) + "program"
 
 
 PATH = "exec.path"
@@ -302,8 +301,8 @@ PATHS: dict[str, tuple[Callable[[Path], str], Answer]] = {
     "a socket": (_made(_socket), NOT_REGULAR),
     "a component of 255 bytes": (lambda place: f"{place}/{'a' * 255}", ("refused: ENOENT", PATH)),
     "a component of 256 bytes": (lambda place: f"{place}/{'a' * 256}", ("refused: ENAMETOOLONG", PATH)),
-    "a path of 4095 bytes": (lambda place: _long(place, 4095), RUNS),
-    "a path of 4096 bytes": (lambda place: _long(place, 4096), ("refused: ENAMETOOLONG", PATH)),
+    "a path of 4095 bytes": (lambda place: _long(f"{place}/", 4095), RUNS),
+    "a path of 4096 bytes": (lambda place: _long(f"{place}/", 4096), ("refused: ENAMETOOLONG", PATH)),
     "any bytes": (_made(lambda path: executable(path, GOOD), "\x01\n\udcff"), RUNS),
     "mode 0": (_mode(0), DENIED),
     "mode 644": (_mode(0o644), DENIED),
@@ -318,6 +317,20 @@ def test_a_path(name: str, place: Path, witness: Path, profile: MachineProfile) 
         pytest.skip("only root can read such a file")
     make, answer = PATHS[name]
     judge(launch(make(place), cwd=place), witness, profile, answer)
+
+
+@pytest.mark.parametrize(("size", "answer"), [(4095, RUNS), (4096, ("refused: ENAMETOOLONG", PATH))])
+def test_a_long_path_from_here(
+    size: int,
+    answer: Answer,
+    place: Path,
+    witness: Path,
+    profile: MachineProfile,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What counts is the path as it is given, without the directory in front of it."""
+    monkeypatch.chdir(place)
+    judge(launch(_long("./", size), cwd=place), witness, profile, answer)
 
 
 def test_a_file_open_for_writing(place: Path, witness: Path, profile: MachineProfile) -> None:

@@ -131,3 +131,22 @@ def test_the_mode_of_the_interpreter(mode: int, place: Path, witness: Path, prof
     path = executable(place / "program", with_interpreter(FIXED, b"loader\0").contents())
     _, wrong = judge(path, witness, profile)
     assert not wrong
+
+
+def test_a_directory_that_is_left_open_below_a_closed_one(
+    place: Path, witness: Path, profile: MachineProfile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever stands there reaches the program by a relative path, and by no other."""
+    directory = place / "closed" / "open"
+    directory.mkdir(parents=True)
+    executable(directory / "program", FIXED.contents())
+    monkeypatch.chdir(directory)
+    directory.parent.chmod(0o700)
+    for path, verdict in (("./program", "runs"), (directory / "program", "refused: EACCES")):
+        program = replace(
+            launch(path, cwd=directory), credentials=Credentials(NOBODY, NOBODY, NOBODY, NOBODY)
+        )
+        with as_nobody():
+            prediction = predict(program, profile, until="exec")
+        assert str(prediction.verdict) == verdict
+        assert not mismatches(prediction, witness_exec(witness, program, "--user", str(NOBODY)))

@@ -23,7 +23,7 @@ from inspector.predict.kernel.exec import execve
 from inspector.predict.kernel.kernel import Kernel
 from tests.live.against_witness import mismatches
 from tests.live.launches import executable, launch
-from tests.live.odd_programs import FIXED, INTERPRETERS, MOVABLE, with_interpreter
+from tests.live.odd_programs import FIXED, MOVABLE, with_interpreter
 from tests.live.stop_at_exec import witness_exec
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ LINES = {
     "a position-independent program": b"#!%s/movable\n",
     "a program with an interpreter": b"#!%s/interpreted a\n",
     "by a relative path": b"#!fixed a\n",
-    "by a relative path with a directory": b"#!../odd/./fixed\n",
+    "by a relative path with a directory": b"#!../scripts/./fixed\n",
     "a cut argument": b"#!%s/fixed " + b"y" * 300 + b"\n",
     "blanks beyond what is read": b"#!%s/fixed -e " + b" " * 300 + b"z\n",
     "a script": b"#!%s/script z\n",
@@ -54,14 +54,16 @@ LINES = {
 
 
 @pytest.fixture(scope="module")
-def place(beside: Path) -> Path:
+def place(stage: Path) -> Path:
     """Return a directory with interpreters for scripts."""
-    executable(beside / "fixed", FIXED.contents())
-    executable(beside / "movable", MOVABLE.contents())
-    loader = os.fsencode(beside / next(iter(INTERPRETERS))) + b"\0"
-    executable(beside / "interpreted", with_interpreter(FIXED, loader).contents())
-    executable(beside / "script", b"#!%s/fixed\tfirst second\n" % os.fsencode(beside))
-    return beside
+    directory = stage / "scripts"
+    directory.mkdir()
+    executable(directory / "fixed", FIXED.contents())
+    executable(directory / "movable", MOVABLE.contents())
+    loader = os.fsencode(directory / "movable") + b"\0"
+    executable(directory / "interpreted", with_interpreter(FIXED, loader).contents())
+    executable(directory / "script", b"#!%s/fixed\tfirst second\n" % os.fsencode(directory))
+    return directory
 
 
 def judge(program: Program, witness: Path, profile: MachineProfile) -> tuple[Prediction, list[str]]:
@@ -156,7 +158,7 @@ def test_random_line(seed: int, place: Path, witness: Path, profile: MachineProf
     executable(place / "under-test", random_line(source, os.fsencode(place)))
     arguments = tuple("x" * source.choice((0, 1, 10, 300)) for _ in range(source.randrange(3)))
     environment = source.choice(((), BASE_ENVIRONMENT))
-    path = source.choice(("./under-test", f"{place}/under-test", "../odd/under-test"))
+    path = source.choice(("./under-test", f"{place}/under-test", "../scripts/under-test"))
     _, wrong = judge(launch(path, arguments, environment, cwd=place), witness, profile)
     assert not wrong
 

@@ -7,7 +7,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from inspector.elf.file import ExecutableFile
+from inspector.elf.file import ExecutableFile, path_from
 from inspector.errors import CannotObserve
 from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.permission import may_execute
@@ -25,11 +25,11 @@ def open_exec(path: str, cwd: str, credentials: Credentials, rules: ExecRules) -
     Raises KernelError with the errno execve gives, or CannotObserve where the caller may execute the
     file but not read it. Source: fs/exec.c:do_open_execat().
     """
-    full = os.path.join(cwd, path)  # noqa: PTH118 - a Path would drop the trailing slash, which means "a directory"
+    full = path_from(cwd, path)
     if not path:
         raise KernelError(Errno.ENOENT, "exec.path")
     try:
-        found = os.stat(full)  # noqa: PTH116 - as above
+        found = os.stat(full)  # noqa: PTH116 - a Path would drop the trailing slash
         mount = os.statvfs(full)
     except OSError as error:
         raise KernelError(_errno_of(error), "exec.path") from error
