@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from inspector.elf.script import NoLine, parse_interpreter_line
 from inspector.predict.kernel.errno import Errno, KernelError
-from inspector.predict.kernel.namei import open_exec
 
 if TYPE_CHECKING:
     from inspector.elf.file import ExecutableFile
@@ -46,8 +45,7 @@ def load_script(bprm: LinuxBinprm, buffer: bytes) -> ExecutableFile:
     bprm.interpreters.append(line.name)
     # An empty path, which a program cannot hand to execve, is the current directory to the kernel.
     path = os.fsdecode(line.name) or "."
-    program = bprm.program
     try:
-        return open_exec(path, program.cwd, program.credentials, bprm.profile.exec_rules)
+        return bprm.open_exec(path)
     except KernelError as error:
         raise KernelError(error.errno, "script.interpreter-unusable") from error

@@ -8,11 +8,12 @@ written over, and the pages it touched stay touched.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from inspector.model.address import PAGE_SIZE, VirtAddr, page_down
+from inspector.model.prediction import ScriptChain
 from inspector.predict.kernel.errno import Errno, KernelError
+from inspector.predict.kernel.namei import open_exec
 from inspector.predict.kernel.stack import Strings
 
 if TYPE_CHECKING:
@@ -25,19 +26,36 @@ _ARG_MAX = 128 << 10
 _STACK_LIMIT_SHARE = 6 << 20
 
 
-@dataclass(slots=True)
 class LinuxBinprm:
     """One execve up to the point of no return."""
 
-    program: Program
-    profile: MachineProfile
     file: ExecutableFile
     """What the handlers are asked about: the file that was named, then each interpreter in turn."""
     arguments: ArgumentPages
-    interp: bytes
-    """What `file` was called by whoever asked for it: execve's path, or a `#!` line."""
-    interpreters: list[bytes] = field(default_factory=list)
-    """What the `#!` lines named, in order."""
+
+    def __init__(self, program: Program, profile: MachineProfile, opened: list[ExecutableFile]) -> None:
+        """Open nothing yet. What `open_exec` opens is added to `opened`, whose owner closes it."""
+        self.program = program
+        self.profile = profile
+        self._opened = opened
+        self.interp = os.fsencode(program.path)
+        """What `file` was called by whoever asked for it: execve's path, or a `#!` line."""
+        self.interpreters: list[bytes] = []
+        """What the `#!` lines named, in order."""
+
+    def open_exec(self, path: str) -> ExecutableFile:
+        """Open a file as the program that calls execve. Raises KernelError."""
+        program = self.program
+        file = open_exec(path, program.cwd, program.credentials, self.profile.exec_rules)
+        self._opened.append(file)
+        return file
+
+    @property
+    def script(self) -> ScriptChain | None:
+        """The interpreters so far; None: it is no script that execve was given."""
+        if not self.interpreters:
+            return None
+        return ScriptChain(tuple(map(os.fsdecode, self.interpreters)), self.arguments.argv)
 
 
 class ArgumentPages:

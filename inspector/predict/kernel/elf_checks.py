@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from inspector.elf import header as elf
 from inspector.predict.kernel.errno import Errno, KernelError
-from inspector.predict.kernel.namei import open_exec
 
 if TYPE_CHECKING:
     from inspector.elf.file import ExecutableFile
@@ -147,9 +146,8 @@ def _open_interpreter(main: ElfFile, bprm: LinuxBinprm, layout: elf.ElfClass) ->
             raise KernelError(Errno.ENOEXEC, "elf.interpreter-string")
         # An empty path, which a program cannot hand to execve, is the current directory to the kernel.
         path = os.fsdecode(name.split(b"\0", 1)[0]) or "."
-        program = bprm.program
         try:
-            interpreter = open_exec(path, program.cwd, program.credentials, bprm.profile.exec_rules)
+            interpreter = bprm.open_exec(path)
         except KernelError as error:
             raise KernelError(error.errno, "elf.interpreter-missing") from error
         elf_read(interpreter, 0, layout.ehdr.size, "elf.interpreter-bad")

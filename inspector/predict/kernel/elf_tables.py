@@ -30,8 +30,8 @@ _WORD = 4
 def write_tables(task: Task, tables: StackTables, strings: Strings, top: VirtAddr) -> StackImage:
     """Write the tables, the stack growing as they need it; return what is found from the stack pointer up.
 
-    `top` is where the stack ends. Raises KernelError(EFAULT or EINVAL). Rules `stack.overlaid`, `exec.stack-full`.
-    Source: fs/binfmt_elf.c:create_elf_tables().
+    `top` is where the stack ends. Raises KernelError(EFAULT or EINVAL), rules `stack.overlaid`
+    and `exec.stack-full`. Source: fs/binfmt_elf.c:create_elf_tables().
     """
     try:
         _put_tables(task, tables, strings, top)

@@ -17,7 +17,7 @@ from inspector.elf.script import BINPRM_BUF_SIZE, MAX_REWRITES
 from inspector.errors import NotModelled
 from inspector.model.address import AddressRange, VirtAddr
 from inspector.model.auxv import AuxType
-from inspector.model.prediction import ExecVerdict, Outcome, ScriptChain
+from inspector.model.prediction import ExecVerdict, Outcome
 from inspector.model.program import CAP_SYS_RAWIO
 from inspector.model.vma import Access, Anonymous, Sharing, Special, Vma, VmFlag
 from inspector.predict.kernel import binfmt_elf, elf_checks
@@ -32,7 +32,6 @@ from inspector.predict.kernel.fault import fault_in_pages
 from inspector.predict.kernel.files import standard_files
 from inspector.predict.kernel.layout import address_layout, initial_stack_start
 from inspector.predict.kernel.mm import AddressSpace
-from inspector.predict.kernel.namei import open_exec
 from inspector.predict.kernel.stack import create_elf_tables
 from inspector.predict.kernel.task import COMM_BYTES, Task
 from inspector.predict.kernel.uaccess import copy_to_user
@@ -40,7 +39,7 @@ from inspector.predict.machine.pagetable import PageTables
 
 if TYPE_CHECKING:
     from inspector.elf.file import ExecutableFile
-    from inspector.model.prediction import FileIdentity
+    from inspector.model.prediction import FileIdentity, ScriptChain
     from inspector.model.profile import MachineProfile, RandomBases
     from inspector.model.program import Program
     from inspector.model.registers import Registers
@@ -90,16 +89,13 @@ def execve(program: Program, kernel: Kernel, bases: RandomBases | None = None) -
     """
     opened = kernel.host_files
     profile = kernel.profile
-    bprm = elf_program = process = limit = None
+    bprm = LinuxBinprm(program, profile, opened)
+    elf_program = process = limit = None
     try:
-        file = open_exec(program.path, program.cwd, program.credentials, profile.exec_rules)
-        opened.append(file)
+        bprm.file = bprm.open_exec(program.path)
         layout = address_layout(program, profile, bases)
-        arguments = ArgumentPages(program, layout.stack_top, profile.kernel_word_bytes)
-        bprm = LinuxBinprm(program, profile, file, arguments, os.fsencode(program.path))
-        elf_program = exec_binprm(bprm, opened)
-        if elf_program.interpreter is not None:
-            opened.append(elf_program.interpreter.file)
+        bprm.arguments = ArgumentPages(program, layout.stack_top, profile.kernel_word_bytes)
+        elf_program = exec_binprm(bprm)
         begin_new_exec(elf_program)
         process = _start(elf_program, program, kernel, layout, bases, bprm.arguments.strings())
         verdict: ExecVerdict | None = ExecVerdict(Outcome.RUNS, rule="exec.runs")
@@ -115,30 +111,22 @@ def execve(program: Program, kernel: Kernel, bases: RandomBases | None = None) -
     return ExecResult(
         verdict,
         files=tuple(each.identity if process is not None else each.identity_if_small for each in opened),
-        script=_script_chain(bprm),
+        script=bprm.script,
         process=process,
         executable=elf_program.main.file.path if process is not None and elf_program is not None else None,
         not_modelled=limit,
     )
 
 
-def _script_chain(bprm: LinuxBinprm | None) -> ScriptChain | None:
-    if bprm is None or not bprm.interpreters:
-        return None
-    return ScriptChain(tuple(map(os.fsdecode, bprm.interpreters)), bprm.arguments.argv)
-
-
-def exec_binprm(bprm: LinuxBinprm, opened: list[ExecutableFile]) -> ElfProgram:
+def exec_binprm(bprm: LinuxBinprm) -> ElfProgram:
     """Ask the handlers about one file after the other, until one of them takes a program.
 
-    What they open is added to `opened`. Raises KernelError for what no one takes, NotModelled.
-    Source: fs/exec.c:exec_binprm().
+    Raises KernelError for what no one takes, NotModelled. Source: fs/exec.c:exec_binprm().
     """
     for _ in range(1 + MAX_REWRITES):
         found = search_binary_handler(bprm)
         if isinstance(found, ElfProgram):
             return found
-        opened.append(found)
         bprm.file = found
     raise KernelError(Errno.ELOOP, "script.nesting")
 
@@ -147,8 +135,7 @@ def search_binary_handler(bprm: LinuxBinprm) -> ExecutableFile | ElfProgram:
     """Return the program in the file, or the file to go on with.
 
     The handlers are asked in the kernel's order: binfmt_misc, which registers itself first; then scripts and
-    ELF, as they are linked (fs/Makefile).
-    Rule `exec.no-handler`. Source: fs/exec.c:search_binary_handler().
+    ELF, as they are linked (fs/Makefile). Rule `exec.no-handler`. Source: fs/exec.c:search_binary_handler().
     """
     buffer = bprm.file.read(0, BINPRM_BUF_SIZE).ljust(BINPRM_BUF_SIZE, b"\0")
     registered = search_binfmt_handler(bprm.profile.binfmt_misc, buffer, os.fsdecode(bprm.interp))

@@ -235,6 +235,21 @@ def test_an_x32_program_is_refused_where_the_kernel_runs_none(tmp_path: Path, ru
         assert result.not_modelled.what == "x32 program's address space"
 
 
+def test_a_refused_interpreter_is_closed_with_the_rest(tmp_path: Path) -> None:
+    (tmp_path / "text").write_bytes(b"echo hi\n" * 20)
+    (tmp_path / "text").chmod(0o755)
+    name = os.fsencode(tmp_path / "text") + b"\0"
+    elf = Elf([TEXT, Phdr(type=PT_INTERP, offset=0x200, filesz=len(name))], contents={0x200: name})
+    program = write_program(tmp_path, elf.build())
+    with Kernel(PROFILE) as kernel:
+        assert str(execve(program, kernel).verdict) == "refused: ELIBBAD"
+        opened = [file.fileno() for file in kernel.host_files]
+    assert len(opened) == 2
+    for descriptor in opened:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(descriptor)
+
+
 def test_an_auxv_entry_without_a_source_is_not_guessed(tmp_path: Path) -> None:
     from dataclasses import replace
 
