@@ -9,7 +9,18 @@ import click
 
 import inspector as package
 
-COMMANDS = ("check", "predict", "observe", "compare", "rules", "fuzz", "doctor", "profile")
+COMMANDS = (
+    "check",
+    "predict",
+    "observe",
+    "compare",
+    "rules",
+    "fuzz",
+    "replace",
+    "pagetable",
+    "doctor",
+    "profile",
+)
 """Each is the module of that name, whose `command` it is."""
 
 

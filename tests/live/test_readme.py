@@ -19,6 +19,8 @@ COMMANDS = [
     if line.startswith("    .venv/bin/inspector ")
 ]
 (PYTHON,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+BOOK = README[README.index("## The book's machines") : README.index("## What it needs")]
+BOOK_TRANSCRIPTS = re.findall(r"```\n\$ ([^\n]*)\n(.*?)```", BOOK, re.DOTALL)
 TRANSCRIPT_COMMAND = re.search(r"^\$ (.*)$", README, re.MULTILINE)
 
 pytestmark = [
@@ -70,6 +72,13 @@ def test_the_transcript_is_what_is_printed(checkout: Path) -> None:
     start = TRANSCRIPT_COMMAND.end()
     shown = README[start : README.index("```", start)].strip("\n").splitlines()
     assert [line for line in shown if line != "..." and _shape(line) not in printed] == []
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"), BOOK_TRANSCRIPTS, ids=[command.split()[1] for command, _ in BOOK_TRANSCRIPTS]
+)
+def test_the_machines_print_what_is_shown(command: str, shown: str, checkout: Path) -> None:
+    assert run(command, checkout).stdout == shown
 
 
 def _shape(line: str) -> str:

@@ -1,0 +1,147 @@
+"""`inspector pagetable`: an address's way through the tables, and what the tables cost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from inspector.cli.options import AnyPath, Launching, machine_profile
+from inspector.errors import InspectorError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inspector.cli.output import Output
+    from inspector.model.prediction import Prediction
+
+_DRAWN_ADDRESSES = 3
+
+
+@click.command(short_help="Page tables of one to five levels: indices and cost.")
+@click.option(
+    "--geometry",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="flat, i386, pae, x86-64 or x86-64-la57; may be repeated. [all of them]",
+)
+@click.option(
+    "--address", "addresses", multiple=True, metavar="ADDRESS", help="Take an address apart; may be repeated."
+)
+@click.option("--mapped", metavar="PAGES", help='Count the tables for these pages: "0x8048-0x804b 0xbffff".')
+@click.option(
+    "--program", type=AnyPath(), metavar="FILE", help="Count them for the pages of a predicted program."
+)
+@click.option("--processes", type=int, default=1, metavar="N", help="In so many processes alike. [1]")
+@click.option("--seed", type=int, metavar="S", help="What addresses are drawn from, where none is given.")
+@click.option("--solve", is_flag=True, help="Show the answers.")
+@click.option("--json", type=AnyPath(), metavar="FILE", help="Write JSON as well; - is stdout, instead.")
+def command(
+    names: tuple[str, ...],
+    addresses: tuple[str, ...],
+    mapped: str | None,
+    program: str | None,
+    processes: int,
+    seed: int | None,
+    solve: bool,
+    json: str | None,
+) -> int:
+    """Take addresses apart as page tables do, or count the tables that some pages need.
+
+    What is asked is shown; --solve answers it. Without an address, pages or a program, addresses are drawn at
+    random.
+
+    Example: inspector pagetable --mapped 0x8048 --processes 100 --solve
+    """
+    from inspector.cli.output import Output
+    from inspector.simulators.pagetable import GEOMETRIES, geometry_named
+
+    if sum(bool(each) for each in (addresses, mapped is not None, program is not None)) > 1:
+        raise UsageError("--address, --mapped and --program are different questions", help="ask one of them")
+    if processes < 1:
+        raise UsageError(f"{processes} processes", help="give --processes a number from 1 on")
+    chosen = names or tuple(GEOMETRIES)
+    for name in chosen:
+        geometry_named(name)
+    output = Output(json)
+    if program is not None:
+        _show_program(output, program, chosen, solve=solve)
+    elif mapped is not None:
+        _show_cost(output, mapped, chosen, processes, solve=solve)
+    else:
+        _show_splits(output, addresses, chosen, seed, solve=solve)
+    output.finish()
+    return 0
+
+
+def _show_splits(
+    output: Output, addresses: Sequence[str], names: Sequence[str], seed: int | None, *, solve: bool
+) -> None:
+    from inspector.report.pagetable import split_document
+    from inspector.simulators.pagetable import GEOMETRIES, address_bits, parse_address, split
+    from inspector.simulators.pagetable_document import splits_json
+
+    numbers = [parse_address(address) for address in addresses]
+    drawn = not numbers
+    if drawn:
+        import random
+        import secrets
+
+        seed = secrets.randbelow(1 << 32) if seed is None else seed
+        narrowest = min(address_bits(GEOMETRIES[name][0]) for name in names)
+        numbers = [
+            random.Random(f"{seed}:{index}").getrandbits(narrowest)  # noqa: S311 - can be repeated
+            for index in range(_DRAWN_ADDRESSES)
+        ]
+    splits = [
+        (name, split(number, GEOMETRIES[name][0]), GEOMETRIES[name][1], GEOMETRIES[name][0].index_bits)
+        for number in numbers
+        for name in names
+    ]
+    if output.wants_json:
+        output.json(splits_json([(name, address) for name, address, _, _ in splits], solve=solve))
+    output.document(split_document(splits, solve=solve))
+    if drawn:
+        output.lines(["", f"drawn with --seed {seed}"])
+
+
+def _show_cost(output: Output, mapped: str, names: Sequence[str], processes: int, *, solve: bool) -> None:
+    from inspector.report.pagetable import cost_document
+    from inspector.simulators.pagetable import GEOMETRIES, cost, parse_pages
+    from inspector.simulators.pagetable_document import costs_json
+
+    pages = parse_pages(mapped)
+    costs = [(cost(pages, GEOMETRIES[name][0]), GEOMETRIES[name][1]) for name in names]
+    count = len(set(pages))
+    if output.wants_json:
+        output.json(costs_json([each for each, _ in costs], count, processes, solve=solve))
+    output.document(cost_document(costs, count, processes, solve=solve))
+
+
+def _show_program(output: Output, path: str, names: Sequence[str], *, solve: bool) -> None:
+    from inspector.report.pagetable import stops_document
+    from inspector.simulators.pagetable import GEOMETRIES, cost
+    from inspector.simulators.pagetable_document import stops_json
+
+    prediction = _predicted(path)
+    stops = []
+    for snapshot in prediction.snapshots:
+        pages = [page.vpn for page in snapshot.pages or ()]
+        needed = {name: cost(pages, GEOMETRIES[name][0]).bytes for name in names}
+        stops.append((snapshot.checkpoint, needed, snapshot.page_table_bytes or 0))
+    if not stops:
+        why = prediction.not_modelled.what if prediction.not_modelled else "it does not run"
+        raise InspectorError(f"{path}: there is nothing to count: {why}", help="inspector predict says more")
+    if output.wants_json:
+        output.json(stops_json(path, stops, solve=solve))
+    output.document(stops_document(path, prediction.profile.page_tables.name, stops, solve=solve))
+
+
+def _predicted(path: str) -> Prediction:
+    from inspector.cli.foretell import foretell
+    from inspector.model.program import Layout
+
+    how = Launching((), (), "/dev/null", Layout.DEFAULT, randomize=False, in_place=False)
+    with how.prepare(path) as program:
+        return foretell(program, machine_profile(None))

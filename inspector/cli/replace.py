@@ -1,0 +1,151 @@
+"""`inspector replace`: which page leaves when one comes and every frame is taken."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from inspector.cli.options import AnyPath
+from inspector.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inspector.cli.output import Output
+    from inspector.simulators.replacement import Replacement
+
+_DRAWN_LENGTH, _ANOMALOUS_LENGTH = 12, 24
+_DRAWN_PAGES = 6
+_WORKING_SET = "working-set"
+_MOST_CURVE_FRAMES = 64
+_MOST_TRIES = 10_000
+
+
+@click.command(short_help="Page replacement: who leaves when every frame is taken.")
+@click.option(
+    "--policy",
+    "policies",
+    multiple=True,
+    metavar="NAME",
+    help="fifo, lru, clock, lfu, random, opt or working-set; may be repeated. [fifo]",
+)
+@click.option("--frames", type=int, default=3, metavar="N", help="How many frames there are. [3]")
+@click.option("--window", type=int, default=4, metavar="N", help="Of working-set: its references. [4]")
+@click.option("--refs", metavar="PAGES", help='The string of references: "1 2 3 4 1 2 5".')
+@click.option("--length", type=int, metavar="N", help="Without --refs: how many. [12; 24 with --anomaly]")
+@click.option(
+    "--pages", type=int, default=_DRAWN_PAGES, metavar="N", help="Without --refs: of how many pages. [6]"
+)
+@click.option(
+    "--locality", type=float, default=0.5, metavar="P", help="Without --refs: how often to stay near. [0.5]"
+)
+@click.option("--seed", type=int, metavar="S", help="What random strings and random victims are drawn from.")
+@click.option("--curve", is_flag=True, help="The faults for every number of frames instead.")
+@click.option(
+    "--anomaly", is_flag=True, help="Draw strings until fifo faults more with more frames; implies --curve."
+)
+@click.option("--solve", is_flag=True, help="Show the answers.")
+@click.option("--json", type=AnyPath(), metavar="FILE", help="Write JSON as well; - is stdout, instead.")
+def command(
+    policies: tuple[str, ...],
+    frames: int,
+    window: int,
+    refs: str | None,
+    length: int | None,
+    pages: int,
+    locality: float,
+    seed: int | None,
+    curve: bool,
+    anomaly: bool,
+    solve: bool,
+    json: str | None,
+) -> int:
+    """Play a string of page references through a replacement policy.
+
+    The table is a question; --solve fills it in. Without --refs the string is drawn at random, and the seed
+    shown.
+
+    Example: inspector replace --policy lru --frames 3 --refs "1 2 3 4 1 2 5"
+    """
+    from inspector.cli.output import Output
+    from inspector.simulators.replacement import parse_references, random_references
+
+    if length is None:
+        length = _ANOMALOUS_LENGTH if anomaly else _DRAWN_LENGTH
+    names = policies or ("fifo",)
+    output = Output(json)
+    drawn = refs is None or "random" in names
+    if seed is None:
+        import secrets
+
+        seed = secrets.randbelow(1 << 32)
+    if refs is not None and anomaly:
+        raise UsageError(
+            "--anomaly draws strings of its own", help="leave out --refs, or ask for its --curve"
+        )
+    if refs is not None:
+        references = parse_references(refs)
+    elif anomaly:
+        seed, references = _anomalous(length, pages, seed, locality)
+    else:
+        references = random_references(length, pages, seed, locality)
+    if curve or anomaly:
+        _show_curves(output, names, references, seed=seed, solve=solve)
+    else:
+        for name in names:
+            _show(output, _played(name, references, frames, window, seed), solve=solve)
+    if drawn:
+        output.lines(["", f"drawn with --seed {seed}"])
+    output.finish()
+    return 0
+
+
+def _played(name: str, references: Sequence[int], frames: int, window: int, seed: int) -> Replacement:
+    from inspector.simulators.replacement import Replacement, make_policy, replay
+
+    policy = make_policy(name, frames=frames, references=references, seed=seed, window=window)
+    steps = tuple(replay(references, policy))
+    return Replacement(
+        name, policy.frames, window if name == _WORKING_SET else None, tuple(references), steps
+    )
+
+
+def _show(output: Output, replacement: Replacement, *, solve: bool) -> None:
+    from inspector.report.replacement import replacement_document
+    from inspector.simulators.replacement.document import replacement_json
+
+    if output.wants_json:
+        output.json(replacement_json(replacement, solve=solve))
+    output.document(replacement_document(replacement, solve=solve))
+
+
+def _show_curves(
+    output: Output, names: Sequence[str], references: Sequence[int], *, seed: int, solve: bool
+) -> None:
+    from inspector.report.replacement import curve_document
+    from inspector.simulators.replacement import anomalies, fault_curve
+    from inspector.simulators.replacement.document import curve_json
+
+    if _WORKING_SET in names:
+        raise UsageError("working-set takes as many frames as it needs", help="leave it out of --curve")
+    most = min(len(set(references)) + 1, _MOST_CURVE_FRAMES)
+    curves = {name: fault_curve(name, references, most, seed) for name in names}
+    if output.wants_json:
+        output.json(curve_json(references, curves, solve=solve))
+    odd = {name: anomalies(curve) for name, curve in curves.items()}
+    output.document(curve_document(dict(curves), len(references), odd, solve=solve))
+
+
+def _anomalous(length: int, pages: int, seed: int, locality: float) -> tuple[int, list[int]]:
+    """Return the first seed from `seed` on whose string shows Belady's anomaly, and the string."""
+    from inspector.simulators.replacement import anomalies, fault_curve, random_references
+
+    for tried in range(seed, seed + _MOST_TRIES):
+        references = random_references(length, pages, tried, locality)
+        if anomalies(fault_curve("fifo", references, min(pages, _MOST_CURVE_FRAMES))):
+            return tried, references
+    raise UsageError(
+        f"none of {_MOST_TRIES} strings shows the anomaly",
+        help="draw longer ones, of 5 pages or more: --length 20",
+    )

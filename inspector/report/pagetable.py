@@ -1,0 +1,96 @@
+"""Addresses taken apart, and what page tables cost, as questions or with their answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inspector.report.document import Column, Document, Paragraph, Row, Section, Table
+from inspector.report.text import size
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from inspector.simulators.pagetable import SplitAddress, TableCost
+
+
+def split_document(
+    splits: Sequence[tuple[str, SplitAddress, Sequence[str], Sequence[int]]], *, solve: bool
+) -> Document:
+    """Return each address's way through the tables.
+
+    An item of `splits` is the geometry's name, the address taken apart, its levels' names and their bits.
+    """
+    sections = []
+    for name, address, levels, bits in splits:
+        rows = [
+            Row((level, str(width), f"{index}" if solve else "", f"{index:#x}" if solve else ""))
+            for level, width, index in zip(levels, bits, address.indices, strict=True)
+        ]
+        offset = address.offset
+        rows.append(Row(("offset", "12", f"{offset}" if solve else "", f"{offset:#x}" if solve else "")))
+        table = Table(
+            (
+                Column("level"),
+                Column("bits", right=True),
+                Column("index", right=True),
+                Column("hex", right=True),
+            ),
+            tuple(rows),
+        )
+        sections.append(Section(f"{address.address:#x} by {name}", (table,)))
+    if not solve:
+        question = Paragraph(
+            "Which entry of each table does the processor read? The answers: again with --solve."
+        )
+        sections.append(Section("", (question,)))
+    return Document("An address's way through the page tables", tuple(sections))
+
+
+def cost_document(
+    costs: Sequence[tuple[TableCost, Sequence[str]]], pages: int, processes: int, *, solve: bool
+) -> Document:
+    """Return what the tables for `pages` mapped pages take, in one process and in `processes` of them."""
+    several = processes > 1
+    columns = [Column("geometry"), Column("tables", flexible=True), Column("bytes", right=True)]
+    if several:
+        columns.append(Column(f"in {processes} processes", right=True))
+    rows = []
+    for cost, levels in costs:
+        tables = ", ".join(f"{count} {level}" for count, level in zip(cost.tables, levels, strict=True))
+        cells = [cost.geometry.name, tables, size(cost.bytes)]
+        if several:
+            cells.append(size(cost.bytes * processes))
+        rows.append(Row((cells[0], *(cells[1:] if solve else [""] * (len(cells) - 1)))))
+    blocks: list[Table | Paragraph] = [Table(tuple(columns), tuple(rows))]
+    if not solve:
+        blocks.append(Paragraph("How many tables, and how much memory? The answers: again with --solve."))
+    return Document(f"Page tables for {pages} mapped page{'s' * (pages != 1)}", (Section("", tuple(blocks)),))
+
+
+def stops_document(
+    program: str, geometry: str, stops: Sequence[tuple[str, Mapping[str, int], int]], *, solve: bool
+) -> Document:
+    """Return what the pages of a predicted program need at each stop, by geometry.
+
+    A stop is its name, the bytes by geometry for the pages then resident, and the kernel's own count (VmPTE).
+    """
+    names = list(stops[0][1])
+    columns = (Column("stop"), *(Column(name, right=True) for name in (*names, "kernel's")))
+    rows = tuple(
+        Row(
+            (
+                stop,
+                *(
+                    (*(size(bytes_[name]) for name in names), size(kernel))
+                    if solve
+                    else [""] * len(columns[1:])
+                ),
+            )
+        )
+        for stop, bytes_, kernel in stops
+    )
+    explanation = Paragraph(
+        f"Each column counts the tables that the resident pages need. The kernel's (VmPTE, {geometry}) "
+        "leaves out the top table, and has those whose pages have come and gone: tables outlive pages."
+    )
+    return Document(f"Page tables of {program}", (Section("", (Table(columns, rows), explanation)),))

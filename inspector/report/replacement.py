@@ -1,0 +1,122 @@
+"""A replay of references as the table that students draw by hand, and the curve of faults over frames."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inspector.report.document import Column, Document, Fact, Facts, Mark, Paragraph, Row, Section, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inspector.simulators.replacement import Replacement
+
+_ROOM = 77
+_LABEL = 9
+_GAP = 2
+LONGEST_DRAWN = 400
+"""Longer strings are told in numbers only."""
+
+
+def replacement_document(replacement: Replacement, *, solve: bool) -> Document:
+    """Return the table of one replay, empty where it is a question, filled where it is to be solved."""
+    length = len(replacement.references)
+    pages = len(set(replacement.references))
+    blocks: list[Table | Facts | Paragraph] = []
+    if length <= LONGEST_DRAWN:
+        blocks += _grids(replacement, solve=solve)
+    else:
+        blocks.append(Paragraph(f"A string of over {LONGEST_DRAWN} references is not drawn."))
+    if solve:
+        blocks.append(Facts(_answers(replacement)))
+    else:
+        blocks.append(
+            Paragraph("Which page is in which frame? Which references are faults (*), and which page leaves?")
+        )
+        blocks.append(Paragraph("The answers: the same again with --solve."))
+    title = f"{_name(replacement)}: {length} references to {pages} page{'s' * (pages != 1)}"
+    return Document(title, (Section("", tuple(blocks)),))
+
+
+def _name(replacement: Replacement) -> str:
+    frames = replacement.frames
+    if frames is None:
+        return f"{replacement.policy} with a window of {replacement.window} references"
+    return f"{replacement.policy} with {frames} frame{'s' * (frames != 1)}"
+
+
+def _answers(replacement: Replacement) -> tuple[Fact, ...]:
+    length, faults = len(replacement.references), replacement.faults
+    facts = [
+        Fact("faults", f"{faults} of {length}"),
+        Fact("hits", f"{length - faults}, a rate of {(length - faults) / length:.1%}"),
+    ]
+    if replacement.frames is None:
+        facts.append(
+            Fact("frames", f"{replacement.most_resident} at most, {replacement.mean_resident:.2f} on average")
+        )
+    return tuple(facts)
+
+
+def _grids(replacement: Replacement, *, solve: bool) -> list[Table]:
+    """Return the table in pieces that fit the page, a column for each reference."""
+    width = max(len(str(page)) for page in replacement.references)
+    per_piece = max((_ROOM - _LABEL) // (width + _GAP), 1)
+    labels = [*(f"frame {number}" for number in range(replacement.frames_filled)), "fault", "leaves"]
+    columns = _columns(replacement, len(labels)) if solve else None
+    pieces = []
+    for start in range(0, len(replacement.references), per_piece):
+        piece = replacement.references[start : start + per_piece]
+        cells = columns[start : start + per_piece] if columns else [("",) * len(labels)] * len(piece)
+        pieces.append(
+            Table(
+                (Column("page"), *(Column(str(page), right=True) for page in piece)),
+                tuple(
+                    Row((label, *(column[index] for column in cells))) for index, label in enumerate(labels)
+                ),
+            )
+        )
+    return pieces
+
+
+def _columns(replacement: Replacement, height: int) -> list[tuple[str, ...]]:
+    columns = []
+    frames = [""] * (height - 2)
+    for step in replacement.steps:
+        if step.left_frame is not None:
+            frames[step.left_frame] = ""
+        frames[step.frame] = str(step.page)
+        leaves = "" if step.evicted is None else str(step.evicted)
+        columns.append((*frames, "*" if step.fault else "", leaves))
+    return columns
+
+
+def curve_document(
+    curves: dict[str, Sequence[int]], length: int, anomalies: dict[str, list[int]], *, solve: bool
+) -> Document:
+    """Return the faults of each policy with 1, 2, 3, ... frames.
+
+    `anomalies` names, by policy, the numbers of frames that fault more than one frame less does.
+    """
+    names = list(curves)
+    most = max(len(curve) for curve in curves.values())
+    rows = []
+    for index in range(most):
+        odd = any(index + 1 in anomalies[name] for name in names)
+        faults = [str(curves[name][index]) if solve else "" for name in names]
+        rows.append(Row((str(index + 1), *faults), Mark.EXPLAINED if odd and solve else None))
+    table = Table((Column("frames", right=True), *(Column(name, right=True) for name in names)), tuple(rows))
+    blocks: list[Table | Paragraph] = [table]
+    if solve:
+        for name, places in anomalies.items():
+            blocks += [
+                Paragraph(
+                    f"Belady's anomaly: {name} faults {curves[name][at - 1]} times with {at} frames, "
+                    f"but {curves[name][at - 2]} times with {at - 1}.",
+                    Mark.EXPLAINED,
+                )
+                for at in places
+            ]
+    else:
+        blocks.append(Paragraph("Does every frame more mean fewer faults? The answers: again with --solve."))
+    return Document(f"Faults of {length} references by number of frames", (Section("", tuple(blocks)),))

@@ -1,0 +1,118 @@
+"""The simulators at the command line: questions, answers, and what is no question."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BELADY = ["--refs", "1 2 3 4 1 2 5 1 2 3 4 5"]
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    inspector = Path(sys.executable).with_name("inspector")
+    return subprocess.run([inspector, *words], capture_output=True, text=True, check=False)
+
+
+def asked(*words: str) -> dict[str, Any]:
+    done = run(*words, "--json", "-")
+    assert (done.returncode, done.stderr) == (0, "")
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+def test_a_question_holds_no_answer() -> None:
+    done = run("replace", *BELADY)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not any(line.strip().startswith(("faults", "hits")) for line in done.stdout.splitlines())
+    assert {line.strip() for line in done.stdout.splitlines()} >= {"frame 0", "frame 2", "fault", "leaves"}
+    question = asked("replace", *BELADY)
+    assert (question["faults"], question["hits"], question["steps"]) == (None, None, None)
+    assert asked("replace", "--curve", *BELADY)["faults"] is None
+    assert asked("pagetable", "--mapped", "1")["costs"][0]["bytes"] is None
+    assert asked("pagetable", "--address", "0x1000")["addresses"][0]["indices"] is None
+
+
+def test_an_answer_is_in_the_json() -> None:
+    answer = asked("replace", "--policy", "fifo", "--frames", "3", "--refs", "1 2 3 4 1 2 5", "--solve")
+    assert (answer["faults"], answer["hits"], answer["schema"]) == (7, 0, "inspector.replacement/1")
+    curve = asked("replace", "--policy", "fifo", "--policy", "lru", "--curve", *BELADY, "--solve")
+    assert curve["faults"] == {"fifo": [12, 12, 9, 10, 5, 5], "lru": [12, 12, 10, 8, 5, 5]}
+    costs = asked("pagetable", "--mapped", "0x8048", "--processes", "100", "--solve")["costs"]
+    assert [(each["geometry"], each["bytes_of_all_processes"]) for each in costs[:2]] == [
+        ("flat", 400 << 20),
+        ("i386", 100 * (8 << 10)),
+    ]
+
+
+@pytest.mark.parametrize("words", [["replace"], ["pagetable"], ["replace", "--policy", "random"]])
+def test_what_is_drawn_is_drawn_again_from_the_seed_shown(words: list[str]) -> None:
+    first = run(*words, "--solve")
+    assert first.returncode == 0
+    seed = first.stdout.rstrip().rpartition("--seed ")[2]
+    assert run(*words, "--solve", "--seed", seed).stdout == first.stdout
+
+
+def test_an_anomaly_is_found_and_shown() -> None:
+    done = run("replace", "--anomaly", "--seed", "3", "--solve")
+    assert done.returncode == 0
+    assert "Belady's anomaly: fifo faults" in done.stdout
+
+
+def test_a_long_string_is_told_in_numbers() -> None:
+    done = run("replace", "--length", "1000", "--solve", "--seed", "1")
+    assert "is not drawn" in done.stdout
+    assert "of 1000" in done.stdout
+
+
+def test_answers_and_questions_fit_eighty_columns() -> None:
+    for words in (["--length", "100", "--pages", "5000"], ["--length", "60", "--frames", "12"]):
+        for solve in ([], ["--solve"]):
+            done = run("replace", "--seed", "1", *words, *solve)
+            assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["replace", "--refs", ""],
+        ["replace", "--refs", "1 -2"],
+        ["replace", "--policy", "mru"],
+        ["replace", "--frames", "0"],
+        ["replace", "--frames", "99999999999"],
+        ["replace", "--policy", "working-set", "--window", "0"],
+        ["replace", "--policy", "working-set", "--curve"],
+        ["replace", "--anomaly", "--refs", "1"],
+        ["replace", "--anomaly", "--pages", "2"],
+        ["replace", "--length", "0"],
+        ["pagetable", "--geometry", "vax"],
+        ["pagetable", "--mapped", ""],
+        ["pagetable", "--mapped", "5-2"],
+        ["pagetable", "--mapped", "1", "--address", "2"],
+        ["pagetable", "--address", "main"],
+        ["pagetable", "--address", "0x100000000", "--geometry", "i386"],
+        ["pagetable", "--processes", "0"],
+    ],
+    ids=" ".join,
+)
+def test_what_makes_no_sense_is_one_line_and_a_hint(words: list[str]) -> None:
+    done = run(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    first, second = done.stderr.splitlines()
+    assert first.startswith("inspector: ")
+    assert second.startswith("  ")
+
+
+def test_a_program_that_does_not_run_has_no_tables(tmp_path: Path) -> None:
+    done = run("pagetable", "--program", str(tmp_path / "missing"))
+    assert done.returncode == 3
+    assert "nothing to count" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["replace", "pagetable"])
+def test_the_help_has_an_example(name: str) -> None:
+    assert f"Example: inspector {name} " in run(name, "--help").stdout
