@@ -18,6 +18,7 @@ COMMANDS = (
     "fuzz",
     "replace",
     "pagetable",
+    "layout",
     "doctor",
     "profile",
 )

@@ -23,11 +23,14 @@ PT_NULL = 0
 PT_LOAD = 1
 PT_DYNAMIC = 2
 PT_INTERP = 3
+PT_NOTE = 4
 PT_PHDR = 6
 PT_TLS = 7
+PT_GNU_EH_FRAME = 0x6474E550
 PT_GNU_STACK = 0x6474E551
 PT_GNU_RELRO = 0x6474E552
 PT_GNU_PROPERTY = 0x6474E553
+PT_GNU_SFRAME = 0x6474E554
 
 PF_X = 1
 PF_W = 2
@@ -169,3 +172,24 @@ def parse_program_headers(data: bytes, layout: ElfClass = ELF32) -> tuple[Progra
         ProgramHeader(**dict(zip(layout.phdr_fields, fields, strict=True)))
         for fields in layout.phdr.iter_unpack(data[:whole])
     )
+
+
+_SEGMENT_NAMES = {
+    PT_NULL: "NULL",
+    PT_LOAD: "LOAD",
+    PT_DYNAMIC: "DYNAMIC",
+    PT_INTERP: "INTERP",
+    PT_NOTE: "NOTE",
+    PT_PHDR: "PHDR",
+    PT_TLS: "TLS",
+    PT_GNU_EH_FRAME: "GNU_EH_FRAME",
+    PT_GNU_STACK: "GNU_STACK",
+    PT_GNU_RELRO: "GNU_RELRO",
+    PT_GNU_PROPERTY: "GNU_PROPERTY",
+    PT_GNU_SFRAME: "GNU_SFRAME",
+}
+
+
+def segment_name(number: int) -> str:
+    """Return what readelf calls a p_type: `LOAD`; one not known is a hexadecimal number."""
+    return _SEGMENT_NAMES.get(number, f"{number:#x}")

@@ -1,99 +1,154 @@
-"""Symbol tables of a file, found through its section headers, which may claim anything: no kernel reads them.
+"""Section headers: what the linker says of a file's parts. No kernel reads them, so they may claim anything.
 
-What is read is bounded, whatever sizes and counts the headers state, and however large a hole a sparse file
-has there: an entry counts if the file holds it, and the tables of one file together are not read beyond
-LARGEST_TABLES.
+    e_shoff, e_shnum    Elf32_Shdr[]: sh_name sh_type sh_flags sh_addr sh_offset sh_size sh_link ...
+    e_shstrndx          the section with the names, which sh_name counts bytes in
 
-    e_shoff, e_shnum    Elf32_Shdr[]: sh_type SYMTAB or DYNSYM, sh_offset, sh_size, sh_link ─┐
-    the section at sh_link: the strings that st_name counts bytes in                        <┘
+What does not fit e_shnum or e_shstrndx stands in the first header (gABI, "Section Header Table").
 """
 
 from __future__ import annotations
 
+import os
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from inspector.elf.header import EHDR_SIZE, ElfHeader
+from inspector.errors import InspectorError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from inspector.elf.file import ExecutableFile
 
-SHT_SYMTAB, SHT_STRTAB, SHT_DYNSYM = 2, 3, 11
+SHT_SYMTAB, SHT_STRTAB, SHT_NOBITS, SHT_DYNSYM = 2, 3, 8, 11
+SHF_WRITE, SHF_ALLOC, SHF_EXECINSTR, SHF_TLS = 0x1, 0x2, 0x4, 0x400
+_SHN_XINDEX = 0xFFFF
 
-LARGEST_TABLES = 64 << 20
-"""Bytes of symbols and strings: two hundred times those of a C library."""
-_MOST_SECTIONS = 1 << 16
-
-# Elf32_Shdr: sh_name sh_type sh_flags sh_addr sh_offset sh_size sh_link sh_info sh_addralign sh_entsize
-_SHDR = struct.Struct("<4xI8xIII12x")
-_SYMBOL_BYTES = 16
-"""Elf32_Sym."""
+MOST_SECTIONS = 1 << 16
+_LONGEST_NAME = 1024
+_LARGEST_NAMES = 16 << 20
 
 
-class TablesTooLarge(Exception):
-    """The symbol tables are larger than LARGEST_TABLES, or the sections too many: the rest is not read."""
+class TooManySections(Exception):
+    """There are more than MOST_SECTIONS: none is read."""
 
 
-class _Section(NamedTuple):
-    """What is read of an Elf32_Shdr."""
+class BadSections(InspectorError):
+    """The section headers do not hold together."""
 
+
+class SectionHeader(NamedTuple):
+    """Elf32_Shdr."""
+
+    name: int
+    """Where the name begins, in the section of names."""
     type: int
+    flags: int
+    addr: int
     offset: int
     size: int
     link: int
+    info: int
+    addralign: int
+    entsize: int
+
+
+_SHDR = struct.Struct("<IIIIIIIIII")
 
 
 @dataclass(frozen=True, slots=True)
-class SymbolTable:
-    """One symbol table and its strings, as they lie in the file."""
+class Section:
+    """One section by its number and name."""
 
-    entries: bytes
-    """Whole Elf32_Sym, end to end."""
-    strings: bytes
+    number: int
+    name: str
+    """Empty where the header points at none."""
+    header: SectionHeader
+
+    @property
+    def is_allocated(self) -> bool:
+        """Whether it is to have memory while the program runs (SHF_ALLOC)."""
+        return bool(self.header.flags & SHF_ALLOC)
+
+    @property
+    def is_tbss(self) -> bool:
+        """Whether it is the zeros of thread-local storage: each thread makes its own, and none is loaded."""
+        return bool(self.header.flags & SHF_TLS) and self.header.type == SHT_NOBITS
+
+    @property
+    def end(self) -> int:
+        """First address past it."""
+        return self.header.addr + self.header.size
 
 
-def symbol_tables(file: ExecutableFile) -> Iterator[SymbolTable]:
-    """Yield the symbol tables in the order of their sections; damaged ones are passed over.
+def section_headers(file: ExecutableFile) -> list[SectionHeader]:
+    """Return the section headers that the file holds; none where its header does not tell of 32-bit ones.
 
-    Raises TablesTooLarge, and CannotObserve where the file cannot be read.
+    Raises TooManySections, and CannotObserve where the file cannot be read.
     """
-    sections = _sections(file)
-    left = LARGEST_TABLES
-    for section in sections:
-        if section.type not in (SHT_SYMTAB, SHT_DYNSYM) or section.link >= len(sections):
-            continue
-        strings = sections[section.link]
-        if strings.type != SHT_STRTAB:
-            continue
-        # Of what a size claims, only what the file holds is asked for: a buffer is as large as the question.
-        size, strings_size = _in_file(file, section), _in_file(file, strings)
-        left -= size + strings_size
-        if left < 0:
-            raise TablesTooLarge
-        entries = file.read(section.offset, size)
-        whole = len(entries) - len(entries) % _SYMBOL_BYTES
-        yield SymbolTable(entries[:whole], file.read(strings.offset, strings_size))
-
-
-def _sections(file: ExecutableFile) -> list[_Section]:
-    """Return the section headers; none where the file's header does not tell of any that are 32-bit."""
     header = ElfHeader.parse(file.read(0, EHDR_SIZE))
-    count = header.shnum
     if header.shentsize != _SHDR.size or not header.shoff:
         return []
-    if not count:
-        # One that does not fit e_shnum stands in the first header (gABI, "Section Header Table").
-        first = file.read(header.shoff, _SHDR.size).ljust(_SHDR.size, b"\0")
-        count = _Section(*_SHDR.unpack(first)).size
-    if count > _MOST_SECTIONS:
-        raise TablesTooLarge
+    count = _claimed(file, header)
+    if count > MOST_SECTIONS:
+        raise TooManySections
     data = file.read(header.shoff, count * _SHDR.size)
-    return [_Section(*fields) for fields in _SHDR.iter_unpack(data[: len(data) - len(data) % _SHDR.size])]
+    return [
+        SectionHeader(*fields) for fields in _SHDR.iter_unpack(data[: len(data) - len(data) % _SHDR.size])
+    ]
 
 
-def _in_file(file: ExecutableFile, section: _Section) -> int:
+def named_sections(file: ExecutableFile) -> tuple[Section, ...]:
+    """Return the sections in the order of their headers, the empty first one left out.
+
+    A file without section headers has none. Raises BadSections where they are cut short or name nothing.
+    """
+    header = ElfHeader.parse(file.read(0, EHDR_SIZE))
+    if not header.shoff:
+        return ()
+    if header.shentsize != _SHDR.size:
+        raise _bad(file, f"a section header has {_SHDR.size} bytes, and e_shentsize says {header.shentsize}")
+    claimed = _claimed(file, header)
+    try:
+        headers = section_headers(file)
+    except TooManySections:
+        raise _bad(file, f"it claims {claimed} sections, more than {MOST_SECTIONS}") from None
+    if len(headers) < claimed:
+        raise _bad(
+            file,
+            f"it claims {claimed} section headers at {header.shoff:#x}, and holds {len(headers)} of them",
+        )
+    if not headers:
+        return ()
+    names = _names(file, headers, headers[0].link if header.shstrndx == _SHN_XINDEX else header.shstrndx)
+    return tuple(
+        Section(number, _name_at(names, each.name), each) for number, each in enumerate(headers) if number
+    )
+
+
+def in_file(file: ExecutableFile, section: SectionHeader) -> int:
     """Return how many bytes of the section the file holds."""
     return max(0, min(section.size, file.size - section.offset))
+
+
+def _claimed(file: ExecutableFile, header: ElfHeader) -> int:
+    if header.shnum:
+        return header.shnum
+    first = file.read(header.shoff, _SHDR.size).ljust(_SHDR.size, b"\0")
+    return SectionHeader(*_SHDR.unpack(first)).size
+
+
+def _names(file: ExecutableFile, headers: list[SectionHeader], index: int) -> bytes:
+    if not 0 < index < len(headers) or headers[index].type != SHT_STRTAB:
+        raise _bad(file, f"section {index}, which is to hold the names of {len(headers)} sections, does not")
+    return file.read(headers[index].offset, min(in_file(file, headers[index]), _LARGEST_NAMES))
+
+
+def _name_at(names: bytes, offset: int) -> str:
+    return os.fsdecode(names[offset : offset + _LONGEST_NAME].partition(b"\0")[0])
+
+
+def _bad(file: ExecutableFile, what: str) -> BadSections:
+    return BadSections(
+        f"{file.path}: {what}",
+        help="the kernel does not look at them: inspector predict --until exec shows what it maps",
+    )

@@ -6,7 +6,7 @@ import struct
 from contextlib import suppress
 
 from inspector.elf.file import ExecutableFile
-from inspector.elf.sections import TablesTooLarge, symbol_tables
+from inspector.elf.symbol_tables import TablesTooLarge, symbol_tables
 from inspector.errors import CannotObserve, UnknownSymbol, UsageError
 from inspector.model.address import VirtAddr
 

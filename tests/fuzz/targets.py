@@ -16,9 +16,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inspector.elf.file import ExecutableFile
 from inspector.elf.header import ElfHeader
 from inspector.elf.stops import plan_stops
 from inspector.errors import InspectorError
+from inspector.layout.document import layout_json
+from inspector.layout.views import read_image, views_of
 from inspector.model import document
 from inspector.model.address import VirtAddr
 from inspector.model.profile import RandomBases
@@ -34,6 +37,7 @@ from inspector.observe.procfs.status import parse_status
 from inspector.predict import predict
 from inspector.reconcile import reconcile
 from inspector.report.check import check_document, observation_document, prediction_document
+from inspector.report.layout import layout_document
 from inspector.report.profile import profile_document
 from inspector.report.terminal import Style, render
 from tests.elfwriter import Elf
@@ -117,8 +121,12 @@ def program(data: bytes) -> None:
 
 
 def symbols(data: bytes) -> None:
-    """The bytes are a program whose symbols are asked for."""
+    """The bytes are a program whose symbols are asked for, and its sections."""
     written, _ = _on_disk(data, SYMBOLS_HOLE_SHIFT)
+    with suppress(InspectorError), ExecutableFile(written.path) as file:
+        views = views_of(read_image(file), None)
+        layout_json(written.path, None, views)
+        _print(layout_document(written.path, None, views))
     for stops in (("_start", "0x10", "syscall:write#2"), ("",), ("\udcff",)):
         with suppress(InspectorError):
             plan_stops(written.path, stops, None)

@@ -67,18 +67,26 @@ def test_the_python_runs(checkout: Path) -> None:
 def test_the_transcript_is_what_is_printed(checkout: Path) -> None:
     """Its headings, rows and counts; addresses, inodes and versions are this machine's own."""
     assert TRANSCRIPT_COMMAND is not None
-    done = run(TRANSCRIPT_COMMAND[1], checkout)
-    printed = {_shape(line) for line in done.stdout.splitlines()}
     start = TRANSCRIPT_COMMAND.end()
-    shown = README[start : README.index("```", start)].strip("\n").splitlines()
-    assert [line for line in shown if line != "..." and _shape(line) not in printed] == []
+    shown = README[start : README.index("```", start)].strip("\n")
+    assert unprinted(TRANSCRIPT_COMMAND[1], shown, checkout) == []
 
 
 @pytest.mark.parametrize(
     ("command", "shown"), BOOK_TRANSCRIPTS, ids=[command.split()[1] for command, _ in BOOK_TRANSCRIPTS]
 )
 def test_the_machines_print_what_is_shown(command: str, shown: str, checkout: Path) -> None:
-    assert run(command, checkout).stdout == shown
+    """To the letter, but for what is told of a program: that is the compiler's and this machine's own."""
+    if "fixtures/build/" in command:
+        assert unprinted(command, shown, checkout) == []
+    else:
+        assert run(command, checkout).stdout == shown
+
+
+def unprinted(command: str, shown: str, checkout: Path) -> list[str]:
+    """Return the lines shown that the command does not print, whatever their numbers."""
+    printed = {_shape(line) for line in run(command, checkout).stdout.splitlines()}
+    return [line for line in shown.splitlines() if line != "..." and _shape(line) not in printed]
 
 
 def _shape(line: str) -> str:

@@ -1,0 +1,80 @@
+"""`inspector layout`: link view beside execution view, and what merging sections saves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from inspector.cli.foretell import foretell
+from inspector.cli.options import (
+    AnyPath,
+    ProgramCommand,
+    launching_of,
+    launching_options,
+    machine_profile,
+    profile_option,
+)
+from inspector.errors import CannotObserve, InspectorError
+
+if TYPE_CHECKING:
+    from inspector.layout.views import ElfImage
+
+
+@click.command(cls=ProgramCommand, short_help="Link view beside execution view; what merging saves.")
+@click.argument("program", metavar="PROGRAM", type=AnyPath())
+@launching_options
+@profile_option
+@click.option("--json", type=AnyPath(), metavar="FILE", help="Write JSON as well; - is stdout, instead.")
+def command(
+    program: str,
+    env: tuple[str, ...],
+    stdin: str,
+    layout: str,
+    aslr: bool,
+    in_place: bool,
+    profile: str | None,
+    json: str | None,
+) -> int:
+    """Show every section of PROGRAM in its segment, in the area that execve makes of it.
+
+    The areas are predicted; the program is not run. What merging sections by permission saves is counted in
+    pages, against a mapping for each section.
+
+    Example: inspector layout fixtures/build/hello
+    """
+    from inspector.cli.output import Output
+    from inspector.layout.document import layout_json
+    from inspector.layout.views import views_of
+    from inspector.report.layout import layout_document
+    from inspector.report.program import short_name
+
+    output = Output(json)
+    how = launching_of(env, stdin, layout, aslr, in_place)
+    image = _image(program)
+    with how.prepare(program) as prepared:
+        prediction = foretell(prepared, machine_profile(profile), until="exec")
+    views = views_of(image, prediction.snapshots[0] if prediction.snapshots else None)
+    if output.wants_json:
+        output.json(layout_json(program, prediction.verdict, views))
+    output.document(layout_document(short_name(prediction.program), prediction.verdict, views))
+    output.finish()
+    return 0
+
+
+def _image(path: str) -> ElfImage:
+    from inspector.elf.file import ExecutableFile
+    from inspector.elf.header import ELF_MAGIC
+    from inspector.elf.script import interpreters
+    from inspector.layout.views import read_image
+
+    try:
+        with ExecutableFile(path) as file:
+            if file.read(0, len(ELF_MAGIC)) == ELF_MAGIC:
+                return read_image(file)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise CannotObserve(f"{path}: {reason}", help="give the path of an ELF file") from error
+    behind = interpreters(path, ".")
+    advice = f"its interpreter may have some: inspector layout {behind[-1]}" if behind else "give an ELF file"
+    raise InspectorError(f"{path}: not an ELF file, so it has no sections", help=advice)

@@ -1,0 +1,160 @@
+"""Link view beside execution view: a program's sections, and on their right the areas that they are in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inspector.elf.header import segment_name
+from inspector.model.address import PAGE_SIZE
+from inspector.model.prediction import Outcome
+from inspector.model.vma import FileBacking
+from inspector.report.document import Column, Document, Fact, Facts, Paragraph, Row, Section, Table
+from inspector.report.text import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from inspector.layout.views import PlacedSection, Saving, Views
+    from inspector.model.prediction import ExecVerdict
+    from inspector.model.vma import Vma
+
+_COLUMNS = (
+    Column("section", flexible=True),
+    Column("address"),
+    Column("size", right=True),
+    Column("segment"),
+    Column("area (VMA) at exec"),
+    Column("pages", right=True),
+)
+_SAME = "|"
+"""In the place of an area: still the one above."""
+
+
+def layout_document(name: str, verdict: ExecVerdict | None, views: Views) -> Document:
+    """Return both views of the program that the user called `name`."""
+    blocks: list[Table | Paragraph] = []
+    if verdict is None or verdict.outcome is not Outcome.RUNS:
+        what = "execve is not predicted" if verdict is None else f"execve: {verdict}"
+        blocks.append(Paragraph(f"There is no execution view ({what}): nothing is mapped."))
+    if views.load_bias:
+        blocks.append(Paragraph(f"The file's addresses count from 0; it is loaded at {views.load_bias:#x}."))
+    if not views.image.sections:
+        blocks.append(Paragraph("It has no section headers: the kernel needs none."))
+    blocks.append(Table(_COLUMNS, tuple(_rows(views))))
+    return Document(
+        f"{name}: link view beside execution view",
+        tuple(
+            section
+            for section in (Section("", tuple(blocks)), _segments(views), _saving(views))
+            if section is not None
+        ),
+    )
+
+
+def _rows(views: Views) -> Iterator[Row]:
+    """Yield the sections by area, areas without any in their order, then what is not loaded."""
+    left = [placed for placed in views.placed if placed.load is not None]
+    for vma in views.vmas or ():
+        here = [placed for placed in left if vma in placed.vmas]
+        here.sort(key=lambda placed: placed.section.header.addr)
+        for number, placed in enumerate(here):
+            begun = placed.vmas[0] is not vma
+            yield _row(views, placed, vma if number == 0 else None, rest=begun)
+        if not here:
+            yield Row((_what_else(vma, views), "", "", "", *_area(vma)))
+    nowhere = [placed for placed in views.placed if not placed.vmas]
+    for placed in nowhere:
+        cells = _row(views, placed, None).cells
+        yield Row((*cells[:4], _why_not_loaded(placed), ""))
+
+
+def _row(views: Views, placed: PlacedSection, vma: Vma | None, *, rest: bool = False) -> Row:
+    header, name = placed.section.header, placed.section.name or f"section {placed.section.number}"
+    if rest:
+        return Row((f"{name}, the rest", "", "", _segment(views, placed.load), *_area(vma)))
+    address = f"{header.addr + views.load_bias:08x}" if placed.section.is_allocated else ""
+    return Row((name, address, f"{header.size:#x}", _segment(views, placed.load), *_area(vma)))
+
+
+def _segment(views: Views, number: int | None) -> str:
+    return "" if number is None else f"{number:02} {views.image.segments[number].access}"
+
+
+def _area(vma: Vma | None) -> tuple[str, str]:
+    if vma is None:
+        return _SAME, ""
+    return f"{vma.start:08x}-{vma.end:08x} {vma.perms}", str(vma.range.size_bytes // PAGE_SIZE)
+
+
+def _what_else(vma: Vma, views: Views) -> str:
+    """Say what an area without a section is: `[stack]`, `ld-linux.so.2`."""
+    if vma in views.own:
+        return "(no section)"
+    if isinstance(vma.backing, FileBacking):
+        return f"({vma.name.rpartition('/')[2]})"
+    return vma.name or "(anonymous)"
+
+
+def _why_not_loaded(placed: PlacedSection) -> str:
+    if placed.section.is_tbss:
+        return "not loaded: per thread"
+    return "not loaded" if placed.load is None else "not mapped"
+
+
+def _segments(views: Views) -> Section | None:
+    """Return every program header with the sections in it, in the words of `readelf -l`."""
+    if not views.image.segments:
+        return None
+    facts = tuple(
+        Fact(
+            f"{number:02} {segment_name(segment.type)} {segment.access}",
+            " ".join(section.name for section in views.image.members[number]) or "no section",
+        )
+        for number, segment in enumerate(views.image.segments)
+    )
+    return Section("Sections by segment", (Facts(facts),))
+
+
+def _saving(views: Views) -> Section | None:
+    if not views.savings or not views.image.sections:
+        return None
+    columns = (
+        Column("segment"),
+        Column("sections", right=True),
+        Column("each by itself", flexible=True),
+        Column("together", right=True),
+        Column("saved", right=True),
+    )
+    rows = [
+        Row(
+            (
+                _segment(views, saving.segment),
+                str(len(saving.alone_pages)),
+                _sum(saving),
+                str(saving.together_pages),
+                str(saving.saved_pages),
+            )
+        )
+        for saving in views.savings
+    ]
+    sections = sum(len(saving.alone_pages) for saving in views.savings)
+    alone = sum(sum(saving.alone_pages) for saving in views.savings)
+    together = sum(saving.together_pages for saving in views.savings)
+    rows.append(Row(("all", str(sections), str(alone), str(together), str(alone - together))))
+    saved = counted(abs(alone - together), "page")
+    result = f"saves {saved}" if alone >= together else f"costs {saved}, for the headers are mapped, too"
+    words = (
+        f"Mapped by itself, a section would take its size in whole pages of {PAGE_SIZE} bytes, and "
+        f"{counted(sections, 'section')} {alone} of them. As {counted(len(views.savings), 'segment')} of one "
+        "permission each, from the page of p_vaddr to that of p_vaddr + p_memsz, they take "
+        f"{together}: merging {result}."
+    )
+    blocks = (Table(columns, tuple(rows)), Paragraph(words))
+    return Section("What merging by permission saves, in pages", blocks)
+
+
+def _sum(saving: Saving) -> str:
+    pages = saving.alone_pages
+    if len(pages) < 2:  # noqa: PLR2004 - a sum of several
+        return str(sum(pages))
+    return f"{'+'.join(map(str, pages))} = {sum(pages)}"
