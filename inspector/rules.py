@@ -62,6 +62,19 @@ _CATALOGUE = (
         "fs/exec.c:do_open_execat()",
     ),
     Rule(
+        "exec.first-bytes",
+        "execve reads the first 256 bytes of a file for the handlers to judge by.",
+        "It was 128 until Linux 5.1, which made room for longer #! lines.",
+        "include/uapi/linux/binfmts.h:BINPRM_BUF_SIZE, fs/exec.c:prepare_binprm()",
+    ),
+    Rule(
+        "exec.handlers",
+        "The handlers are asked one after the other, each by its load_binary function.",
+        "binfmt_misc comes first; then load_script for #! files, and load_elf_binary for ELF files, which a "
+        "64-bit kernel has twice: once for its own programs, and once more for 32-bit ones.",
+        "fs/exec.c:search_binary_handler(), fs/compat_binfmt_elf.c",
+    ),
+    Rule(
         "exec.no-handler",
         "No handler knows the first 256 bytes of the file.",
         "Every registered format looks at the magic number; when none takes the file the answer is ENOEXEC.",
@@ -259,6 +272,12 @@ _CATALOGUE = (
         "fs/exec.c:setup_arg_pages()",
     ),
     Rule(
+        "layout.task-size",
+        "A program's addresses end at 0xc0000000 under a 32-bit kernel, at 0xffffe000 under a 64-bit one.",
+        "A 64-bit kernel needs no room for itself there; the personality ADDR_LIMIT_3GB gives the old limit.",
+        "arch/x86/include/asm/page_64_types.h:IA32_PAGE_OFFSET",
+    ),
+    Rule(
         "layout.mmap-base",
         "The mmap area ends below the stack limit and the guard gap, but at least 128 MiB below the top.",
         "The gap is clamped between 128 MiB and five sixths of the task size.",
@@ -306,6 +325,13 @@ _CATALOGUE = (
         "A segment may lie over the initial stack; the tables then go there, if it may be written.",
         "The kernel measures the strings where they should be, and finds what the segment has there.",
         "fs/binfmt_elf.c:create_elf_tables(), lib/strnlen_user.c:strnlen_user()",
+    ),
+    Rule(
+        "register.at-entry",
+        "Every general register but esp is 0 at the first instruction, EDX too.",
+        "The System V ABI has EDX hold a function for atexit. The kernel knows none; a dynamic loader puts "
+        "its own there before it goes on to the program, and the C library takes 0 for none.",
+        "arch/x86/include/asm/elf.h:ELF_PLAT_INIT(), elf_common_init()",
     ),
     # --- pages and counters at exec ---------------------------------------------------------------
     Rule(

@@ -14,11 +14,12 @@ COMMANDS = (
     "predict",
     "observe",
     "compare",
+    "story",
+    "layout",
     "rules",
     "fuzz",
     "replace",
     "pagetable",
-    "layout",
     "doctor",
     "profile",
 )

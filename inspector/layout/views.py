@@ -104,6 +104,12 @@ def read_image(file: ExecutableFile) -> ElfImage:
 
     Raises InspectorError for any other file, and where the section headers do not hold together.
     """
+    header, segments = read_headers(file)
+    return image_of(file.path, header, segments, named_sections(file))
+
+
+def read_headers(file: ExecutableFile) -> tuple[ElfHeader, tuple[ProgramHeader, ...]]:
+    """Return header and segments of an i386 ELF file. Raises InspectorError for any other file."""
     header = ElfHeader.parse(file.read(0, EHDR_SIZE))
     if header.machine not in (EM_386, EM_486):
         raise InspectorError(
@@ -112,7 +118,7 @@ def read_image(file: ExecutableFile) -> ElfImage:
         )
     # As the kernel does, by the size that it knows (elf_checks.py judges the file's own).
     table = file.read(header.phoff, header.phnum * PHDR_SIZE) if header.phentsize == PHDR_SIZE else b""
-    return image_of(file.path, header, parse_program_headers(table), named_sections(file))
+    return header, parse_program_headers(table)
 
 
 def image_of(
@@ -133,7 +139,7 @@ def image_of(
 def views_of(image: ElfImage, snapshot: Snapshot | None) -> Views:
     """Join `image` with the address space at exec; None where execve does not get that far."""
     vmas = None if snapshot is None else snapshot.vmas
-    bias = 0 if snapshot is None else _load_bias(image, snapshot)
+    bias = 0 if snapshot is None else load_bias(image, snapshot)
     inside: dict[int, list[int]] = {section.number: [] for section in image.sections}
     for number, members in enumerate(image.members):
         for section in members:
@@ -151,7 +157,8 @@ def views_of(image: ElfImage, snapshot: Snapshot | None) -> Views:
     )
 
 
-def _load_bias(image: ElfImage, snapshot: Snapshot) -> int:
+def load_bias(image: ElfImage, snapshot: Snapshot) -> int:
+    """Return what was added to the file's addresses: AT_ENTRY tells. 0 where it does not."""
     entry = next((each.value for each in snapshot.auxv or () if each.type == AuxType.AT_ENTRY), None)
     return 0 if entry is None else entry - image.header.entry
 

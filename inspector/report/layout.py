@@ -24,7 +24,7 @@ _COLUMNS = (
     Column("size", right=True),
     Column("segment"),
     Column("area (VMA) at exec"),
-    Column("pages", right=True),
+    Column("pages", right=True, optional=True),
 )
 _SAME = "|"
 """In the place of an area: still the one above."""
@@ -142,13 +142,17 @@ def _saving(views: Views) -> Section | None:
     together = sum(saving.together_pages for saving in views.savings)
     rows.append(Row(("all", str(sections), str(alone), str(together), str(alone - together))))
     saved = counted(abs(alone - together), "page")
-    result = f"saves {saved}" if alone >= together else f"costs {saved}, for the headers are mapped, too"
+    result = f"saves {saved}" if alone >= together else f"costs {saved}"
     words = (
         f"Mapped by itself, a section would take its size in whole pages of {PAGE_SIZE} bytes, and "
         f"{counted(sections, 'section')} {alone} of them. As {counted(len(views.savings), 'segment')} of one "
         "permission each, from the page of p_vaddr to that of p_vaddr + p_memsz, they take "
         f"{together}: merging {result}."
     )
+    if alone < together:
+        words += (
+            " A segment has the file's headers with it, or begins inside a page and so reaches one further."
+        )
     blocks = (Table(columns, tuple(rows)), Paragraph(words))
     return Section("What merging by permission saves, in pages", blocks)
 

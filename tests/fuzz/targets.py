@@ -39,7 +39,11 @@ from inspector.reconcile import reconcile
 from inspector.report.check import check_document, observation_document, prediction_document
 from inspector.report.layout import layout_document
 from inspector.report.profile import profile_document
+from inspector.report.story import story_documents
 from inspector.report.terminal import Style, render
+from inspector.story.document import story_json
+from inspector.story.evidence import Evidence, read_files
+from inspector.story.tell import tell
 from tests.elfwriter import Elf
 from tests.live.odd_programs import INTERPRETERS
 from tests.machines import PROFILE, write_program
@@ -115,6 +119,10 @@ def program(data: bytes) -> None:
     with suppress(InspectorError):
         prediction = predict(written, profile, bases=_BASES if randomized else None, until="exec")
         _print(prediction_document(prediction, verbose=True))
+        told = tell(Evidence(prediction, None, read_files(written)), faults=1, unobserved="only predicted")
+        story_json(told)
+        for part in story_documents(told):
+            _print(part)
         saved = document.prediction_document(prediction)
         if document.parse_prediction(saved) != prediction:
             raise AssertionError("a saved prediction is not read as it was")

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import struct
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
+from inspector.elf import sections as elf
+from inspector.elf.header import PF_R, PF_W, PF_X, PT_GNU_STACK, PT_LOAD, ProgramHeader, new_header
+from inspector.layout.views import ElfImage, Views, image_of, views_of
 from inspector.model.address import AddressRange, FileOffset, VirtAddr, Vpn
 from inspector.model.auxv import AuxEntry, AuxType
 from inspector.model.ending import Ending
@@ -23,7 +27,12 @@ from inspector.model.program import BASE_ENVIRONMENT, Program
 from inspector.model.snapshot import Snapshot, StackImage, Unpredictable
 from inspector.model.vma import Access, Anonymous, Backing, FileBacking, Sharing, Special, Vma
 from inspector.reconcile import Reconciliation, reconcile
+from inspector.story.evidence import Evidence, OpenedFile
+from inspector.story.tell import tell
 from tests.machines import ENTRY_REGISTERS, PROFILE, USER
+
+if TYPE_CHECKING:
+    from inspector.story import Story
 
 PATH = "/dev/shm/inspector-1000/fc8bb5f18e056c57/hello"  # noqa: S108
 RX, RW, R = Access.READ | Access.EXECUTE, Access.READ | Access.WRITE, Access.READ
@@ -315,6 +324,46 @@ def barely_faulting() -> Reconciliation:
     )
 
 
+SECTIONS = (
+    (".note.gnu.build-id", 7, 2, 0x08048134, 0x134, 0x24),
+    (".text", 1, 6, 0x08049000, 0x1000, 0x6D174),
+    (".rodata", 1, 2, 0x080B7000, 0x6F000, 0x315FF),
+    (".tbss", 8, 0x403, 0x080E9BEC, 0xA0BEC, 0x24),
+    (".data", 1, 3, 0x080E9BEC, 0xA0BEC, 0x36CC),
+    (".bss", 8, 3, 0x080ED2C0, 0xA42B8, 0x2DF0),
+    (".comment", 1, 0, 0, 0xA42B8, 0x27),
+)
+"""Name, sh_type, sh_flags, sh_addr, sh_offset, sh_size."""
+
+
+def image() -> ElfImage:
+    """Return what the program's file says of itself."""
+    segments = (
+        ProgramHeader(PT_LOAD, 0, 0x08048000, 0x08048000, 0x1E8, 0x1E8, PF_R, 0x1000),
+        ProgramHeader(PT_LOAD, 0x1000, 0x08049000, 0x08049000, 0x6D174, 0x6D174, PF_R | PF_X, 0x1000),
+        ProgramHeader(PT_LOAD, 0x6F000, 0x080B7000, 0x080B7000, 0x315FF, 0x315FF, PF_R, 0x1000),
+        ProgramHeader(PT_LOAD, 0xA0BEC, 0x080E9BEC, 0x080E9BEC, 0x36CC, 0x64C4, PF_R | PF_W, 0x1000),
+        ProgramHeader(PT_GNU_STACK, 0, 0, 0, 0, 0, PF_R | PF_W, 0x10),
+    )
+    sections = tuple(
+        elf.Section(number, name, elf.SectionHeader._make((0, *fields, 0, 0, 1, 0)))
+        for number, (name, *fields) in enumerate(SECTIONS, 1)
+    )
+    return image_of(PATH, new_header(entry=0x08049570, phnum=len(segments)), segments, sections)
+
+
+def views() -> Views:
+    """Return the program's sections beside its areas."""
+    return views_of(image(), EXEC)
+
+
+def told() -> Story:
+    """Return the story of the program whose every fault was predicted, observed in all but its kind."""
+    both = faulting()
+    file = OpenedFile(PATH, new_header(entry=0x08049570, phnum=5).pack(), image())
+    return tell(Evidence(both.prediction, both.observation, (file,)), faults=3, unobserved=None)
+
+
 def live() -> Observation:
     """Return a 64-bit process that was found running."""
     wide = Snapshot(
@@ -347,6 +396,8 @@ __all__ = [
     "live",
     "not_modelled",
     "refused",
+    "told",
     "two_runs",
+    "views",
     "wrongly_refused",
 ]

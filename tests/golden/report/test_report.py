@@ -9,8 +9,10 @@ from inspector.report.check import check_document, observation_document, predict
 from inspector.report.doctor import doctor_document
 from inspector.report.document import Document, Section
 from inspector.report.faults import fault_table
+from inspector.report.layout import layout_document
 from inspector.report.profile import profile_document
 from inspector.report.rules import catalogue_document, rule_document
+from inspector.report.story import story_documents
 from inspector.report.terminal import Style, render
 from inspector.report.text import display_width
 from inspector.rules import Rule
@@ -52,6 +54,7 @@ DOCUMENTS: dict[str, Callable[[], Document]] = {
     "observe": lambda: observation_document(scenes.OBSERVATION),
     "observe_live": lambda: observation_document(scenes.live()),
     "profile": lambda: profile_document(PROFILE),
+    "layout": lambda: layout_document("hello", scenes.RUNS, scenes.views()),
     "rules": lambda: catalogue_document(SOME_RULES),
     "rule": lambda: rule_document(SOME_RULES[1]),
     "doctor": lambda: doctor_document(
@@ -100,6 +103,10 @@ def test_colour_changes_nothing_but_colour(golden: Callable[[str, str], None]) -
     coloured = text_of(document, Style(colour=True))
     golden("check_differs.colour.txt", coloured)
     assert re.sub("\x1b\\[[0-9]+m", "", coloured) == text_of(document, Style())
+
+
+def test_a_story_reads_as_it_always_did(golden: Callable[[str, str], None]) -> None:
+    golden("story.txt", "\n".join(text_of(each, Style()) for each in story_documents(scenes.told())))
 
 
 @pytest.mark.parametrize("unicode", [True, False])

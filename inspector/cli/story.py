@@ -1,0 +1,157 @@
+"""`inspector story`: the loading of a program told step by step."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from inspector.cli.check import Checked, Request, check_program
+from inspector.cli.foretell import foretell
+from inspector.cli.observe import complain_if_cut_short
+from inspector.cli.options import (
+    DEFAULT_SECONDS,
+    AnyPath,
+    ProgramCommand,
+    Seconds,
+    launching_of,
+    launching_options,
+    machine_profile,
+    profile_option,
+)
+from inspector.errors import CannotObserve, UsageError
+
+if TYPE_CHECKING:
+    from inspector.cli.output import Output
+    from inspector.model.finding import Finding
+    from inspector.story import Story
+    from inspector.story.evidence import Evidence
+
+_MOST_FAULTS = 1000
+
+
+@click.command(cls=ProgramCommand, short_help="The loading of a program told step by step.")
+@click.argument("program", metavar="PROGRAM", type=AnyPath())
+@launching_options
+@click.option(
+    "--faults",
+    type=click.IntRange(0, _MOST_FAULTS),
+    default=5,
+    metavar="N",
+    help="How many of the first page faults to tell. [5]",
+)
+@click.option("--predict-only", is_flag=True, help="Do not run the program.")
+@click.option("--step", "stepwise", is_flag=True, help="Pause after each step: Enter goes on, q ends.")
+@click.option(
+    "--timeout",
+    "seconds",
+    type=Seconds(),
+    default=DEFAULT_SECONDS,
+    metavar="SECONDS",
+    help="Give it this long. [30]",
+)
+@click.option("--gdb", type=AnyPath(), metavar="FILE", help="The gdb to use. [$INSPECTOR_GDB, or gdb]")
+@profile_option
+@click.option("--json", type=AnyPath(), metavar="FILE", help="Write JSON as well; - is stdout, instead.")
+def command(
+    program: str,
+    env: tuple[str, ...],
+    stdin: str,
+    layout: str,
+    aslr: bool,
+    in_place: bool,
+    faults: int,
+    predict_only: bool,
+    stepwise: bool,
+    seconds: float,
+    gdb: str | None,
+    profile: str | None,
+    json: str | None,
+) -> int:
+    """Tell how PROGRAM becomes a process, from fork to its first page faults.
+
+    Each step says what the kernel does, and shows what was predicted beside what was observed; a note says
+    where this kernel does otherwise than the textbooks. What follows -- are arguments for the program.
+
+    Example: inspector story fixtures/build/hello
+    """
+    from inspector.cli.output import Output
+    from inspector.story.document import story_json
+    from inspector.story.tell import tell
+
+    output = Output(json)
+    if stepwise:
+        _require_terminal(output)
+    if aslr and predict_only:
+        raise UsageError(
+            "--predict-only cannot know what ASLR chooses", help="leave out one of --aslr and --predict-only"
+        )
+    how = launching_of(env, stdin, layout, aslr, in_place)
+    request = Request(program, how, machine_profile(profile), (), None, seconds, gdb)
+    evidence, checked = _gather(request, predict_only=predict_only)
+    error = checked.error if checked is not None else None
+    unobserved = "--predict-only" if predict_only else None if error is None else str(error)
+    story = tell(evidence, faults=faults, unobserved=unobserved)
+    if output.wants_json:
+        output.json(story_json(story))
+    _show(story, output, stepwise=stepwise)
+    output.finish()
+    if error is not None:
+        raise error
+    if checked is not None and checked.reconciliation is not None:
+        complain_if_cut_short(checked.reconciliation.observation)
+    if story.differs:
+        return 1
+    return 0 if evidence.prediction.not_modelled is None else CannotObserve.exit_code
+
+
+def _require_terminal(output: Output) -> None:
+    """Raise UsageError where no one could be asked to go on."""
+    if not output.wants_text:
+        raise UsageError("--step and --json - do not go together", help="write the JSON to a file")
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError(
+            "--step needs a terminal, to pause at", help="leave out --step to have it all at once"
+        )
+
+
+def _gather(request: Request, *, predict_only: bool) -> tuple[Evidence, Checked | None]:
+    """Predict, observe unless told not to, and read the files while they are where execve finds them."""
+    from inspector.story.evidence import Evidence, read_files
+
+    with request.launching.prepare(request.requested) as program:
+        files = read_files(program)
+        if predict_only:
+            return Evidence(foretell(program, request.profile, seconds=request.seconds), None, files), None
+        checked = check_program(request)
+    if checked.reconciliation is None:
+        return Evidence(checked.prediction, None, files), checked
+    found = checked.reconciliation
+    rule = next((each.rule for each in found.findings if _is_explained_fault(each)), None)
+    return Evidence(found.prediction, found.observation, files, rule), checked
+
+
+def _is_explained_fault(finding: Finding) -> bool:
+    return finding.aspect == "faults" and finding.verdict.value == "explained"
+
+
+def _show(story: Story, output: Output, *, stepwise: bool) -> None:
+    """Print the story, a document after the other; between them wait for the reader if that is asked for."""
+    from inspector.report.story import story_documents
+
+    documents = list(story_documents(story))
+    for number, document in enumerate(documents):
+        if number:
+            output.lines([""])
+        output.document(document)
+        if stepwise and 0 < number < len(documents) - 1 and not _goes_on():
+            return
+
+
+def _goes_on() -> bool:
+    """Ask the reader; False for q, or where there is no more to be read."""
+    sys.stdout.write("[Enter: go on; q: end] ")
+    sys.stdout.flush()
+    answer = sys.stdin.readline()
+    return bool(answer) and answer.strip().lower() not in ("q", "quit")

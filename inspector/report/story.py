@@ -1,0 +1,105 @@
+"""The story as documents, one a step, so that a reader can be given them one by one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inspector.model.finding import Verdict
+from inspector.report.document import (
+    Block,
+    Column,
+    Document,
+    Fact,
+    Facts,
+    Mark,
+    Paragraph,
+    Row,
+    Section,
+    Table,
+)
+from inspector.report.judge import MARKS
+from inspector.report.text import counted, shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from inspector.story import Step, Story, Value
+
+_LONGEST_NAME = 44
+_LONGEST_TOLD = 300
+
+
+def story_documents(story: Story) -> Iterator[Document]:
+    """Yield the story: a heading, a document for each step, and how it came out."""
+    yield _heading(story)
+    for number, step in enumerate(story.steps, 1):
+        yield _step_document(number, step, observed=story.unobserved is None)
+    yield _conclusion(story)
+
+
+def _heading(story: Story) -> Document:
+    how = (
+        "What was predicted stands beside what was observed."
+        if story.unobserved is None
+        else f"Predicted only: {story.unobserved}."
+    )
+    return Document(
+        f"How {shortened(story.program or repr(''), _LONGEST_NAME)} becomes a process",
+        (Section("", (Paragraph(how),)),),
+    )
+
+
+def _step_document(number: int, step: Step, *, observed: bool) -> Document:
+    blocks: list[Block] = [Paragraph(step.text)]
+    if step.told:
+        blocks.append(
+            Facts(tuple(Fact(each.label, shortened(each.text, _LONGEST_TOLD)) for each in step.told))
+        )
+    if step.values:
+        blocks.append(_values(step.values, observed=observed))
+    for note in step.notes:
+        rule = f" ({note.rule})" if note.rule else ""
+        blocks.append(Paragraph(f"The texts: {note.texts}. Here: {note.here}{rule}.", Mark.EXPLAINED))
+    if step.rules:
+        blocks.append(Paragraph(f"Rules: {', '.join(step.rules)}"))
+    return Document(f"{number}. {step.title}", (Section("", tuple(blocks)),))
+
+
+def _values(values: tuple[Value, ...], *, observed: bool) -> Table:
+    columns = [Column(""), Column("predicted", flexible=True)]
+    if observed:
+        columns.append(Column("observed", flexible=True))
+    rows = []
+    for value in values:
+        cells = [value.label, value.predicted]
+        if observed:
+            cells.append("not observed" if value.observed is None else value.observed)
+        rows.append(Row(tuple(cells), MARKS[value.verdict] if observed else None))
+    return Table(tuple(columns), tuple(rows))
+
+
+def _conclusion(story: Story) -> Document:
+    counts = dict.fromkeys(Verdict, 0)
+    for step in story.steps:
+        for value in step.values:
+            counts[value.verdict] += 1
+    notes = sum(len(step.notes) for step in story.steps)
+    words = [
+        f"{counted(counts[verdict], noun)} {what}"
+        for verdict, noun, what in (
+            (Verdict.AGREES, "value", "as predicted"),
+            (Verdict.DIFFERS, "value", "otherwise than predicted"),
+            (Verdict.EXPLAINED, "value", "otherwise, by a rule"),
+            (Verdict.UNOBSERVED, "value", "not observed" if story.unobserved is None else "predicted"),
+        )
+        if counts[verdict]
+    ]
+    if notes:
+        words.append(f"{counted(notes, 'place')} where this kernel does otherwise than the texts")
+    mark = None if story.unobserved is not None else Mark.GOOD if story.is_whole else Mark.UNKNOWN
+    if story.differs:
+        mark = Mark.BAD
+    ending = f"{shortened(story.program, _LONGEST_NAME)}: {story.ends or 'the program runs'}"
+    legend = ((Mark.EXPLAINED, "otherwise than the texts"), (Mark.UNKNOWN, "not observed"))
+    blocks = (Paragraph("; ".join(words) + "."), Paragraph("`inspector rules ID` tells more of a rule."))
+    return Document(ending, (Section("", blocks),), mark, legend)

@@ -1,0 +1,304 @@
+"""The first page faults: what was touched, the area found, the place in the file, the frame, the entry."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, address_of, page_down, vpn_of
+from inspector.model.fault import FaultKind, FaultMode
+from inspector.model.fault_trace import FaultSource
+from inspector.model.vma import Access, FileBacking
+from inspector.reconcile.faults import RULES_OF_KINDS
+from inspector.simulators.pagetable import split
+from inspector.story import Note, Step, Told, Value
+from inspector.story.mapping import level_names
+from inspector.story.words import area_words, counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from inspector.model.fault import Fault
+    from inspector.model.page import PageState
+    from inspector.model.profile import PageTableGeometry
+    from inspector.model.snapshot import Snapshot
+    from inspector.model.vma import Vma
+    from inspector.story.evidence import Evidence
+
+_ACCESSES = {Access.READ: "read", Access.WRITE: "write", Access.EXECUTE: "execute"}
+_DONE = {
+    FaultKind.ANONYMOUS: "A frame is taken and filled with zeros",
+    FaultKind.STACK_GROWTH: "The stack's area is extended down to it, and a frame filled with zeros",
+    FaultKind.ZERO_PAGE: "No frame is taken: the shared page of zeros serves until someone writes",
+    FaultKind.FILE_READ: "The file's own page is mapped, out of the page cache",
+    FaultKind.FILE_COPY: "A frame is taken and filled with a copy of the file's page",
+    FaultKind.COPY_ON_WRITE: "A frame is taken and filled with a copy of the page that may not be written",
+    FaultKind.REUSE: "The page is nobody else's any more: it is made writable where it is",
+    FaultKind.SPECIAL: "The kernel's own page is mapped",
+    FaultKind.REFUSED: "The access is not allowed: there is no page to map",
+}
+_PAGE_CACHE = Note(
+    "a frame is taken, and the page read into it from the disk",
+    "the page cache has read the file, and its own frame is mapped, with what lies around it",
+    "fault.around",
+)
+_READ_ONLY = (FaultKind.ZERO_PAGE, FaultKind.FILE_READ)
+_WITHOUT_PAGES = (FaultKind.REFUSED,)
+_NX_ENTRY_BYTES = 8
+_LATER_STOPS = ("main", "exit")
+
+
+def fault_steps(evidence: Evidence, most: int) -> Iterator[Step]:
+    """Yield the first `most` page faults that the program takes once it runs, each as a step."""
+    faults = [fault for fault in evidence.prediction.faults or () if fault.process == 0]
+    before = _during_exec(evidence, faults)
+    seen = _observed(evidence)
+    tables = _tables_at_exec(evidence)
+    noted = False
+    for position, fault in enumerate(faults[before : before + most], before):
+        beside = _beside(evidence, faults, position, seen)
+        step = _fault_step(evidence, position - before + 1, fault, beside, tables)
+        if fault.kind is FaultKind.FILE_READ and not noted:
+            step, noted = replace(step, notes=(_PAGE_CACHE,)), True
+        yield step
+
+
+def count_after_exec(evidence: Evidence) -> int:
+    """Return how many faults the program takes once it runs."""
+    faults = [fault for fault in evidence.prediction.faults or () if fault.process == 0]
+    return len(faults) - _during_exec(evidence, faults)
+
+
+def _during_exec(evidence: Evidence, faults: Sequence[Fault]) -> int:
+    """Return how many of `faults` execve takes itself, clearing pages and writing the stack's tables.
+
+    The counter at exec has these, and the pages of the strings, which are counted without a fault.
+    """
+    snapshot = evidence.at_exec
+    if snapshot is None or snapshot.minor_faults is None or snapshot.stack is None:
+        return 0
+    end = snapshot.stack.sp + len(snapshot.stack.contents)
+    lowest = int.from_bytes(snapshot.stack.contents[4:8], "little")
+    left = snapshot.minor_faults - (end - page_down(lowest)) // PAGE_SIZE
+    count = 0
+    while count < len(faults) and left > 0 and faults[count].mode is FaultMode.KERNEL:
+        left -= faults[count].kind is not FaultKind.REFUSED
+        count += 1
+    return count
+
+
+def _observed(evidence: Evidence) -> list[Fault] | None:
+    observation = evidence.observation
+    if observation is None or observation.faults is None:
+        return None
+    return [fault for fault in observation.faults if fault.process == 0]
+
+
+def _beside(
+    evidence: Evidence, predicted: Sequence[Fault], position: int, seen: Sequence[Fault] | None
+) -> Fault | None:
+    """Return the observed fault in the place of the predicted one; None where no one could see it."""
+    if seen is None or evidence.observation is None:
+        return None
+    if evidence.observation.fault_source == FaultSource.SOFTWARE_USER.value:
+        if predicted[position].mode is FaultMode.KERNEL:
+            return None
+        position = sum(fault.mode is FaultMode.USER for fault in predicted[:position])
+    return seen[position] if position < len(seen) else None
+
+
+def _fault_step(
+    evidence: Evidence, number: int, fault: Fault, seen: Fault | None, tables: set[tuple[int, int]]
+) -> Step:
+    told = list(_offset_told(fault))
+    told += _frame_told(evidence, fault)
+    told += _entry_told(evidence.prediction.profile.page_tables, fault, tables)
+    done = "" if fault.kind is None else f" {_DONE[fault.kind]}."
+    access = "" if fault.access is None else _ACCESSES[fault.access]
+    who = "The program" if fault.mode is FaultMode.USER else "The kernel, at work for the program,"
+    present = ", which is there and forbids it" if fault.protection else ", which is not there"
+    looked_up = (
+        "No area holds the address."
+        if fault.area is None
+        else f"The kernel looks for the area that holds the address: {_area_name(fault.area)}."
+    )
+    return Step(
+        f"Page fault {number}: {access} at {fault.address:#x}",
+        f"{who} touches page {fault.page:#x}{present}. {looked_up}{done}",
+        () if fault.kind is None else (RULES_OF_KINDS[fault.kind],),
+        tuple(told),
+        tuple(_values(evidence, fault, seen)),
+    )
+
+
+def _area_name(area: Vma) -> str:
+    name = area.name.rpartition("/")[2] if isinstance(area.backing, FileBacking) else area.name
+    return f"{name or 'anonymous memory'}, {area.perms}"
+
+
+def _values(evidence: Evidence, fault: Fault, seen: Fault | None) -> Iterator[Value]:
+    rule = evidence.fault_rule
+    knows_access = seen is None or seen.access is not None
+    yield Value(
+        "the fault",
+        _fault_words(fault, knows_access),
+        None if seen is None else _fault_words(seen, knows_access),
+        rule,
+    )
+    yield Value("page", f"{fault.page:#x}", None if seen is None else f"{seen.page:#x}", rule)
+    if fault.mode is FaultMode.USER and fault.ip is not None:
+        ip = None if seen is None or seen.ip is None else f"{seen.ip:#x}"
+        yield Value("instruction at", f"{fault.ip:#x}", ip, rule)
+    if fault.area is not None:
+        found = _seen_area(evidence, fault)
+        yield Value("area", area_words(fault.area), None if found is None else area_words(found))
+        if fault.file_offset is not None:
+            offset = None
+            if found is not None and seen is not None:
+                offset = f"{seen.page - found.start + found.offset:#x}"
+            yield Value("page's file offset", f"{fault.file_offset:#x}", offset, rule)
+    later = _later(evidence, fault)
+    if later is not None:
+        at, mine, other = later
+        state = None if other is None or other.kind is None else other.kind.value
+        yield Value(f"the page at {at}", mine.kind.value if mine.kind else "unknown", state, rule)
+
+
+def _fault_words(fault: Fault, knows_access: bool) -> str:
+    words = [fault.mode.value]
+    if knows_access and fault.access is not None:
+        words.append(_ACCESSES[fault.access])
+        words.append("present" if fault.protection else "absent")
+    return ", ".join(words)
+
+
+def _offset_told(fault: Fault) -> Iterator[Told]:
+    """Yield the place in the file, worked out: address - start of the area + offset of the area."""
+    area = fault.area
+    if area is None or not isinstance(area.backing, FileBacking):
+        return
+    offset = fault.address - area.start + area.offset
+    yield Told("in the file", f"{fault.address:#x} - {area.start:#x} + {area.offset:#x} = byte {offset:#x}")
+    yield Told("its page", f"bytes {page_down(offset):#x}-{page_down(offset) + PAGE_SIZE:#x}")
+
+
+def _frame_told(evidence: Evidence, fault: Fault) -> Iterator[Told]:
+    mapped = fault.mapped
+    if mapped is not None and mapped.size_bytes > PAGE_SIZE:
+        pages = mapped.size_bytes >> PAGE_SHIFT
+        yield Told(
+            "with it", f"{counted(pages, 'page')} in all, {mapped.start:#x}-{mapped.end:#x}: fault-around"
+        )
+    later = _later(evidence, fault)
+    if later is not None and later[2] is not None and later[2].pfn:
+        yield Told("frame", f"{later[2].pfn:#x}, as observed at {later[0]}")
+
+
+def _entry_told(geometry: PageTableGeometry, fault: Fault, tables: set[tuple[int, int]]) -> Iterator[Told]:
+    """Yield the way through the page tables to the entry that is written, and what the entry allows."""
+    if fault.kind is None or fault.kind in _WITHOUT_PAGES or fault.area is None:
+        return
+    names = level_names(geometry)
+    way = split(fault.page, geometry).indices
+    yield Told("table entry", " > ".join(f"{name}[{index}]" for name, index in zip(names, way, strict=True)))
+    writable = Access.WRITE in fault.area.access and fault.kind not in _READ_ONLY
+    words = ["present", "user", "writable" if writable else "read-only"]
+    if geometry.entry_bytes == _NX_ENTRY_BYTES and Access.EXECUTE not in fault.area.access:
+        words.append("no-execute")
+    yield Told("it says", ", ".join(words))
+    new = sorted(_tables_of(geometry, vpn_of(fault.page)) - tables)
+    if new:
+        yield Told("new tables", ", ".join(names[depth] for depth, _ in new))
+    for vpn in fault.mapped.vpns() if fault.mapped is not None else (vpn_of(fault.page),):
+        tables |= _tables_of(geometry, vpn)
+
+
+def _tables_of(geometry: PageTableGeometry, vpn: int) -> set[tuple[int, int]]:
+    """Return the tables below the top one that lead to a page, as (level, page number shifted)."""
+    found, shift = set(), 0
+    for depth in range(len(geometry.index_bits) - 1, 0, -1):
+        shift += geometry.index_bits[depth]
+        found.add((depth, vpn >> shift))
+    return found
+
+
+def _tables_at_exec(evidence: Evidence) -> set[tuple[int, int]]:
+    tables: set[tuple[int, int]] = set()
+    for page in (evidence.at_exec.pages if evidence.at_exec is not None else None) or ():
+        tables |= _tables_of(evidence.prediction.profile.page_tables, page.vpn)
+    return tables
+
+
+def _seen_area(evidence: Evidence, fault: Fault) -> Vma | None:
+    """Return the area of a fault as it was observed: at a stop, for no one reads maps at the fault itself.
+
+    The predicted one, where some stop has it as it is; otherwise the one that all stops agree on, if they do:
+    an area may be made, changed and gone between two stops.
+    """
+    seen = [
+        vma
+        for snapshot in (evidence.observation.snapshots if evidence.observation is not None else ())
+        for vma in snapshot.vmas or ()
+        if fault.address in vma.range
+    ]
+    mine = fault.area
+    for vma in seen:
+        if mine is not None and (area_words(vma), vma.offset) == (area_words(mine), mine.offset):
+            return vma
+    return seen[0] if len({(area_words(vma), vma.offset) for vma in seen}) == 1 else None
+
+
+def _later(evidence: Evidence, fault: Fault) -> tuple[str, PageState, PageState | None] | None:
+    """Return the next stop at which the page is resident, as predicted and as observed there."""
+    if fault.kind is None or fault.kind in _WITHOUT_PAGES or evidence.observation is None:
+        return None
+    seen = {snapshot.checkpoint: snapshot for snapshot in evidence.observation.snapshots}
+    for snapshot in evidence.prediction.snapshots:
+        if snapshot.checkpoint not in _LATER_STOPS or snapshot.checkpoint not in seen:
+            continue
+        mine = _page(snapshot, fault)
+        if mine is not None:
+            return snapshot.checkpoint, mine, _page(seen[snapshot.checkpoint], fault)
+    return None
+
+
+def _page(snapshot: Snapshot, fault: Fault) -> PageState | None:
+    return next((page for page in snapshot.pages or () if address_of(page.vpn) == fault.page), None)
+
+
+def end_step(evidence: Evidence, shown: int) -> Step:
+    """Return what becomes of the program once `shown` of its faults are told."""
+    prediction = evidence.prediction
+    more = max(count_after_exec(evidence) - shown, 0)
+    before = _during_exec(evidence, [fault for fault in prediction.faults or () if fault.process == 0])
+    sentences = []
+    if shown:
+        sentences.append("The instruction that faulted is tried again, and goes on.")
+    if more:
+        follows = "follows" if more == 1 else "follow"
+        sentences.append(f"{counted(more, 'more fault')} {follows}: pages come as they are touched.")
+    elif not shown:
+        sentences.append("The program takes no fault of its own.")
+    if before:
+        sentences.append(f"{counted(before, 'fault')} came before the first instruction: execve's own.")
+    if prediction.not_modelled is not None:
+        sentences.append(f"The prediction goes no further: {prediction.not_modelled.what} is not modelled.")
+    return Step("And so on", " ".join(sentences), values=tuple(_ending_values(evidence)))
+
+
+def _ending_values(evidence: Evidence) -> Iterator[Value]:
+    prediction, observation = evidence.prediction, evidence.observation
+    if prediction.ending is None:
+        return
+    ending = None if observation is None or observation.ending is None else str(observation.ending)
+    yield Value("ending", str(prediction.ending), ending)
+    mine = sum(fault.process == 0 for fault in prediction.faults or ())
+    faults = _observed(evidence)
+    all_seen = (
+        observation is not None
+        and observation.faults_complete
+        and not observation.faults_lost
+        and observation.fault_source != FaultSource.SOFTWARE_USER.value
+    )
+    seen = None if faults is None or not all_seen else str(len(faults))
+    yield Value("page faults in all", str(mine), seen, evidence.fault_rule)

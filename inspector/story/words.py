@@ -1,0 +1,55 @@
+"""How the story writes down areas, counts and the numbers of both wings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from inspector.story import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from inspector.model.snapshot import Snapshot
+    from inspector.model.vma import Vma
+    from inspector.story.evidence import Evidence
+
+T = TypeVar("T")
+
+
+def area_words(vma: Vma) -> str:
+    """Return an area's range and permissions."""
+    return f"{vma.start:08x}-{vma.end:08x} {vma.perms}"
+
+
+def area_values(evidence: Evidence, vma: Vma, label: str = "area") -> Iterator[Value]:
+    """Yield an area beside what was observed at exec where it begins; of a file's, the offset, too."""
+    if evidence.seen_at_exec is None or evidence.seen_at_exec.vmas is None:
+        seen = offset = None
+    else:
+        other = evidence.seen_area(vma)
+        seen = "absent" if other is None else area_words(other)
+        offset = "absent" if other is None else f"{other.offset:#x}"
+    yield Value(label, area_words(vma), seen)
+    if vma.inode:
+        yield Value("its file offset", f"{vma.offset:#x}", offset)
+
+
+def exec_value(evidence: Evidence, label: str, of: Callable[[Snapshot], T | None], form: str = "{}") -> Value:
+    """Return something of the process at exec, predicted and observed. There is such a prediction."""
+    mine = of(evidence.at_exec) if evidence.at_exec is not None else None
+    seen = of(evidence.seen_at_exec) if evidence.seen_at_exec is not None else None
+    return Value(
+        label,
+        "not known" if mine is None else form.format(mine),
+        None if seen is None else form.format(seen),
+    )
+
+
+def auxiliary(kind: int) -> Callable[[Snapshot], int | None]:
+    """Return what reads the entry of type `kind` from a snapshot's auxiliary vector."""
+    return lambda snapshot: next((each.value for each in snapshot.auxv or () if each.type == kind), None)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `1 page`, `2 pages`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
