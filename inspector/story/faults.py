@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, address_of, page_down, vpn_of
+from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, page_down, vpn_of
 from inspector.model.fault import FaultKind, FaultMode
 from inspector.model.fault_trace import FaultSource
 from inspector.model.vma import Access, FileBacking
@@ -43,7 +43,6 @@ _PAGE_CACHE = Note(
     "fault.around",
 )
 _READ_ONLY = (FaultKind.ZERO_PAGE, FaultKind.FILE_READ)
-_WITHOUT_PAGES = (FaultKind.REFUSED,)
 _NX_ENTRY_BYTES = 8
 _LATER_STOPS = ("main", "exit")
 
@@ -53,20 +52,14 @@ def fault_steps(evidence: Evidence, most: int) -> Iterator[Step]:
     faults = [fault for fault in evidence.prediction.faults or () if fault.process == 0]
     before = _during_exec(evidence, faults)
     seen = _observed(evidence)
-    tables = _tables_at_exec(evidence)
+    tables, later = _tables_at_exec(evidence), _Later(evidence)
     noted = False
     for position, fault in enumerate(faults[before : before + most], before):
         beside = _beside(evidence, faults, position, seen)
-        step = _fault_step(evidence, position - before + 1, fault, beside, tables)
+        step = _fault_step(evidence, position - before + 1, fault, beside, tables, later.of(fault))
         if fault.kind is FaultKind.FILE_READ and not noted:
             step, noted = replace(step, notes=(_PAGE_CACHE,)), True
         yield step
-
-
-def count_after_exec(evidence: Evidence) -> int:
-    """Return how many faults the program takes once it runs."""
-    faults = [fault for fault in evidence.prediction.faults or () if fault.process == 0]
-    return len(faults) - _during_exec(evidence, faults)
 
 
 def _during_exec(evidence: Evidence, faults: Sequence[Fault]) -> int:
@@ -108,10 +101,15 @@ def _beside(
 
 
 def _fault_step(
-    evidence: Evidence, number: int, fault: Fault, seen: Fault | None, tables: set[tuple[int, int]]
+    evidence: Evidence,
+    number: int,
+    fault: Fault,
+    seen: Fault | None,
+    tables: set[tuple[int, int]],
+    later: _Afterwards | None,
 ) -> Step:
     told = list(_offset_told(fault))
-    told += _frame_told(evidence, fault)
+    told += _frame_told(fault, later)
     told += _entry_told(evidence.prediction.profile.page_tables, fault, tables)
     done = "" if fault.kind is None else f" {_DONE[fault.kind]}."
     access = "" if fault.access is None else _ACCESSES[fault.access]
@@ -127,7 +125,7 @@ def _fault_step(
         f"{who} touches page {fault.page:#x}{present}. {looked_up}{done}",
         () if fault.kind is None else (RULES_OF_KINDS[fault.kind],),
         tuple(told),
-        tuple(_values(evidence, fault, seen)),
+        tuple(_values(evidence, fault, seen, later)),
     )
 
 
@@ -136,7 +134,9 @@ def _area_name(area: Vma) -> str:
     return f"{name or 'anonymous memory'}, {area.perms}"
 
 
-def _values(evidence: Evidence, fault: Fault, seen: Fault | None) -> Iterator[Value]:
+def _values(
+    evidence: Evidence, fault: Fault, seen: Fault | None, later: _Afterwards | None
+) -> Iterator[Value]:
     rule = evidence.fault_rule
     knows_access = seen is None or seen.access is not None
     yield Value(
@@ -157,11 +157,11 @@ def _values(evidence: Evidence, fault: Fault, seen: Fault | None) -> Iterator[Va
             if found is not None and seen is not None:
                 offset = f"{seen.page - found.start + found.offset:#x}"
             yield Value("page's file offset", f"{fault.file_offset:#x}", offset, rule)
-    later = _later(evidence, fault)
     if later is not None:
-        at, mine, other = later
-        state = None if other is None or other.kind is None else other.kind.value
-        yield Value(f"the page at {at}", mine.kind.value if mine.kind else "unknown", state, rule)
+        mine, other = later.predicted.kind, later.observed
+        # One that is not there is a difference; one whose kind could not be told is not.
+        state = "absent" if other is None else other.kind and other.kind.value
+        yield Value(f"the page at {later.stop}", mine.value if mine else "unknown", state, rule)
 
 
 def _fault_words(fault: Fault, knows_access: bool) -> str:
@@ -182,21 +182,20 @@ def _offset_told(fault: Fault) -> Iterator[Told]:
     yield Told("its page", f"bytes {page_down(offset):#x}-{page_down(offset) + PAGE_SIZE:#x}")
 
 
-def _frame_told(evidence: Evidence, fault: Fault) -> Iterator[Told]:
+def _frame_told(fault: Fault, later: _Afterwards | None) -> Iterator[Told]:
     mapped = fault.mapped
     if mapped is not None and mapped.size_bytes > PAGE_SIZE:
         pages = mapped.size_bytes >> PAGE_SHIFT
         yield Told(
             "with it", f"{counted(pages, 'page')} in all, {mapped.start:#x}-{mapped.end:#x}: fault-around"
         )
-    later = _later(evidence, fault)
-    if later is not None and later[2] is not None and later[2].pfn:
-        yield Told("frame", f"{later[2].pfn:#x}, as observed at {later[0]}")
+    if later is not None and later.observed is not None and later.observed.pfn:
+        yield Told("frame", f"{later.observed.pfn:#x}, as observed at {later.stop}")
 
 
 def _entry_told(geometry: PageTableGeometry, fault: Fault, tables: set[tuple[int, int]]) -> Iterator[Told]:
     """Yield the way through the page tables to the entry that is written, and what the entry allows."""
-    if fault.kind is None or fault.kind in _WITHOUT_PAGES or fault.area is None:
+    if fault.kind in (None, FaultKind.REFUSED) or fault.area is None:
         return
     names = level_names(geometry)
     way = split(fault.page, geometry).indices
@@ -230,51 +229,66 @@ def _tables_at_exec(evidence: Evidence) -> set[tuple[int, int]]:
 
 
 def _seen_area(evidence: Evidence, fault: Fault) -> Vma | None:
-    """Return the area of a fault as it was observed: at a stop, for no one reads maps at the fault itself.
+    """Return the area of a fault as some stop shows it; None where none has it as it was predicted.
 
-    The predicted one, where some stop has it as it is; otherwise the one that all stops agree on, if they do:
-    an area may be made, changed and gone between two stops.
+    No one reads maps at the fault itself, and between two stops an area may be made, changed and gone: one
+    that is otherwise at a stop is no difference, and no observation either. Each stop's areas are compared
+    as they are by `inspector check`.
     """
-    seen = [
-        vma
-        for snapshot in (evidence.observation.snapshots if evidence.observation is not None else ())
-        for vma in snapshot.vmas or ()
-        if fault.address in vma.range
-    ]
     mine = fault.area
-    for vma in seen:
-        if mine is not None and (area_words(vma), vma.offset) == (area_words(mine), mine.offset):
-            return vma
-    return seen[0] if len({(area_words(vma), vma.offset) for vma in seen}) == 1 else None
-
-
-def _later(evidence: Evidence, fault: Fault) -> tuple[str, PageState, PageState | None] | None:
-    """Return the next stop at which the page is resident, as predicted and as observed there."""
-    if fault.kind is None or fault.kind in _WITHOUT_PAGES or evidence.observation is None:
-        return None
-    seen = {snapshot.checkpoint: snapshot for snapshot in evidence.observation.snapshots}
-    for snapshot in evidence.prediction.snapshots:
-        if snapshot.checkpoint not in _LATER_STOPS or snapshot.checkpoint not in seen:
-            continue
-        mine = _page(snapshot, fault)
-        if mine is not None:
-            return snapshot.checkpoint, mine, _page(seen[snapshot.checkpoint], fault)
+    for snapshot in evidence.observation.snapshots if evidence.observation is not None else ():
+        for vma in snapshot.vmas or ():
+            if mine is not None and (area_words(vma), vma.offset) == (area_words(mine), mine.offset):
+                return vma
     return None
 
 
-def _page(snapshot: Snapshot, fault: Fault) -> PageState | None:
-    return next((page for page in snapshot.pages or () if address_of(page.vpn) == fault.page), None)
+class _Afterwards(NamedTuple):
+    """What became of a page: its state at the next stop that both wings know, and at which it is resident."""
+
+    stop: str
+    predicted: PageState
+    observed: PageState | None
+
+
+class _Later:
+    """The pages of the stops after exec."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        """Index the pages of the stops, once for all faults."""
+        observation = evidence.observation
+        seen = {each.checkpoint: each for each in (observation.snapshots if observation is not None else ())}
+        self._stops = [
+            (each.checkpoint, _by_number(each), _by_number(seen[each.checkpoint]))
+            for each in evidence.prediction.snapshots
+            if each.checkpoint in _LATER_STOPS and each.checkpoint in seen
+        ]
+
+    def of(self, fault: Fault) -> _Afterwards | None:
+        """Return what became of the page; None if no stop tells."""
+        if fault.kind is FaultKind.REFUSED:
+            return None
+        vpn = vpn_of(fault.address)
+        return next(
+            (_Afterwards(at, mine[vpn], seen.get(vpn)) for at, mine, seen in self._stops if vpn in mine),
+            None,
+        )
+
+
+def _by_number(snapshot: Snapshot) -> dict[int, PageState]:
+    return {page.vpn: page for page in snapshot.pages or ()}
 
 
 def end_step(evidence: Evidence, shown: int) -> Step:
     """Return what becomes of the program once `shown` of its faults are told."""
     prediction = evidence.prediction
-    more = max(count_after_exec(evidence) - shown, 0)
-    before = _during_exec(evidence, [fault for fault in prediction.faults or () if fault.process == 0])
+    faults = [fault for fault in prediction.faults or () if fault.process == 0]
+    before = _during_exec(evidence, faults)
+    more = len(faults) - before - shown
     sentences = []
     if shown:
         sentences.append("The instruction that faulted is tried again, and goes on.")
-    if more:
+    if more > 0:
         follows = "follows" if more == 1 else "follow"
         sentences.append(f"{counted(more, 'more fault')} {follows}: pages come as they are touched.")
     elif not shown:

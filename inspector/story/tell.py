@@ -17,7 +17,7 @@ from inspector.story.execve import (
     program_headers_step,
     verdict_value,
 )
-from inspector.story.faults import count_after_exec, end_step, fault_steps
+from inspector.story.faults import end_step, fault_steps
 from inspector.story.mapping import (
     address_space_step,
     bias_step,
@@ -97,7 +97,7 @@ def _steps(evidence: Evidence, faults: int) -> Iterator[Step]:
     yield from _process(evidence, image)
     told = list(fault_steps(evidence, faults))
     yield from told
-    if evidence.prediction.faults is not None and count_after_exec(evidence) >= len(told):
+    if evidence.prediction.faults is not None:
         yield end_step(evidence, len(told))
 
 

@@ -27,6 +27,9 @@ NAMES = (
     "hello_no_gnu_stack",
     "hello_noseparate_code",
     "cow_after_fork",
+    "touch_pages",
+    "deep_recursion",
+    "mmap_threshold",
     "stack_overflow",
     "execute_data",
 )
@@ -65,10 +68,11 @@ def test_what_is_predicted_in_every_step_is_observed(name: str) -> None:
     path = BUILD / name
     if not path.exists():
         pytest.skip("this compiler does not build it")
-    code, document = story("--faults", "12", path)
+    code, document = story("--faults", "40", path)
     found = values(document)
     # Of an area that was made and changed between two stops, no stop tells.
-    odd = [value for value in found if value["verdict"] != "agrees" and value["label"] != "area"]
+    untold = ("area", "page's file offset")
+    odd = [value for value in found if value["verdict"] != "agrees" and value["label"] not in untold]
     assert (code, odd) == (0, [])
     assert [value for value in found if value["verdict"] == "differs"] == []
     assert len(found) > 20

@@ -198,6 +198,16 @@ def test_what_differs_is_seen_where_it_is_told(
     assert label in wrong
 
 
+def test_an_area_that_no_stop_shows_is_not_observed(prediction: Prediction) -> None:
+    """It may have been made, changed and gone between two of them."""
+    seen = observed(prediction)
+    none = tuple(replace(snapshot, vmas=snapshot.vmas and snapshot.vmas[1:]) for snapshot in seen.snapshots)
+    fault = step(story_of(prediction, replace(seen, snapshots=none)), "Page fault 1")
+    verdicts = {value.label: value.verdict for value in fault.values}
+    assert verdicts["area"] is verdicts["page's file offset"] is Verdict.UNOBSERVED
+    assert verdicts["page"] is Verdict.AGREES
+
+
 def test_a_byte_of_the_stack_that_differs_is_counted(prediction: Prediction) -> None:
     seen = observed(prediction)
     stack = seen.snapshots[0].stack
