@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from inspector.model.snapshot import Snapshot
     from inspector.model.vma import Vma
 
+_MOST_PHDR_BYTES = 1 << 16
 _MOST_PAIRS = 1 << 18
 """Sections times segments; programs have some hundreds."""
 
@@ -109,16 +110,20 @@ def read_image(file: ExecutableFile) -> ElfImage:
 
 
 def read_headers(file: ExecutableFile) -> tuple[ElfHeader, tuple[ProgramHeader, ...]]:
-    """Return header and segments of an i386 ELF file. Raises InspectorError for any other file."""
+    """Return header and segments of an i386 ELF file. Raises InspectorError for any other file.
+
+    Of program headers that no kernel reads, for their size or their number, there are none
+    (fs/binfmt_elf.c:load_elf_phdrs(); older kernels have a lower limit).
+    """
     header = ElfHeader.parse(file.read(0, EHDR_SIZE))
     if header.machine not in (EM_386, EM_486):
         raise InspectorError(
             f"{file.path}: its e_machine is {header.machine}, not that of an i386 program",
             help="compile it with -m32",
         )
-    # As the kernel does, by the size that it knows (elf_checks.py judges the file's own).
-    table = file.read(header.phoff, header.phnum * PHDR_SIZE) if header.phentsize == PHDR_SIZE else b""
-    return header, parse_program_headers(table)
+    size = header.phnum * PHDR_SIZE
+    is_read = header.phentsize == PHDR_SIZE and size <= _MOST_PHDR_BYTES
+    return header, parse_program_headers(file.read(header.phoff, size) if is_read else b"")
 
 
 def image_of(

@@ -112,3 +112,12 @@ def test_no_file_is_taken_apart_for_minutes(tmp_path: Path) -> None:
     seen = views(tmp_path, sectioned(PHDRS, SECTIONS)).image
     with pytest.raises(InspectorError, match="too many to be told apart"):
         image_of("p", seen.header, seen.segments * 1000, seen.sections * 1000)
+
+
+@pytest.mark.parametrize("fields", [{"phnum": 2049}, {"phentsize": 56}])
+def test_program_headers_that_no_kernel_reads_are_none(fields: dict[str, int], tmp_path: Path) -> None:
+    image = sectioned(PHDRS, SECTIONS)
+    header = replace(ElfHeader.parse(image), **fields)  # type: ignore[arg-type]
+    seen = views(tmp_path, header.pack() + image[52:] + bytes(1 << 17))
+    assert (seen.image.segments, seen.savings, seen.vmas) == ((), (), None)
+    assert len(seen.placed) == len(SECTIONS) + 1
