@@ -13,7 +13,7 @@ from inspector.reconcile.faults import RULES_OF_KINDS
 from inspector.simulators.pagetable import split
 from inspector.story import Note, Step, Told, Value
 from inspector.story.mapping import level_names
-from inspector.story.words import area_words, counted
+from inspector.story.words import area_words, counted, pages_of_strings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -68,11 +68,10 @@ def _during_exec(evidence: Evidence, faults: Sequence[Fault]) -> int:
     The counter at exec has these, and the pages of the strings, which are counted without a fault.
     """
     snapshot = evidence.at_exec
-    if snapshot is None or snapshot.minor_faults is None or snapshot.stack is None:
+    strings = None if snapshot is None else pages_of_strings(snapshot)
+    if snapshot is None or snapshot.minor_faults is None or strings is None:
         return 0
-    end = snapshot.stack.sp + len(snapshot.stack.contents)
-    lowest = int.from_bytes(snapshot.stack.contents[4:8], "little")
-    left = snapshot.minor_faults - (end - page_down(lowest)) // PAGE_SIZE
+    left = snapshot.minor_faults - strings
     count = 0
     while count < len(faults) and left > 0 and faults[count].mode is FaultMode.KERNEL:
         left -= faults[count].kind is not FaultKind.REFUSED

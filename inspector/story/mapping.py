@@ -13,7 +13,7 @@ from inspector.model.vma import FileBacking, Special
 from inspector.simulators.pagetable import GEOMETRIES
 from inspector.story import Note, Step, Told, Value
 from inspector.story.execve import has_interpreter
-from inspector.story.words import area_values, auxiliary, counted, exec_value
+from inspector.story.words import area_values, auxiliary, counted, exec_value, pages_of_strings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -88,9 +88,11 @@ def stack_step(evidence: Evidence) -> Step:
     """Return the making of the stack's area."""
     areas = _named(evidence.at_exec, "[stack]")
     told = []
-    if areas:
+    strings = None if evidence.at_exec is None else pages_of_strings(evidence.at_exec)
+    if areas and strings is not None:
         pages = areas[0].range.size_bytes // PAGE_SIZE
-        told.append(Told("size", f"{counted(pages, 'page')}: those of the strings, and 128 KiB to grow into"))
+        room = f"{pages - strings} below to grow into at once"
+        told.append(Told("size", f"{counted(pages, 'page')}: {strings} for the strings, {room}"))
     return Step(
         "The stack's area",
         "setup_arg_pages() puts the pages with the strings at the end of user space, and makes an area there "

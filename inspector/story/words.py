@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from inspector.model.address import PAGE_SIZE, page_down
 from inspector.story import Value
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from inspector.story.evidence import Evidence
 
 T = TypeVar("T")
+_WORD = 4
 
 
 def area_words(vma: Vma) -> str:
@@ -48,6 +50,15 @@ def exec_value(evidence: Evidence, label: str, of: Callable[[Snapshot], T | None
 def auxiliary(kind: int) -> Callable[[Snapshot], int | None]:
     """Return what reads the entry of type `kind` from a snapshot's auxiliary vector."""
     return lambda snapshot: next((each.value for each in snapshot.auxv or () if each.type == kind), None)
+
+
+def pages_of_strings(snapshot: Snapshot) -> int | None:
+    """Return how many pages at the top of the stack hold strings, of which argv[0] is the lowest."""
+    if snapshot.stack is None:
+        return None
+    end = snapshot.stack.sp + len(snapshot.stack.contents)
+    lowest = int.from_bytes(snapshot.stack.contents[_WORD : 2 * _WORD], "little")
+    return (end - page_down(lowest)) // PAGE_SIZE
 
 
 def counted(number: int, noun: str) -> str:

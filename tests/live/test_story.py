@@ -87,6 +87,15 @@ def test_a_layout_of_another_kind_agrees(options: list[str]) -> None:
     assert ("a program has 3 GB, up to 0xc0000000" in texts) == (options == ["--aslr"])
 
 
+def test_pages_of_strings_are_no_faults_of_the_program() -> None:
+    code, document = story("--faults", "1", HELLO, "--", "x" * 9000)
+    by_title = {step["title"]: step for step in document["steps"]}
+    assert by_title["The stack's area"]["told"][0]["text"].startswith("35 pages: 3 for the strings, 32 below")
+    (first,) = [step for title, step in by_title.items() if title.startswith("Page fault 1")]
+    assert first["values"][0]["predicted"] == "user, execute, absent"
+    assert (code, {value["verdict"] for value in first["values"]}) == (0, {"agrees"})
+
+
 def test_where_nothing_is_run_nothing_is_observed() -> None:
     code, document = story("--predict-only", HELLO)
     assert (code, document["unobserved"]) == (0, "--predict-only")
