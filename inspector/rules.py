@@ -242,6 +242,13 @@ _CATALOGUE = (
         "mm/vma.c:is_mergeable_anon_vma(), find_mergeable_anon_vma()",
     ),
     Rule(
+        "vma.shared-inode",
+        "The inode number of a memfd, or of shared anonymous memory, cannot be known beforehand.",
+        "Each processor gives out numbers of its own, to whoever asks there. What is one file in the "
+        "prediction must be one file in the process, though, and two must be two.",
+        "mm/shmem.c:shmem_reserve_inode()",
+    ),
+    Rule(
         "vma.account",
         "An area made from writable memory is charged, and keeps that mark when it becomes read-only.",
         "Two areas with different VM_ACCOUNT never merge: RELRO stays apart from .rodata.",
@@ -369,6 +376,13 @@ _CATALOGUE = (
         "A first touch that writes to a private mapping copies the file's page, that page alone.",
         "The copy is the process's own; there is nothing to map around it.",
         "mm/memory.c:do_cow_fault()",
+    ),
+    Rule(
+        "fault.shared",
+        "The first touch of a shared page that writes maps the file's own page, that page alone.",
+        "There is nothing to copy. If the first touch reads, the page may be written from then on all the "
+        "same: a file in memory need not be told of the first write.",
+        "mm/memory.c:do_shared_fault(), mm/mmap.c:vma_wants_writenotify()",
     ),
     Rule(
         "fault.copy-on-write",

@@ -31,6 +31,8 @@ class FaultKind(enum.Enum):
     """The file's own page out of the page cache, and its neighbours with it (fault-around)."""
     FILE_COPY = "file copy"
     """A private copy of a file's page, for a first touch that writes."""
+    FILE_SHARED = "file shared"
+    """The file's own page, for a first touch that writes to a shared mapping; no neighbour comes with it."""
     COPY_ON_WRITE = "copy on write"
     """A private copy of a page that was mapped read-only: a file's, the zero page, or a relative's."""
     REUSE = "reuse"

@@ -44,6 +44,11 @@ class VmFlag(enum.Flag):
     """`nr`: mapped with MAP_NORESERVE; its pages never count."""
 
 
+SHMEM_DEVICE = (0, 1)
+"""Where memfds and shared anonymous memory lie: the kernel's own tmpfs, mounted before anything else that has
+no disk (fs/namespace.c:mnt_init(), mm/shmem.c:shmem_init())."""
+
+
 @dataclass(frozen=True, slots=True)
 class FileBacking:
     """Pages come from a file, starting `offset` bytes into it."""
@@ -53,6 +58,11 @@ class FileBacking:
     """(major, minor) of the file system's device, as maps prints it."""
     inode: int
     offset: FileOffset
+
+    @property
+    def is_shared_memory(self) -> bool:
+        """Whether the file lives in memory alone, without a name in any directory."""
+        return self.device == SHMEM_DEVICE
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ RULES_OF_KINDS = {
     FaultKind.ZERO_PAGE: "fault.zero-page",
     FaultKind.FILE_READ: "fault.around",
     FaultKind.FILE_COPY: "fault.file-copy",
+    FaultKind.FILE_SHARED: "fault.shared",
     FaultKind.COPY_ON_WRITE: "fault.copy-on-write",
     FaultKind.REUSE: "fault.reuse",
     FaultKind.STACK_GROWTH: "fault.stack-growth",

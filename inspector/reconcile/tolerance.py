@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -34,6 +35,8 @@ class Tolerances:
     """Files of which the observed process found other large folios than the prediction was told of."""
     staged: str | None
     """The observed program's path, if it lies on a tmpfs."""
+    shared_inodes: frozenset[tuple[int, int]]
+    """(inode predicted, inode observed) of files in memory that stand for each other, one for one."""
 
     @classmethod
     def of(cls, prediction: Prediction, observation: Observation) -> Self:
@@ -50,25 +53,31 @@ class Tolerances:
             or any(snapshot.major_faults for snapshot in observation.snapshots),
             frozenset(_cached_otherwise(prediction, observation)),
             observation.program.path if _is_staged(observation) else None,
+            _shared_inodes(prediction, observation),
         )
 
     @classmethod
     def none(cls) -> Self:
         """Return none at all: the two saw the same file, in memory."""
         return cls(
-            frozenset(), first_reads=False, cache_unknown=False, cached_otherwise=frozenset(), staged=None
+            frozenset(),
+            first_reads=False,
+            cache_unknown=False,
+            cached_otherwise=frozenset(),
+            staged=None,
+            shared_inodes=frozenset(),
         )
 
     def vma_column(self, column: str, predicted: Vma, observed: Vma) -> str | None:
         """Return the rule that explains a differing column of an area, if one does."""
         mine, seen = predicted.backing, observed.backing
-        if (
-            column in _IDENTITY_COLUMNS
-            and isinstance(mine, FileBacking)
-            and isinstance(seen, FileBacking)
-            and (mine.path, seen.path) in self.copies
-        ):
+        if not isinstance(mine, FileBacking) or not isinstance(seen, FileBacking):
+            return None
+        if column in _IDENTITY_COLUMNS and (mine.path, seen.path) in self.copies:
             return "observe.staged-copy"
+        in_memory = mine.is_shared_memory and seen.is_shared_memory
+        if column == "inode" and in_memory and (mine.inode, seen.inode) in self.shared_inodes:
+            return "vma.shared-inode"
         return None
 
     def page(self, area: Vma | None, predicted: str, observed: str) -> str | None:
@@ -113,6 +122,20 @@ def _cached_otherwise(prediction: Prediction, observation: Observation) -> Itera
     for path, pages in observation.large_folios:
         if told.get(told_of(path), "pages none") != f"pages {pages}":
             yield path
+
+
+def _shared_inodes(prediction: Prediction, observation: Observation) -> frozenset[tuple[int, int]]:
+    """Return which inodes of files in memory stand for each other in all snapshots, and for no third one."""
+    pairs = set()
+    observed = {snapshot.checkpoint: snapshot.vmas or () for snapshot in observation.snapshots}
+    for snapshot in prediction.snapshots:
+        seen = {vma.start: vma.backing for vma in observed.get(snapshot.checkpoint, ())}
+        for vma in snapshot.vmas or ():
+            mine, other = vma.backing, seen.get(vma.start)
+            if isinstance(mine, FileBacking) and isinstance(other, FileBacking) and mine.is_shared_memory:
+                pairs.add((mine.inode, other.inode))
+    of_mine, of_seen = Counter(mine for mine, _ in pairs), Counter(seen for _, seen in pairs)
+    return frozenset(pair for pair in pairs if of_mine[pair[0]] == of_seen[pair[1]] == 1)
 
 
 def _may_read_disk(observation: Observation) -> bool:

@@ -1,9 +1,11 @@
 /* What happens is the scheduler's to say. argv[1] is the number of the case; argv[2] is a file to read. */
+#define _GNU_SOURCE
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,6 +23,7 @@ int main(int argc, char **argv)
 {
     int child, status = 0, file = open(argv[2], O_RDONLY);
     sigset_t some;
+    volatile char *shared = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
     sigemptyset(&some);
     sigaddset(&some, SIGCHLD);
@@ -83,6 +86,22 @@ int main(int argc, char **argv)
         signal(SIGCHLD, SIG_IGN);
         if (!fork()) _exit(0);
         signal(SIGCHLD, SIG_DFL);
+        break;
+    case 10: /* what processes find in memory they share */
+        shared[0] = 1;
+        if (!fork()) _exit(shared[0] = 2);
+        status = shared[0];
+        break;
+    case 11: /* which of several processes comes first to a page they share */
+        if (!fork()) _exit(shared[0] = 1);
+        status = shared[4096];
+        break;
+    case 12: /* the size of memory that processes share */
+        child = memfd_create("file", 0);
+        ftruncate(child, 4096);
+        shared = mmap(NULL, 8192, PROT_READ, MAP_SHARED, child, 0);
+        if (!fork()) _exit(ftruncate(child, 8192));
+        status = shared[0];
         break;
     }
     while (wait(NULL) > 0) ;

@@ -26,6 +26,14 @@ class Page(NamedTuple):
     frame: Pfn
     access: Access
 
+    @property
+    def tells_use(self) -> bool:
+        """No one asks."""
+        return False
+
+    def use(self, access: Access) -> None:
+        """Forget it."""
+
 
 class Simulated:
     """A processor, flat memory, and page tables to play with."""

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from inspector.model.program import Program
 
 
-def disagreements(program: Program, profile: MachineProfile) -> list[str]:
+def disagreements(program: Program, profile: MachineProfile, stops: Sequence[str] = ()) -> list[str]:
     """Return every difference between prediction and run, a line each: none if they agree to the end.
 
     Faults are compared here once more, apart from `reconcile`, so that a mistake there cannot hide one.
     """
-    prediction, observation = predict(program, profile, folios=folio_layout), observe(program)
+    prediction = predict(program, profile, stops=stops, folios=folio_layout)
+    observation = observe(program, stops=stops)
     if prediction.not_modelled is not None:
         return [f"not modelled: {prediction.not_modelled}"]
     if observation.cut_short is not None:

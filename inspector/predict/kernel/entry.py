@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from inspector.errors import NotModelled
 from inspector.model.system_call import system_call_name
 from inspector.predict.kernel.errno import Errno, KernelError
+from inspector.predict.kernel.shmem import harvest
 from inspector.predict.kernel.sigchld import refuse_child_race
 from inspector.predict.kernel.syscalls import table
 from inspector.predict.kernel.syscalls.registry import Blocked
@@ -71,6 +72,8 @@ def do_syscall(task: Task, call: Call) -> None:
     entry = table.entry(call.number)
     if entry is None:
         raise NotModelled(f"system call {call.name}")
+    if len(task.kernel.tasks) > 1:
+        harvest(task)
     try:
         task.kernel.cpu.write("eax", entry.handler(task, *call.arguments[: entry.arguments]))
     except KernelError as error:

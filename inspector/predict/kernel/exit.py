@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from inspector.errors import NotModelled
 from inspector.model.address import PAGE_SHIFT, Vpn
 from inspector.predict.kernel.pipe import refuse_unread
+from inspector.predict.kernel.shmem import harvest
 from inspector.predict.kernel.sigchld import exit_notify
 from inspector.predict.kernel.uaccess import copy_from_user
 
@@ -19,6 +20,7 @@ _ROBUST_LIST_HEAD_BYTES = 12
 
 def do_exit(task: Task) -> None:
     """Take from an ended task what it had: its memory and its files; then tell its parent."""
+    harvest(task)
     if task.robust_list:
         _exit_robust_list(task)
     for area in task.mm.areas:

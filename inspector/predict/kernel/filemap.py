@@ -26,7 +26,14 @@ def pages_to_map(mm: AddressSpace, area: VmArea, file: MappedFile, vpn: Vpn, win
     """
     folios = mm.page_cache.folios(file)
     if not folios.large:
-        return [Vpn(page) for page in window if mm.page_tables.lookup(Vpn(page)) is None]
+        first = (area.start >> PAGE_SHIFT) - area.page_offset
+        found = [
+            Vpn(page)
+            for page in window
+            if mm.page_tables.lookup(Vpn(page)) is None and mm.page_cache.has(file, page - first)
+        ]
+        # What is not in the page cache is brought there, and mapped alone (do_read_fault(), __do_fault()).
+        return found if vpn in found else [*found, vpn]
     mapping = _Mapping(mm, area, file, folios)
     found = list(mapping.map_pages(vpn, window))
     return found if vpn in found else list(mapping.finish_fault(vpn))

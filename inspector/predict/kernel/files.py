@@ -174,6 +174,11 @@ class HostFile:
         """What fstat tells."""
         return stat_of(self.contents.stat)
 
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.contents.size
+
     def read(self, to: IovIter) -> int:
         """Source: mm/filemap.c:filemap_read()."""
         self.turns.change(to.task)

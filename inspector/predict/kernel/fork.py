@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from inspector.model.address import PAGE_SHIFT, Vpn
 from inspector.model.page import PageKind
 from inspector.model.vma import Access
+from inspector.predict.kernel.shmem import harvest
 from inspector.predict.kernel.vma import AnonVma
 from inspector.predict.machine.pagetable import PageTables
 
@@ -25,6 +26,7 @@ def copy_process(parent: Task) -> Task:
     """
     kernel = parent.kernel
     number = len(kernel.tasks)
+    harvest(parent)
     child = dataclasses.replace(
         parent,
         number=number,

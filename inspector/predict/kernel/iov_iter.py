@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from inspector.model.address import PAGE_SIZE
+from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, Vpn
 from inspector.model.vma import Access
 from inspector.predict.kernel.errno import KernelError
 from inspector.predict.kernel.uaccess import touch
@@ -89,6 +89,12 @@ class IovIter:
             data += memory.read(entry.frame, address % PAGE_SIZE, length)
         self.advance(len(data))
         return data
+
+    def is_resident(self, size: int) -> bool:
+        """Whether the next `size` bytes can be read without a fault."""
+        tables = self.task.mm.page_tables
+        entries = (tables.lookup(Vpn(address >> PAGE_SHIFT)) for address, _ in self._pages(size))
+        return all(entry is not None and Access.READ in entry.access for entry in entries)
 
     def advance(self, size: int) -> None:
         """Use up `size` bytes. Source: lib/iov_iter.c:iov_iter_advance()."""

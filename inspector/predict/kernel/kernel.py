@@ -62,6 +62,8 @@ class Kernel:
         self.assumptions: dict[str, str] = {}
         self.terminal = Terminal()
         self.pipes: list[Pipe] = []
+        self.shmem_files = 0
+        """How many files have been made in memory; the last one's inode number."""
         self.tasks: list[Task] = []
         """In order of creation."""
         self.current: Task | None = None

@@ -2,10 +2,12 @@
 
 nothing mapped                        mapped, and the access is a write
 anonymous   read    the zero page
-write   a zeroed frame                        copied; or kept, where nobody else has it
+write   a zeroed frame                    copied; or kept, where nobody else has it
 file        read    the page cache's page, and those
 around it (fault-around)
-write   a copy of it                          copied
+write   a copy of it                      copied
+shared file read    as above, to be written as well
+write   the page cache's page             no fault: it may be written
 kernel's            its own frame
 """
 
@@ -14,12 +16,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from inspector.errors import NotModelled
 from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, AddressRange, FileOffset, Vpn, address_of
 from inspector.model.fault import FaultKind
 from inspector.model.page import PageKind
 from inspector.model.vma import Access, Anonymous, Sharing
 from inspector.predict.kernel.filemap import pages_to_map
+from inspector.predict.kernel.shmem import ShmemFile
 from inspector.predict.kernel.vma import MappedFile
 from inspector.predict.machine.memory import ZERO_FRAME
 from inspector.predict.machine.pagetable import PageTableEntry
@@ -60,6 +62,8 @@ def handle_mm_fault(mm: AddressSpace, area: VmArea, address: int, access: Access
             return _do_anonymous_page(mm, area, vpn, write=write)
         if not isinstance(area.origin, MappedFile):
             return _special_mapping_fault(mm, area, vpn, write=write)
+        if write and area.sharing is Sharing.SHARED:
+            return _do_shared_fault(mm, area, area.origin, vpn)
         if write:
             return _do_cow_fault(mm, area, area.origin, vpn)
         return _do_read_fault(mm, area, area.origin, vpn)
@@ -79,8 +83,6 @@ def _private(mm: AddressSpace, area: VmArea) -> PageTableEntry:
 
 def _do_anonymous_page(mm: AddressSpace, area: VmArea, vpn: Vpn, *, write: bool) -> Handled:
     """Source: mm/memory.c:do_anonymous_page()."""
-    if area.sharing is Sharing.SHARED:
-        raise NotModelled("shared anonymous memory")
     if write:
         mm.prepare_anon_vma(area)
         mm.page_tables.map(vpn, _private(mm, area))
@@ -112,9 +114,14 @@ def _file_index(area: VmArea, vpn: int) -> int:
 
 
 def _inside(area: VmArea, file: MappedFile, vpn: Vpn) -> int:
-    """Return which page of the file page `vpn` is. Raises BusError beyond its end (mm/shmem.c)."""
+    """Return which page of the file page `vpn` is. Raises BusError beyond its end.
+
+    Source: mm/filemap.c:filemap_fault(), mm/shmem.c:shmem_get_folio_gfp().
+    """
     index = _file_index(area, vpn)
     if index << PAGE_SHIFT >= file.size:
+        if isinstance(file, ShmemFile):
+            file.find(index)
         raise BusError
     return index
 
@@ -127,6 +134,26 @@ def _do_cow_fault(mm: AddressSpace, area: VmArea, file: MappedFile, vpn: Vpn) ->
     mm.memory.write(entry.frame, 0, mm.memory.read(mm.page_cache.frame(file, index)))
     mm.page_tables.map(vpn, entry)
     return Handled(FaultKind.FILE_COPY, _page(vpn), FileOffset(index << PAGE_SHIFT))
+
+
+def _do_shared_fault(mm: AddressSpace, area: VmArea, file: MappedFile, vpn: Vpn) -> Handled:
+    """Map the file's own page, and that alone. Source: mm/memory.c:do_shared_fault()."""
+    index = _inside(area, file, vpn)
+    mm.page_tables.map(vpn, _of_file(mm, area, file, index))
+    return Handled(FaultKind.FILE_SHARED, _page(vpn), FileOffset(index << PAGE_SHIFT))
+
+
+def _of_file(mm: AddressSpace, area: VmArea, file: MappedFile, index: int) -> PageTableEntry:
+    """Return an entry of the file's own page: one that is shared may be written at once, where the area may.
+
+    Source: mm/memory.c:set_pte_range(), mm/mmap.c:vma_wants_writenotify().
+    """
+    allowed = area.access | Access.READ
+    if area.sharing is Sharing.PRIVATE:
+        allowed &= ~Access.WRITE
+    return PageTableEntry(
+        mm.page_cache.frame(file, index), allowed, PageKind.FILE, tells_use=isinstance(file, ShmemFile)
+    )
 
 
 def _do_read_fault(mm: AddressSpace, area: VmArea, file: MappedFile, vpn: Vpn) -> Handled:
@@ -145,11 +172,9 @@ def _do_read_fault(mm: AddressSpace, area: VmArea, file: MappedFile, vpn: Vpn) -
         in_table + (area.end >> PAGE_SHIFT) - vpn,
         in_table + -(-file.size // PAGE_SIZE) - index,
     )
-    access = area.access & _READ_EXECUTE | Access.READ
     pages = pages_to_map(mm, area, file, vpn, range(vpn + first - in_table, vpn + last - in_table))
     for page in pages:
-        frame = mm.page_cache.frame(file, index + page - vpn)
-        mm.page_tables.map(page, PageTableEntry(frame, access, PageKind.FILE))
+        mm.page_tables.map(page, _of_file(mm, area, file, index + page - vpn))
     span = AddressRange(address_of(min(pages)), address_of(max(pages) + 1))
     return Handled(FaultKind.FILE_READ, span, FileOffset(index << PAGE_SHIFT))
 
@@ -161,6 +186,8 @@ def _do_wp_page(mm: AddressSpace, area: VmArea, vpn: Vpn, entry: PageTableEntry)
         entry.exclusive = True
         entry.access = area.access | Access.READ
         return Handled(FaultKind.REUSE, _page(vpn))
+    if area.sharing is Sharing.SHARED:
+        raise AssertionError(f"a shared page at {address_of(vpn):#x} that awaits its first write")
     mm.prepare_anon_vma(area)
     copy = _private(mm, area)
     if entry.frame != ZERO_FRAME:

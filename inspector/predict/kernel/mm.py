@@ -19,7 +19,7 @@ from inspector.errors import NotModelled
 from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, AddressRange, VirtAddr, page_down, page_up
 from inspector.model.page import PageKind
 from inspector.model.profile import AnonVmaMerging
-from inspector.model.vma import Access, Anonymous, FileBacking, Vma, VmFlag
+from inspector.model.vma import Access, Anonymous, FileBacking, Sharing, Vma, VmFlag
 from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.vma import MappedFile, VmArea, merge_range, prepare_anon_vma
 
@@ -196,8 +196,9 @@ class AddressSpace:
         noreplace: bool = False,
         account: bool = True,
         stack: bool = False,
+        sharing: Sharing = Sharing.PRIVATE,
     ) -> VirtAddr:
-        """Map `length` bytes of a file, or of zeros, privately and return where.
+        """Map `length` bytes of a file, or of zeros, and return where; zeros cannot be shared without one.
 
         `fixed` replaces what is there (MAP_FIXED); `noreplace` fails with EEXIST instead; `account` charges
         writable memory against the commit limit (without it: MAP_NORESERVE); `stack` is MAP_STACK. Raises
@@ -219,14 +220,17 @@ class AddressSpace:
             raise KernelError(Errno.EEXIST)
         if file is not None and file.noexec and Access.EXECUTE in access:
             raise KernelError(Errno.EPERM)
+        shared = sharing is Sharing.SHARED
+        if file is not None and shared and Access.WRITE in access and not file.writable:
+            raise KernelError(Errno.EACCES)
         # Private writable memory is charged against the commit limit (rule `vma.account`).
         flags = VmFlag.NONE if account else VmFlag.NORESERVE
-        if account and Access.WRITE in access:
+        if account and Access.WRITE in access and not shared:
             flags = VmFlag.ACCOUNT
             self.commit.charge(size, replaced=self._charged(target))
         self.munmap(address, size)
         origin, start = (Anonymous(), address) if file is None else (file, offset)
-        area = VmArea(target, access, flags, origin, start // PAGE_SIZE, maps_stack=stack)
+        area = VmArea(target, access, flags, origin, start // PAGE_SIZE, sharing, maps_stack=stack)
         self.add(area, is_mapping=True)
         return address
 

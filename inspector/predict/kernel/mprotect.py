@@ -48,18 +48,19 @@ def _mprotect_fixup(mm: AddressSpace, area: VmArea, pages: AddressRange, access:
     elif mm.mprotect_uncharges and isinstance(area.origin, Anonymous) and area.anon_vma is None:
         flags &= ~VmFlag.ACCOUNT
     mm.modify(area, pages, access, flags)
-    _change_protection(mm, pages, access)
+    _change_protection(mm, pages, access, area.sharing)
 
 
-def _change_protection(mm: AddressSpace, pages: AddressRange, access: Access) -> None:
+def _change_protection(mm: AddressSpace, pages: AddressRange, access: Access, sharing: Sharing) -> None:
     """Give resident pages what they may have of `access`.
 
-    Only a page that is the process's alone may be written without a further fault.
-    Source: mm/mprotect.c:change_pte_range(), can_change_private_pte_writable().
+    Of a private area only a page that is the process's alone may be written without a further fault.
+    Source: mm/mprotect.c:change_pte_range(), can_change_private_pte_writable(), vma_set_page_prot().
     """
     for _, entry in mm.page_tables.entries(pages):
         allowed = access | Access.READ if access else Access.NONE
-        if entry.kind is not PageKind.ANONYMOUS or not entry.exclusive:
+        own = entry.kind is PageKind.ANONYMOUS and entry.exclusive
+        if sharing is Sharing.PRIVATE and not own:
             allowed &= ~Access.WRITE
         entry.access = allowed
         mm.tlb_is_stale = True

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from inspector.errors import NotModelled
 from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, AddressRange, VirtAddr, Vpn, page_up
-from inspector.model.vma import Anonymous, Special, VmFlag
+from inspector.model.vma import Anonymous, Sharing, Special, VmFlag
 from inspector.predict.kernel.errno import Errno, KernelError
 
 if TYPE_CHECKING:
@@ -78,6 +78,8 @@ def _area_to_remap(mm: AddressSpace, old: VirtAddr, old_size: int, new_size: int
     if not fixed and new_size <= old_size:
         return area
     if not old_size:
+        if area.sharing is Sharing.SHARED:
+            raise NotModelled("mremap that maps shared memory a second time")
         raise KernelError(Errno.EINVAL)
     if min(old_size, new_size) > area.end - old:
         if fixed and new_size == old_size:

@@ -1,8 +1,9 @@
 """The page cache: file pages in memory, one frame each, shared by all who map or read them (mm/filemap.c).
 
 A staged program lies on a tmpfs, whose pages are always in memory; files on a disk have been read in before.
-So no fault waits for a disk, and a page inside the file is always found. What the machine alone decides is
-which pages it keeps together in large folios: that the prediction is told.
+So no fault waits for a disk, and a page inside the file is always found, except in the files that programs
+make in memory (shmem.py): there it is found once it was touched. What the machine alone decides is which
+pages it keeps together in large folios: that the prediction is told.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from inspector.model.address import PAGE_SHIFT, PAGE_SIZE
 from inspector.model.folio import UNSEEN, FileFolios, told_of
+from inspector.predict.kernel.shmem import ShmemFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,8 +39,14 @@ class PageCache:
         self._frames: dict[tuple[tuple[int, int], int], dict[int, Pfn]] = {}
         self._folios: dict[tuple[tuple[int, int], int], FileFolios] = {}
 
+    def has(self, file: MappedFile, index: int) -> bool:
+        """Whether the file's page `index`, which lies inside it, is in memory."""
+        return not isinstance(file, ShmemFile) or file.find(index) is not None
+
     def frame(self, file: MappedFile, index: int) -> Pfn:
         """Return the frame of the file's page `index`, which lies inside it; zero beyond the file's end."""
+        if isinstance(file, ShmemFile):
+            return file.get(index)
         frames = self._frames.setdefault((file.device, file.inode), {})
         found = frames.get(index)
         if found is None:
@@ -48,6 +56,8 @@ class PageCache:
 
     def folios(self, file: MappedFile) -> FileFolios:
         """Return the large folios of `file`: none, where no one can tell."""
+        if isinstance(file, ShmemFile):
+            return FileFolios()
         key = file.device, file.inode
         found = self._folios.get(key)
         if found is None:

@@ -35,6 +35,7 @@ def touch(task: Task, address: int, access: Access) -> PageTableEntry:
     while True:
         entry = task.mm.page_tables.lookup(vpn)
         if entry is not None and access in entry.access:
+            entry.use(access)
             return entry
         refused = exc_page_fault(task, VirtAddr(address), access, None)
         # Where the page was there already, the processor may remember the frame that was copied.

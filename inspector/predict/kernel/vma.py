@@ -48,6 +48,8 @@ class MappedFile:
     """Where its bytes are read from."""
     noexec: bool = False
     """Whether it lies on a noexec mount."""
+    writable: bool = False
+    """Whether it is open for writing (FMODE_WRITE)."""
 
     def at(self, offset: int) -> FileBacking:
         """Return the backing of an area that starts `offset` bytes into the file."""
@@ -126,7 +128,14 @@ class VmArea:
         """
         if self.is_pfnmap:
             return Access.READ
-        return ~Access.EXECUTE if self.is_noexec else ~Access.NONE
+        never = Access.EXECUTE if self.is_noexec else Access.NONE
+        if (
+            self.sharing is Sharing.SHARED
+            and isinstance(self.origin, MappedFile)
+            and not self.origin.writable
+        ):
+            never |= Access.WRITE
+        return ~never
 
     def split(self, address: VirtAddr) -> tuple[VmArea, VmArea]:
         """Return the parts below and above `address`, which lies inside.

@@ -40,6 +40,18 @@ class PageTableEntry:
     """None: a frame the operating system does not count as memory (VM_PFNMAP)."""
     exclusive: bool = False
     """The frame belongs to this entry alone and may be written in place (PageAnonExclusive)."""
+    tells_use: bool = False
+    """Whether the next two bits are kept: that takes time, and is of use where others share the frame."""
+    accessed: bool = False
+    """The A bit: it was used since the operating system cleared the bit and flushed the TLB."""
+    dirty: bool = False
+    """The D bit: it was written since then."""
+
+    def use(self, access: Access) -> None:
+        """Set the bits for an access of that kind."""
+        if self.tells_use:
+            self.accessed = True
+            self.dirty |= access is Access.WRITE
 
     @property
     def writable(self) -> bool:

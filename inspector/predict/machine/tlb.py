@@ -119,7 +119,13 @@ class Tlb:
             self._conflict()
         self._held[vpn] = self._flushes
         granted = self._grant(vpn, found, access)
-        return None if granted is None else (found.frame << PAGE_SHIFT, granted)
+        if granted is None:
+            return None
+        if found.tells_use:
+            found.use(access)
+            if access is not Access.WRITE:
+                granted &= ~_WRITE  # its first write shall miss, too
+        return found.frame << PAGE_SHIFT, granted
 
     def _grant(self, vpn: Vpn, found: Translation, access: Access) -> int | None:
         """Return what to allow until the next miss, as Unicorn's permissions.

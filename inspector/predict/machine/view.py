@@ -29,6 +29,15 @@ class Translation(Protocol):
         """Access.NONE: not present."""
         ...
 
+    @property
+    def tells_use(self) -> bool:
+        """Whether every kind of access is to be told to `use` before it is first made."""
+        ...
+
+    def use(self, access: Access) -> None:
+        """Be told of an access."""
+        ...
+
 
 class View:
     """Reads and writes virtual memory; an address past the last goes on at 0."""
@@ -49,6 +58,7 @@ class View:
         found = self._translate(vpn_of(position))
         if found is None or found.access is Access.NONE:
             return b""
+        found.use(Access.READ)
         offset = position % PAGE_SIZE
         here = PAGE_SIZE - offset
         if size <= here:
@@ -64,6 +74,7 @@ class View:
             found = self._translate(vpn_of(at))
             if found is None or Access.WRITE not in found.access:
                 return False
+            found.use(Access.WRITE)
             offset = at % PAGE_SIZE
             part = contents[position : position + PAGE_SIZE - offset]
             parts.append((found.frame, offset, part))

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.model.address import AddressRange, VirtAddr, vpn_of
+from inspector.model.address import AddressRange, FileOffset, VirtAddr, vpn_of
 from inspector.model.ending import Ending
 from inspector.model.finding import Verdict
 from inspector.model.page import PageKind, PageState
 from inspector.model.prediction import ExecVerdict, NotModelledAt, Outcome
 from inspector.model.snapshot import Snapshot, StackImage, Unpredictable
-from inspector.model.vma import FileBacking
+from inspector.model.vma import SHMEM_DEVICE, Access, FileBacking, Sharing, Vma
 from inspector.reconcile import Reconciliation, reconcile
 from inspector.report.check import check_document
 from inspector.report.document import Mark
@@ -19,6 +19,8 @@ from inspector.report.summary import Line, Standing, checked_line
 from tests.unit.reconcile.agreeing import seen, verdicts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from inspector.model.prediction import Prediction
 
 
@@ -112,6 +114,33 @@ def test_another_copy_of_the_same_file_is_explained(prediction: Prediction) -> N
     result = reconcile(prediction, copies)
     assert result.exit_code == 0
     assert {f.rule for f in result.findings if f.verdict is Verdict.EXPLAINED} == {"observe.staged-copy"}
+
+
+@pytest.mark.parametrize(
+    ("inodes", "verdict"),
+    [((901, 902), Verdict.EXPLAINED), ((901, 901), Verdict.DIFFERS), ((902, 901), Verdict.EXPLAINED)],
+)
+def test_inodes_of_shared_memory_are_compared_as_one_or_another(
+    prediction: Prediction, inodes: tuple[int, int], verdict: Verdict
+) -> None:
+    def sharing(numbers: tuple[int, int]) -> Callable[[Snapshot], Snapshot]:
+        areas = tuple(
+            Vma(
+                AddressRange(VirtAddr(start), VirtAddr(start + 0x1000)),
+                Access.READ,
+                Sharing.SHARED,
+                FileBacking("/memfd:f (deleted)", SHMEM_DEVICE, number, FileOffset(0)),
+            )
+            for start, number in zip((0x1000, 0x3000), numbers, strict=True)
+        )
+        return lambda snapshot: replace(snapshot, vmas=(*areas, *(snapshot.vmas or ())))
+
+    mine = replace(prediction, snapshots=tuple(map(sharing((1, 2)), prediction.snapshots)))
+    result = reconcile(mine, seen(prediction, sharing(inodes)))
+    found = [each for each in result.findings if each.where.endswith(" inode")]
+    assert {(each.verdict, each.rule) for each in found} == {
+        (verdict, "vma.shared-inode" if verdict is Verdict.EXPLAINED else None)
+    }
 
 
 def test_a_first_read_may_turn_minor_into_major(prediction: Prediction) -> None:

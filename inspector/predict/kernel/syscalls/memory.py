@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 
 from inspector.errors import NotModelled
 from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, AddressRange, VirtAddr, page_up
-from inspector.model.vma import Access
+from inspector.model.vma import Access, Sharing
 from inspector.predict.kernel import madvise, mprotect, mremap
 from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.files import HostFile
+from inspector.predict.kernel.shmem import MemFd, shmem_file_setup
 from inspector.predict.kernel.syscalls.registry import signed, system_call
 from inspector.predict.kernel.uaccess import copy_from_user
 
 if TYPE_CHECKING:
     from inspector.predict.kernel.task import Task
+    from inspector.predict.kernel.vma import MappedFile
 
 _PROT_GROWSDOWN, _PROT_GROWSUP, _PROT_BITS = 0x0100_0000, 0x0200_0000, 7
 _MAP_SHARED, _MAP_PRIVATE, _MAP_SHARED_VALIDATE, _MAP_TYPE = 1, 2, 3, 0xF
@@ -72,20 +74,27 @@ def mmap2(task: Task, address: int, length: int, protection: int, flags: int, fd
     mm = task.mm
     if flags & ~_MODELLED_FLAGS:
         raise NotModelled(f"mmap flags {flags:#x}")
-    file = None
+    file: MappedFile | None = None
     if not flags & _MAP_ANONYMOUS:
         opened = task.files.get(fd)
-        if not isinstance(opened, HostFile):
+        if not isinstance(opened, HostFile | MemFd):
             raise NotModelled("mmap of something other than a regular file")
         file = opened.mapped
     if not length:
         raise KernelError(Errno.EINVAL)
-    sharing = flags & _MAP_TYPE
-    if sharing not in (_MAP_PRIVATE, _MAP_SHARED, _MAP_SHARED_VALIDATE):
+    kind = flags & _MAP_TYPE
+    if kind not in (_MAP_PRIVATE, _MAP_SHARED, _MAP_SHARED_VALIDATE):
         raise KernelError(Errno.EINVAL)
-    if sharing != _MAP_PRIVATE:
-        raise NotModelled("shared mapping")
+    if kind == _MAP_SHARED_VALIDATE:
+        raise NotModelled("MAP_SHARED_VALIDATE")
+    sharing = Sharing.PRIVATE if kind == _MAP_PRIVATE else Sharing.SHARED
     access = access_of(protection)
+    account = not flags & _MAP_NORESERVE or mm.commit.never_overcommits
+    if file is None and sharing is Sharing.SHARED:
+        # It is a file of its own, and charged as a whole (mm/shmem.c:shmem_zero_setup(), shmem_acct_size()).
+        file, pages = shmem_file_setup(task.kernel, "dev/zero", page_up(length)), 0
+        if account:
+            mm.commit.charge(page_up(length))
     fixed, noreplace = bool(flags & _MAP_FIXED), bool(flags & _MAP_FIXED_NOREPLACE)
     return mm.mmap(
         file,
@@ -95,7 +104,8 @@ def mmap2(task: Task, address: int, length: int, protection: int, flags: int, fd
         pages << PAGE_SHIFT,
         fixed=fixed,
         noreplace=noreplace,
-        account=not flags & _MAP_NORESERVE or mm.commit.never_overcommits,
+        account=account,
+        sharing=sharing,
         stack=bool(flags & _MAP_STACK),
     )
 

@@ -10,6 +10,7 @@ from inspector.errors import NotModelled
 from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.files import Directory, HostFile, NullDevice, Terminal
 from inspector.predict.kernel.iov_iter import LARGEST_TRANSFER, IovIter
+from inspector.predict.kernel.shmem import MemFd
 from inspector.predict.kernel.syscalls.registry import signed, system_call
 from inspector.predict.kernel.uaccess import copy_from_user, copy_to_user, get_user, put_user
 
@@ -89,21 +90,22 @@ def pread64(task: Task, descriptor: int, address: int, size: int, low: int, high
     _seekable(task, descriptor)
     file = readable(task, descriptor)
     buffer = _buffer(task, address, size)
-    return file.read_at(buffer, position) if isinstance(file, HostFile) else file.read(buffer)
+    return file.read_at(buffer, position) if isinstance(file, HostFile | MemFd) else file.read(buffer)
 
 
 @system_call("pwrite64")
 def pwrite64(task: Task, descriptor: int, address: int, size: int, low: int, high: int) -> int:
     """Write at a place. Source: fs/read_write.c:ksys_pwrite64()."""
-    _position(low, high)
+    position = _position(low, high)
     _seekable(task, descriptor)
-    return writable(task, descriptor).write(_buffer(task, address, size))
+    file, buffer = writable(task, descriptor), _buffer(task, address, size)
+    return file.write_at(buffer, position) if isinstance(file, MemFd) else file.write(buffer)
 
 
 def _seekable(task: Task, descriptor: int) -> OpenFile:
     """Return an open file that has positions, or raise KernelError(ESPIPE) (FMODE_PREAD, FMODE_LSEEK)."""
     file = task.files.get(descriptor)
-    if not isinstance(file, HostFile | NullDevice | Directory):
+    if not isinstance(file, HostFile | MemFd | NullDevice | Directory):
         raise KernelError(Errno.ESPIPE)
     return file
 
@@ -143,9 +145,9 @@ def _seek(task: Task, descriptor: int, offset: int, whence: int) -> int:
         file.turns.change(task)
         file.rewind()
         return 0
-    if not isinstance(file, HostFile):
+    if not isinstance(file, HostFile | MemFd):
         raise TypeError(f"a file with positions of its own: {file}")
-    base = {os.SEEK_SET: 0, os.SEEK_CUR: file.position, os.SEEK_END: file.contents.size}.get(whence)
+    base = {os.SEEK_SET: 0, os.SEEK_CUR: file.position, os.SEEK_END: file.size}.get(whence)
     if base is None:
         raise NotModelled("seeking data and holes of a file")
     if base + offset < 0:

@@ -8,6 +8,7 @@ from inspector.predict.kernel.syscalls import (  # noqa: F401 - importing a modu
     descriptors,
     identity,
     ioctl,
+    memfd,
     memory,
     opening,
     pipe,

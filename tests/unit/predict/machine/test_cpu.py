@@ -541,3 +541,16 @@ def test_a_saved_state_comes_back(machine: Machine) -> None:
     assert (cpu.read("eax"), cpu.read("eip")) == (1, CODE + 3)
     cpu.run()
     assert cpu.read("eax") == 2
+
+
+def test_accessed_and_dirty_bits_tell_what_was_used_since_they_were_cleared(machine: Machine) -> None:
+    machine.map(DATA, READ_WRITE)
+    data = machine.pages[vpn_of(DATA)]
+    data.tells_use = True
+    cpu = machine.starts(MOV_EBX_DATA + "8b 03 cd 80 89 03 cd 80 90 cd 80")  # read; write; neither
+    for used in ((True, False), (True, True), (False, False)):
+        assert isinstance(cpu.run(), SystemCall)
+        assert (data.accessed, data.dirty) == used
+        if data.dirty:
+            data.accessed = data.dirty = False
+            cpu.flush_tlb()
