@@ -63,11 +63,11 @@ fixtures: ## compile the example programs into fixtures/build
 build-fixtures: $(CHOSEN_PATHS)
 	@:
 
-# many_arguments has arguments of its own, so it comes as a list of one.
+# Those that have arguments of their own come as a list.
 check: fixtures ## predict the fixtures, run them under gdb, hold one against the other
-	$(file >$(BUILD)/with_arguments.list,$(MANY_LIST))
-	$(Q).venv/bin/inspector check $(INSPECT_FLAGS) $(filter-out %/many_arguments,$(CHOSEN_PATHS)) \
-	    $(if $(filter many_arguments,$(CHOSEN)),--list $(BUILD)/with_arguments.list)
+	$(file >$(BUILD)/with_arguments.list,$(foreach name,$(filter $(WITH_ARGUMENTS),$(CHOSEN)),$(LIST_$(name))$(newline)))
+	$(Q).venv/bin/inspector check $(INSPECT_FLAGS) $(filter-out $(addprefix %/,$(WITH_ARGUMENTS)),$(CHOSEN_PATHS)) \
+	    $(if $(filter $(WITH_ARGUMENTS),$(CHOSEN)),--list $(BUILD)/with_arguments.list)
 
 test: fixtures ## run the tests
 	$(Q)$(PY) -m pytest $(PYTEST_FLAGS)

@@ -86,26 +86,31 @@ def test_make_alone_prints_help(checkout: Path) -> None:
     assert [line.split()[1] for line in result.stdout.splitlines()] == TARGETS
 
 
-def listed(checkout: Path) -> list[str]:
-    """The words of the only line of the list that check is given."""
-    (line,) = (checkout / "fixtures/build/with_arguments.list").read_text().splitlines()
-    return shlex.split(line)
+def listed(checkout: Path) -> list[list[str]]:
+    """The words of each line of the list that check is given."""
+    lines = (checkout / "fixtures/build/with_arguments.list").read_text().splitlines()
+    return [words for words in map(shlex.split, lines) if words]
 
 
-def test_check_is_one_call_with_a_list_for_the_program_with_arguments(checkout: Path) -> None:
+def test_check_is_one_call_with_a_list_for_the_programs_with_arguments(checkout: Path) -> None:
     assert make(checkout, "check").returncode == 0
     ((*plain, option, name),) = runs(checkout)
     assert plain[:2] == ["check", "fixtures/build/section_mapping"]
     assert len(plain) == 1 + len({*plain[1:]})
-    assert "fixtures/build/many_arguments" not in plain
+    assert not {"fixtures/build/many_arguments", "fixtures/build/pager"} & {*plain}
     assert (option, name) == ("--list", "fixtures/build/with_arguments.list")
-    assert listed(checkout)[:3] == ["EMPTY=", "EQUALS=a=b", "SPACES=two  words"]
+    many, *pager = listed(checkout)
+    assert many[:3] == ["EMPTY=", "EQUALS=a=b", "SPACES=two  words"]
+    assert [words[1] for words in pager] == ["fifo", "lru", "clock", "opt"]
+    assert {(words[0], *words[2:]) for words in pager} == {
+        ("fixtures/build/pager", "3", "1 2 3 4 1 2 5 1 2 3 4 5")
+    }
 
 
 def test_the_arguments_fill_more_than_three_pages(checkout: Path) -> None:
     make(checkout, "check", "FIXTURES=many_arguments")
     assert runs(checkout) == [["check", "--list", "fixtures/build/with_arguments.list"]]
-    words = listed(checkout)
+    (words,) = listed(checkout)
     arguments = words[words.index("fixtures/build/many_arguments") + 1 :]
     assert len(arguments) == 40
     assert arguments[:2] == ["", "two  words"]
