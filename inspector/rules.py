@@ -403,6 +403,13 @@ _CATALOGUE = (
         "mm/vma.c:expand_downwards()",
     ),
     Rule(
+        "fault.populate",
+        "MAP_POPULATE, mlock and mlockall make pages resident at once: counted as faults, seen as none.",
+        "The kernel walks the area through get_user_pages(): private writable memory is copied as by a "
+        "write, all else is mapped as by a read, and what may not be accessed is left out.",
+        "mm/gup.c:populate_vma_page_range()",
+    ),
+    Rule(
         "fault.special",
         "A page of the vdso is the kernel's own, mapped one at a time.",
         "The special mapping has a fault handler of its own and knows no fault-around.",

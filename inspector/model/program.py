@@ -43,6 +43,7 @@ class Limits:
 
 
 CAP_DAC_OVERRIDE = 1 << 1
+CAP_IPC_LOCK = 1 << 14
 CAP_SYS_RAWIO = 1 << 17
 
 

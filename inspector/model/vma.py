@@ -42,6 +42,8 @@ class VmFlag(enum.Flag):
     """`ac`: its pages count against the commit limit; set by mmap for private writable mappings."""
     NORESERVE = 4
     """`nr`: mapped with MAP_NORESERVE; its pages never count."""
+    LOCKED = 8
+    """`lo`: its pages are kept in memory (mlock)."""
 
 
 SHMEM_DEVICE = (0, 1)

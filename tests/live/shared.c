@@ -227,6 +227,61 @@ static void relatives(void)
     stop_here();
 }
 
+static char initialised[20 * PAGE] __attribute__((aligned(PAGE))) = {1};
+
+/* Populated at once: private memory as if written, the rest as if read; what cannot be is left alone. */
+static void locking(const char *path)
+{
+    int fd = file("locking", 40), program = open(path, O_RDONLY);
+    volatile char *one = map(0, 8, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    map(0, 8, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    volatile char *two = map(0, 40, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
+    map(0, 45, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
+    map(0, 40, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+    map(0, 4, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    map(0, 30, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_POPULATE, program, 3);
+    map(0, 8, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    map(0, 3, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);
+    map(0, 3, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE | MAP_NONBLOCK, -1, 0);
+    stop_here();
+    one[0] = two[3 * PAGE] = 1;
+    add(munlock((void *)(one + PAGE), PAGE));
+    volatile char *three = map(0, 8, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    add(three[PAGE]);
+    add(mlock((void *)(three + 5), 3 * PAGE));
+    add(mlock((void *)(three + 6 * PAGE), 200 * PAGE));
+    add(madvise((void *)three, PAGE, MADV_DONTNEED));
+    add(madvise((void *)three, PAGE, 8));
+    volatile char *none = map(0, 2, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    add(mlock((void *)none, PAGE));
+    stop_here();
+    add(munlock((void *)(three + PAGE), PAGE));
+    add(mlock((void *)-PAGE, PAGE));
+    add(mlock(initialised + PAGE, 2 * PAGE));
+    add(mlock(initialised + 3 * PAGE, 0));
+    stop_here();
+    add(mlockall(0));
+    add(mlockall(MCL_FUTURE | 8));
+    add(mlockall(MCL_FUTURE));
+    volatile char *four = map(0, 4, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    map((void *)(four + PAGE), 1, PROT_READ, MAP_PRIVATE | MAP_FIXED, program, 0);
+    add(sbrk(5 * PAGE) == (void *)-1);
+    stop_here();
+    add(munmap((void *)four, 2 * PAGE));
+    add(mlockall(MCL_CURRENT));
+    stop_here();
+    map(0, 4, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    int child = fork();
+    if (!child) {
+        buffer[0] = 1;
+        _exit(0);
+    }
+    int status;
+    wait(&status);
+    add(munlockall());
+    stop_here();
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 3) return 2;
@@ -238,6 +293,7 @@ int main(int argc, char **argv)
     if (group == 's') sizes();
     if (group == 'r') reading();
     if (group == 'x') refused(argv[1]);
+    if (group == 'l') locking(argv[1]);
     if (group == 'o') relatives();
     return (sum ^ sum >> 8 ^ sum >> 16 ^ sum >> 24) & 0xFF;
 }

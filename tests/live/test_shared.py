@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.live, pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")]
 
 SOURCE = Path(__file__).with_name("shared.c")
-GROUPS = ("faults", "anonymous", "protection", "sizes", "reading", "xrefused", "others")
+GROUPS = ("faults", "anonymous", "protection", "sizes", "reading", "xrefused", "locking", "others")
 
 
 @pytest.fixture(scope="module")
@@ -35,3 +37,14 @@ def shared(stage: Path) -> Path:
 def test_shared_memory_is_linuxs(group: str, shared: Path, profile: MachineProfile) -> None:
     program = launches.launch(shared, (str(shared), str(shared), group))
     assert disagreements(program, profile, stops=("syscall:getppid",)) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root and setpriv")
+@pytest.mark.parametrize("kib", [0, 64, 2048])
+def test_the_limit_of_locked_memory_holds_for_who_may_not_exceed_it(kib: int, shared: Path) -> None:
+    tool = Path(sys.executable).with_name("inspector")
+    command = ["setpriv", "--bounding-set", "-ipc_lock", "--inh-caps", "-ipc_lock"]
+    command += ["prlimit", f"--memlock={kib << 10}"]
+    command += [str(tool), "check", "--stop", "syscall:getppid", str(shared), "--", str(shared), "locking"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

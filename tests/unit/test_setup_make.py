@@ -97,9 +97,10 @@ def test_check_is_one_call_with_a_list_for_the_programs_with_arguments(checkout:
     ((*plain, option, name),) = runs(checkout)
     assert plain[:2] == ["check", "fixtures/build/section_mapping"]
     assert len(plain) == 1 + len({*plain[1:]})
-    assert not {"fixtures/build/many_arguments", "fixtures/build/pager"} & {*plain}
+    assert not {f"fixtures/build/{name}" for name in ("many_arguments", "pager", "whole_load")} & {*plain}
     assert (option, name) == ("--list", "fixtures/build/with_arguments.list")
-    many, *pager = listed(checkout)
+    many, *pager, demand, whole = listed(checkout)
+    assert (demand[1], whole[1]) == ("demand", "whole")
     assert many[:3] == ["EMPTY=", "EQUALS=a=b", "SPACES=two  words"]
     assert [words[1] for words in pager] == ["fifo", "lru", "clock", "opt"]
     assert {(words[0], *words[2:]) for words in pager} == {

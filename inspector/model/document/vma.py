@@ -19,10 +19,15 @@ from inspector.model.document.scalars import (
 )
 from inspector.model.vma import Access, Anonymous, Backing, FileBacking, Sharing, Special, Vma, VmFlag
 
-Flag = Literal["gd", "ac", "nr"]
+Flag = Literal["gd", "ac", "nr", "lo"]
 
 ACCESS = {str(access): access for access in map(Access, range(8))}
-FLAGS: dict[VmFlag, Flag] = {VmFlag.GROWSDOWN: "gd", VmFlag.ACCOUNT: "ac", VmFlag.NORESERVE: "nr"}
+FLAGS: dict[VmFlag, Flag] = {
+    VmFlag.GROWSDOWN: "gd",
+    VmFlag.ACCOUNT: "ac",
+    VmFlag.NORESERVE: "nr",
+    VmFlag.LOCKED: "lo",
+}
 """Each flag as smaps prints it."""
 
 

@@ -23,7 +23,12 @@ from inspector.observe.procfs.maps import parse_line
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_VM_FLAGS = {b"gd": VmFlag.GROWSDOWN, b"ac": VmFlag.ACCOUNT, b"nr": VmFlag.NORESERVE}
+_VM_FLAGS = {
+    b"gd": VmFlag.GROWSDOWN,
+    b"ac": VmFlag.ACCOUNT,
+    b"nr": VmFlag.NORESERVE,
+    b"lo": VmFlag.LOCKED,
+}
 """The two-letter names that bear on merging and growth; the others are left out."""
 
 _HEADER_STARTS = frozenset(b"0123456789abcdef")

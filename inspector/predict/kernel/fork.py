@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from inspector.model.address import PAGE_SHIFT, Vpn
 from inspector.model.page import PageKind
-from inspector.model.vma import Access
+from inspector.model.vma import Access, VmFlag
 from inspector.predict.kernel.shmem import harvest
 from inspector.predict.kernel.vma import AnonVma
 from inspector.predict.machine.pagetable import PageTables
@@ -60,6 +60,7 @@ def dup_mm(old: AddressSpace, page_tables: PageTables) -> AddressSpace:
     """
     new = copy.copy(old)
     new.page_tables = page_tables
+    new.def_flags = VmFlag.NONE
     new.areas = [_inherited(area) for area in old.areas]
     new.forget_labels()
     for area in old.areas:
@@ -70,10 +71,14 @@ def dup_mm(old: AddressSpace, page_tables: PageTables) -> AddressSpace:
 
 
 def _inherited(area: VmArea) -> VmArea:
-    """Source: mm/rmap.c:anon_vma_fork()."""
-    if area.anon_vma is None:
+    """Return a child's area: not locked, for locks are not inherited.
+
+    Source: mm/mmap.c:dup_mmap(), mm/rmap.c:anon_vma_fork().
+    """
+    if area.anon_vma is None and VmFlag.LOCKED not in area.flags:
         return area
-    return dataclasses.replace(area, anon_vmas=(*area.anon_vmas, AnonVma()))
+    chain = (*area.anon_vmas, AnonVma()) if area.anon_vma is not None else ()
+    return dataclasses.replace(area, flags=area.flags & ~VmFlag.LOCKED, anon_vmas=chain)
 
 
 def _copy_page_range(old: AddressSpace, new: AddressSpace, area: VmArea) -> None:

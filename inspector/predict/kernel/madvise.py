@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from inspector.errors import NotModelled
 from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, AddressRange, VirtAddr, page_up
-from inspector.model.vma import Anonymous
+from inspector.model.vma import Anonymous, VmFlag
 from inspector.predict.kernel.errno import Errno, KernelError
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ def madvise(task: Task, address: int, length: int, advice: int) -> int:
 
 def _may_be_advised(area: VmArea, advice: int) -> bool:
     """Source: mm/madvise.c:madvise_dontneed_free_valid_vma(), madvise_free_single_vma()."""
+    if advice != _MADV_WILLNEED and VmFlag.LOCKED in area.flags:
+        return False
     if advice == _MADV_FREE:
         return isinstance(area.origin, Anonymous)
     return advice != _MADV_DONTNEED or not area.is_pfnmap

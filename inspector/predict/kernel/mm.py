@@ -92,6 +92,8 @@ class AddressSpace:
         self.start_stack = VirtAddr(0)
         self.vdso = VirtAddr(0)
         """Where the vdso's image starts; 0: there is none."""
+        self.def_flags = VmFlag.NONE
+        """What every new mapping gets: VmFlag.LOCKED, or nothing."""
         self.tlb_is_stale = False
         """Whether an entry has become stricter, or gone, since the processor last forgot what it knew."""
         self._labels: dict[int, tuple[VmArea, Vma]] = {}
@@ -196,13 +198,14 @@ class AddressSpace:
         noreplace: bool = False,
         account: bool = True,
         stack: bool = False,
+        locked: bool = False,
         sharing: Sharing = Sharing.PRIVATE,
     ) -> VirtAddr:
         """Map `length` bytes of a file, or of zeros, and return where; zeros cannot be shared without one.
 
         `fixed` replaces what is there (MAP_FIXED); `noreplace` fails with EEXIST instead; `account` charges
-        writable memory against the commit limit (without it: MAP_NORESERVE); `stack` is MAP_STACK. Raises
-        KernelError.
+        writable memory against the commit limit (without it: MAP_NORESERVE); `stack` is MAP_STACK, `locked`
+        MAP_LOCKED. Raises KernelError.
         Source: mm/mmap.c:do_mmap(), mm/util.c:vm_mmap().
         """
         size = page_up(length)
@@ -229,6 +232,7 @@ class AddressSpace:
             flags = VmFlag.ACCOUNT
             self.commit.charge(size, replaced=self._charged(target))
         self.munmap(address, size)
+        flags |= self.def_flags | (VmFlag.LOCKED if locked else VmFlag.NONE)
         origin, start = (Anonymous(), address) if file is None else (file, offset)
         area = VmArea(target, access, flags, origin, start // PAGE_SIZE, sharing, maps_stack=stack)
         self.add(area, is_mapping=True)
@@ -258,7 +262,7 @@ class AddressSpace:
         if execute or self.read_implies_exec:
             access |= Access.EXECUTE
         span = AddressRange(start, VirtAddr(start + size))
-        area = VmArea(span, access, VmFlag.ACCOUNT, Anonymous(), start // PAGE_SIZE)
+        area = VmArea(span, access, VmFlag.ACCOUNT | self.def_flags, Anonymous(), start // PAGE_SIZE)
         index = self._first_above(start)
         below = self._at(index - 1)
         if below is not None and below.end <= merge_above:
@@ -365,6 +369,8 @@ class AddressSpace:
             return None
         if address in stack.range:
             return stack
+        if VmFlag.LOCKED in stack.flags:
+            raise NotModelled("the growth of a locked stack")
         start = page_down(address)
         below = self._at(index - 1)
         near = below is not None and start - below.end < self.stack_guard_gap

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inspector.errors import NotModelled
 from inspector.model.address import AddressRange
 from inspector.model.page import PageKind
 from inspector.model.vma import Access, Anonymous, Sharing, VmFlag
@@ -39,6 +40,8 @@ def _mprotect_fixup(mm: AddressSpace, area: VmArea, pages: AddressRange, access:
     if access & ~area.may_access:
         raise KernelError(Errno.EACCES)
     flags = area.flags
+    if Access.WRITE in access & ~area.access and VmFlag.LOCKED in flags and area.sharing is Sharing.PRIVATE:
+        raise NotModelled("mprotect that makes locked memory writable, and copies it at once")
     if Access.WRITE in access:
         # A private area that becomes writable is charged against the commit limit (rule `vma.account`).
         uncharged = not flags & (VmFlag.ACCOUNT | VmFlag.NORESERVE)

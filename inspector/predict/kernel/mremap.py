@@ -29,6 +29,8 @@ def mremap(
     _check_parameters(mm, old, old_size, new_size, flags, new)
     fixed = bool(flags & _FIXED)
     area = _area_to_remap(mm, old, old_size, new_size, fixed=fixed)
+    if VmFlag.LOCKED in area.flags:
+        raise NotModelled("mremap of locked memory")
     if fixed:
         mm.munmap(new, new_size)
     if new_size < old_size:

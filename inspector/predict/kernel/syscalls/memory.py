@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from inspector.errors import NotModelled
 from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, AddressRange, VirtAddr, page_up
-from inspector.model.vma import Access, Sharing
-from inspector.predict.kernel import madvise, mprotect, mremap
+from inspector.model.vma import Access, Sharing, VmFlag
+from inspector.predict.kernel import madvise, mlock, mprotect, mremap
 from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.files import HostFile
+from inspector.predict.kernel.gup import mm_populate
 from inspector.predict.kernel.shmem import MemFd, shmem_file_setup
 from inspector.predict.kernel.syscalls.registry import signed, system_call
 from inspector.predict.kernel.uaccess import copy_from_user
@@ -32,6 +33,9 @@ _MODELLED_FLAGS = (
     | _MAP_EXECUTABLE
     | _MAP_NORESERVE
     | _MAP_STACK
+    | _MAP_LOCKED
+    | _MAP_POPULATE
+    | _MAP_NONBLOCK
     | _MAP_FIXED_NOREPLACE
 )
 
@@ -61,10 +65,14 @@ def brk(task: Task, address: int) -> int:
         if above is not None and new + PAGE_SIZE > above.start - gap:
             return mm.brk
         try:
+            if not mlock.mlock_future_ok(task, mm.def_flags, new - old):
+                return mm.brk
             mm.brk_flags(old, new - old, execute=False, merge_above=mm.start_brk)
         except KernelError:
             return mm.brk
     mm.set_brk(VirtAddr(address))
+    if new > old and mm.def_flags:
+        mm_populate(task, old, new - old)
     return address
 
 
@@ -74,12 +82,7 @@ def mmap2(task: Task, address: int, length: int, protection: int, flags: int, fd
     mm = task.mm
     if flags & ~_MODELLED_FLAGS:
         raise NotModelled(f"mmap flags {flags:#x}")
-    file: MappedFile | None = None
-    if not flags & _MAP_ANONYMOUS:
-        opened = task.files.get(fd)
-        if not isinstance(opened, HostFile | MemFd):
-            raise NotModelled("mmap of something other than a regular file")
-        file = opened.mapped
+    file = None if flags & _MAP_ANONYMOUS else _file_to_map(task, fd)
     if not length:
         raise KernelError(Errno.EINVAL)
     kind = flags & _MAP_TYPE
@@ -89,6 +92,8 @@ def mmap2(task: Task, address: int, length: int, protection: int, flags: int, fd
         raise NotModelled("MAP_SHARED_VALIDATE")
     sharing = Sharing.PRIVATE if kind == _MAP_PRIVATE else Sharing.SHARED
     access = access_of(protection)
+    locked = bool(flags & _MAP_LOCKED)
+    _check_lock(task, page_up(length), locked=locked)
     account = not flags & _MAP_NORESERVE or mm.commit.never_overcommits
     if file is None and sharing is Sharing.SHARED:
         # It is a file of its own, and charged as a whole (mm/shmem.c:shmem_zero_setup(), shmem_acct_size()).
@@ -96,7 +101,7 @@ def mmap2(task: Task, address: int, length: int, protection: int, flags: int, fd
         if account:
             mm.commit.charge(page_up(length))
     fixed, noreplace = bool(flags & _MAP_FIXED), bool(flags & _MAP_FIXED_NOREPLACE)
-    return mm.mmap(
+    result = mm.mmap(
         file,
         VirtAddr(address),
         length,
@@ -107,7 +112,27 @@ def mmap2(task: Task, address: int, length: int, protection: int, flags: int, fd
         account=account,
         sharing=sharing,
         stack=bool(flags & _MAP_STACK),
+        locked=locked,
     )
+    if locked or mm.def_flags or flags & (_MAP_POPULATE | _MAP_NONBLOCK) == _MAP_POPULATE:
+        mm_populate(task, result, page_up(length))
+    return result
+
+
+def _file_to_map(task: Task, descriptor: int) -> MappedFile:
+    opened = task.files.get(descriptor)
+    if not isinstance(opened, HostFile | MemFd):
+        raise NotModelled("mmap of something other than a regular file")
+    return opened.mapped
+
+
+def _check_lock(task: Task, size: int, *, locked: bool) -> None:
+    """Refuse what the limit of locked memory forbids. Source: mm/mmap.c:do_mmap()."""
+    if locked and not mlock.can_do_mlock(task):
+        raise KernelError(Errno.EPERM)
+    flags = task.mm.def_flags | (VmFlag.LOCKED if locked else VmFlag.NONE)
+    if not mlock.mlock_future_ok(task, flags, size):
+        raise KernelError(Errno.EAGAIN)
 
 
 @system_call("mmap")
@@ -157,3 +182,27 @@ def sys_mremap(task: Task, address: int, old_length: int, new_length: int, flags
 def sys_madvise(task: Task, address: int, length: int, advice: int) -> int:
     """Advise about memory. Source: mm/madvise.c:do_madvise()."""
     return madvise.madvise(task, address, length, signed(advice))
+
+
+@system_call("mlock")
+def sys_mlock(task: Task, address: int, length: int) -> int:
+    """Keep memory resident. Source: mm/mlock.c:mlock()."""
+    return mlock.mlock(task, address, length)
+
+
+@system_call("munlock")
+def sys_munlock(task: Task, address: int, length: int) -> int:
+    """Let memory go. Source: mm/mlock.c:munlock()."""
+    return mlock.munlock(task, address, length)
+
+
+@system_call("mlockall")
+def sys_mlockall(task: Task, flags: int) -> int:
+    """Keep all memory resident. Source: mm/mlock.c:mlockall()."""
+    return mlock.mlockall(task, flags)
+
+
+@system_call("munlockall")
+def sys_munlockall(task: Task) -> int:
+    """Let all memory go. Source: mm/mlock.c:munlockall()."""
+    return mlock.munlockall(task)
