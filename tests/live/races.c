@@ -103,6 +103,15 @@ int main(int argc, char **argv)
         if (!fork()) _exit(ftruncate(child, 8192));
         status = shared[0];
         break;
+    case 13: /* what processes find in memory they share */
+        child = memfd_create("file", 0);
+        ftruncate(child, 4096);
+        shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, child, 0);
+        shared[0] = 1;
+        if (!fork()) _exit(shared[0] = 2);
+        shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, child, 0);
+        shared[1] = 1;
+        break;
     }
     while (wait(NULL) > 0) ;
     return status;

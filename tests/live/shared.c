@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -177,6 +178,15 @@ static void reading(void)
     add(one[0]);
     add(one[5 * PAGE]);
     add(pread(fd, (void *)(one + 6 * PAGE), PAGE, 0));
+    add(fsync(fd));
+    add(fcntl(fd, F_SETFL, O_APPEND));
+    add(pwrite(fd, buffer, 7, 0));
+    add(write(fd, buffer, PAGE));
+    add(lseek(fd, 0, SEEK_CUR));
+    add(lseek(fd, PAGE, SEEK_SET));
+    long left = 0;
+    add(ioctl(fd, FIONREAD, &left));
+    add(left);
     stop_here();
 }
 

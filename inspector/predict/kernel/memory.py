@@ -132,6 +132,8 @@ def _do_cow_fault(mm: AddressSpace, area: VmArea, file: MappedFile, vpn: Vpn) ->
     index = _inside(area, file, vpn)
     entry = _private(mm, area)
     mm.memory.write(entry.frame, 0, mm.memory.read(mm.page_cache.frame(file, index)))
+    if isinstance(file, ShmemFile):
+        file.copied(index)
     mm.page_tables.map(vpn, entry)
     return Handled(FaultKind.FILE_COPY, _page(vpn), FileOffset(index << PAGE_SHIFT))
 
@@ -197,5 +199,8 @@ def _do_wp_page(mm: AddressSpace, area: VmArea, vpn: Vpn, entry: PageTableEntry)
     mm.page_tables.map(vpn, copy)
     offset = None
     if isinstance(area.origin, MappedFile) and not own:
-        offset = FileOffset(_file_index(area, vpn) << PAGE_SHIFT)
+        index = _file_index(area, vpn)
+        offset = FileOffset(index << PAGE_SHIFT)
+        if isinstance(area.origin, ShmemFile):
+            area.origin.copied(index)
     return Handled(FaultKind.COPY_ON_WRITE, _page(vpn), offset)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _O_LARGEFILE = 0o100000
 _LARGEST_SIZE = (1 << 63) - 1
+_RLIMIT_FSIZE = 1
 
 
 class _Nothing:
@@ -78,6 +79,12 @@ class ShmemFile(MappedFile):
         """Drop the pages from `first` on, which nothing maps. Source: mm/shmem.c:shmem_undo_range()."""
         for index in [index for index in self.frames if index >= first]:
             self.kernel.memory.release(self.frames.pop(index))
+
+    def copied(self, index: int) -> None:
+        """Note that the kernel has read page `index` for the process that runs."""
+        task = self._one_of_several()
+        if task is not None:
+            self.used(task, index, written=False)
 
     def used(self, task: Task, index: int, *, written: bool) -> None:
         """Note that `task` has used the contents of page `index`."""
@@ -158,8 +165,8 @@ class MemFd:
         return done
 
     def write(self, source: IovIter) -> int:
-        """Source: mm/shmem.c:shmem_file_write_iter(), fs/read_write.c:generic_write_checks()."""
-        at = self.size if self.flags & os.O_APPEND else self.position
+        """Source: mm/shmem.c:shmem_file_write_iter()."""
+        at = self._start(self.position)
         done = self.write_at(source, at)
         self.position = at + done
         return done
@@ -171,8 +178,8 @@ class MemFd:
         they touch it before they look for room. Source: mm/filemap.c:generic_perform_write().
         """
         self._use(source.task)
-        if position + source.count > _LARGEST_SIZE:
-            raise NotModelled("a write behind the largest offset of a file")
+        position = self._start(position)
+        _check_size(source.task, position + source.count)
         done = 0
         while source.count:
             index, offset = divmod(position + done, PAGE_SIZE)
@@ -192,6 +199,7 @@ class MemFd:
         """Make the file `size` bytes long; what is mapped beyond goes. Source: mm/shmem.c:shmem_setattr()."""
         self._use(task)
         if size > self.size:
+            _check_size(task, size)
             self._refuse_dirty_tail()
         old, self.mapped.size = self.size, size
         if size > old:
@@ -199,11 +207,16 @@ class MemFd:
         first, tail = -(-size // PAGE_SIZE), size % PAGE_SIZE
         for each in self.kernel.tasks:
             if each.ending is None:
+                harvest(each)
                 _unmap_mapping_range(each.mm, self.mapped, first)
         self.mapped.cut(first)
         frame = self.mapped.find(first - 1) if tail else None
         if frame is not None:
             self.kernel.memory.write(frame, tail, bytes(PAGE_SIZE - tail))
+
+    def _start(self, position: int) -> int:
+        """Return where a write goes, even one to a place. Source: fs/read_write.c:generic_write_checks()."""
+        return self.size if self.flags & os.O_APPEND else position
 
     def _use(self, task: Task) -> None:
         """Note a use of the file through its descriptor: of everything that is in it."""
@@ -219,6 +232,15 @@ class MemFd:
         frame = self.mapped.find(index) if offset else None
         if frame is not None and any(self.kernel.memory.read(frame, offset, PAGE_SIZE - offset)):
             raise NotModelled("bytes that a mapping wrote behind the end of a file which then grows")
+
+
+def _check_size(task: Task, size: int) -> None:
+    """Refuse a size that a limit may forbid. Source: fs/attr.c:inode_newsize_ok(), generic_write_checks()."""
+    limits = task.limits.inherited
+    if not limits:
+        task.kernel.assume("limit of file sizes", "none")
+    if size > (limits[_RLIMIT_FSIZE][0] if limits else _LARGEST_SIZE):
+        raise NotModelled("a file that grows beyond the limit of file sizes")
 
 
 def _unmap_mapping_range(mm: AddressSpace, file: ShmemFile, first: int) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from inspector.errors import NotModelled
 from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.files import Directory, HostFile, NullDevice
+from inspector.predict.kernel.shmem import MemFd
 from inspector.predict.kernel.syscalls.registry import system_call
 from inspector.predict.kernel.uaccess import copy_to_user, put_user
 
@@ -38,9 +39,9 @@ def ioctl(task: Task, descriptor: int, request: int, address: int) -> int:
         raise NotModelled(f"ioctl {request:#x}")
     elif file.is_terminal:
         _terminal(task, request, address)
-    elif request == _FIONREAD and isinstance(file, HostFile):
+    elif request == _FIONREAD and isinstance(file, HostFile | MemFd):
         file.turns.look(task)
-        put_user(task, address, file.contents.size - file.position)
+        put_user(task, address, file.size - file.position)
     elif request == _FIONREAD and not isinstance(file, NullDevice | Directory):
         raise NotModelled("how much a pipe or a socket holds")
     else:

@@ -11,6 +11,7 @@ from inspector.errors import CannotObserve, NotModelled
 from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.files import Directory, HostFile, NullDevice
 from inspector.predict.kernel.pipe import PipeEnd, refuse_unread
+from inspector.predict.kernel.shmem import MemFd
 from inspector.predict.kernel.syscalls.path import AT_FDCWD, kernel_error, path_at
 from inspector.predict.kernel.syscalls.registry import signed, system_call
 
@@ -195,7 +196,7 @@ def fadvise64_64(
 def fsync(task: Task, descriptor: int) -> int:
     """Wait for what was written, which is nothing. Source: fs/sync.c:do_fsync()."""
     file = task.files.get(descriptor)
-    if not isinstance(file, HostFile | Directory):
+    if not isinstance(file, HostFile | MemFd | Directory):
         raise KernelError(Errno.EINVAL)
     return 0
 
