@@ -145,6 +145,8 @@ static void sizes(void)
     try(copy + 4 * PAGE, 1);
     try(copy + 5 * PAGE, 0);
     stop_here();
+    /* what is mapped around a touch stays, though the page touched is beyond the end */
+    try(map(0, 8, PROT_READ, MAP_SHARED, fd, 0) + 6 * PAGE, 0);
     add(ftruncate(fd, 2 * PAGE + 10));
     stop_here();
     try(copy + 4 * PAGE, 0);
@@ -197,6 +199,11 @@ static void refused(const char *path)
     volatile char *one = map(0, 2, PROT_READ, MAP_SHARED, fd, 0);
     add(one[0]);
     add(mprotect((void *)one, PAGE, PROT_READ | PROT_WRITE));
+    int last = lseek(fd, 0, SEEK_END) / PAGE;
+    volatile char *end = map(0, 4, PROT_READ, MAP_PRIVATE, fd, last);
+    try(end + PAGE, 0);
+    try(end + 2 * PAGE, 0);
+    add(end[0]);
     volatile char *two = map(0, 2, PROT_READ, MAP_PRIVATE, fd, 0);
     add(two[0]);
     map(0, 1, PROT_READ, 0, fd, 0);

@@ -19,23 +19,39 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.live, pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")]
 
-SOURCE = Path(__file__).with_name("shared.c")
+HERE = Path(__file__).parent
 GROUPS = ("faults", "anonymous", "protection", "sizes", "reading", "xrefused", "locking", "others")
 
 
-@pytest.fixture(scope="module")
-def shared(stage: Path) -> Path:
-    """Return the program, compiled."""
-    built = stage / "shared"
-    command = ["gcc", "-m32", "-static", "-O1", "-o", str(built), str(SOURCE)]
+def compiled(name: str, stage: Path) -> Path:
+    built = stage / name
+    command = ["gcc", "-m32", "-static", "-O1", "-w", "-o", str(built), str(HERE / f"{name}.c")]
     if subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("gcc cannot link static i386 programs")
     return built
 
 
+@pytest.fixture(scope="module")
+def shared(stage: Path) -> Path:
+    """Return the program that has a group of calls each."""
+    return compiled("shared", stage)
+
+
+@pytest.fixture(scope="module")
+def mixed(stage: Path) -> Path:
+    """Return the program that draws its calls."""
+    return compiled("mixed_memory", stage)
+
+
 @pytest.mark.parametrize("group", GROUPS)
 def test_shared_memory_is_linuxs(group: str, shared: Path, profile: MachineProfile) -> None:
     program = launches.launch(shared, (str(shared), str(shared), group))
+    assert disagreements(program, profile, stops=("syscall:getppid",)) == []
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_mappings_of_all_kinds_over_each_other(seed: int, mixed: Path, profile: MachineProfile) -> None:
+    program = launches.launch(mixed, (str(mixed), str(seed), str(mixed)))
     assert disagreements(program, profile, stops=("syscall:getppid",)) == []
 
 

@@ -19,24 +19,32 @@ if TYPE_CHECKING:
     from inspector.predict.kernel.vma import MappedFile, VmArea
 
 
-def pages_to_map(mm: AddressSpace, area: VmArea, file: MappedFile, vpn: Vpn, window: range) -> list[Vpn]:
-    """Return the absent pages that a read of the absent page `vpn`, inside the file, makes resident.
+def pages_around(mm: AddressSpace, area: VmArea, file: MappedFile, vpn: Vpn, window: range) -> list[Vpn]:
+    """Return the absent pages that fault-around maps for a read of the absent page `vpn`.
 
-    `window` are the pages around it that fault-around looks at. Source: mm/memory.c:do_read_fault().
+    `window` are the pages it looks at, inside the file; the page itself need not be. What is not in memory,
+    it does not map. Source: mm/memory.c:do_fault_around(), mm/filemap.c:filemap_map_pages().
+    """
+    folios = mm.page_cache.folios(file)
+    if folios.large:
+        return list(_Mapping(mm, area, file, folios).map_pages(vpn, window))
+    first = (area.start >> PAGE_SHIFT) - area.page_offset
+    return [
+        Vpn(page)
+        for page in window
+        if mm.page_tables.lookup(Vpn(page)) is None and mm.page_cache.has(file, page - first)
+    ]
+
+
+def pages_of_fault(mm: AddressSpace, area: VmArea, file: MappedFile, vpn: Vpn) -> list[Vpn]:
+    """Return the absent pages that are mapped with `vpn`, where fault-around has not mapped that page.
+
+    Source: mm/memory.c:finish_fault().
     """
     folios = mm.page_cache.folios(file)
     if not folios.large:
-        first = (area.start >> PAGE_SHIFT) - area.page_offset
-        found = [
-            Vpn(page)
-            for page in window
-            if mm.page_tables.lookup(Vpn(page)) is None and mm.page_cache.has(file, page - first)
-        ]
-        # What is not in the page cache is brought there, and mapped alone (do_read_fault(), __do_fault()).
-        return found if vpn in found else [*found, vpn]
-    mapping = _Mapping(mm, area, file, folios)
-    found = list(mapping.map_pages(vpn, window))
-    return found if vpn in found else list(mapping.finish_fault(vpn))
+        return [vpn]
+    return list(_Mapping(mm, area, file, folios).finish_fault(vpn))
 
 
 class _Mapping:

@@ -20,13 +20,15 @@ from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, AddressRange, FileOff
 from inspector.model.fault import FaultKind
 from inspector.model.page import PageKind
 from inspector.model.vma import Access, Anonymous, Sharing
-from inspector.predict.kernel.filemap import pages_to_map
+from inspector.predict.kernel.filemap import pages_around, pages_of_fault
 from inspector.predict.kernel.shmem import ShmemFile
 from inspector.predict.kernel.vma import MappedFile
 from inspector.predict.machine.memory import ZERO_FRAME
 from inspector.predict.machine.pagetable import PageTableEntry
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from inspector.predict.kernel.mm import AddressSpace
     from inspector.predict.kernel.vma import VmArea
 
@@ -161,24 +163,44 @@ def _of_file(mm: AddressSpace, area: VmArea, file: MappedFile, index: int) -> Pa
 def _do_read_fault(mm: AddressSpace, area: VmArea, file: MappedFile, vpn: Vpn) -> Handled:
     """Map the page, and those around it that lie inside area, table and file (rule `fault.around`).
 
-    Source: mm/memory.c:do_fault_around().
+    Those around it come first, and stay when the page itself turns out to lie beyond the end of the file.
+    Source: mm/memory.c:do_read_fault(), do_fault_around().
     """
-    index = _inside(area, file, vpn)
-    window = mm.fault_around_pages
+    around = pages_around(mm, area, file, vpn, _window(mm, area, file, vpn))
+    _map_file_pages(mm, area, file, around)
+    alone: list[Vpn] = []
+    if vpn not in around:
+        _inside(area, file, vpn)
+        alone = pages_of_fault(mm, area, file, vpn)
+        _map_file_pages(mm, area, file, alone)
+    pages = around + alone
+    span = AddressRange(address_of(min(pages)), address_of(max(pages) + 1))
+    return Handled(FaultKind.FILE_READ, span, FileOffset(_file_index(area, vpn) << PAGE_SHIFT))
+
+
+def _map_file_pages(mm: AddressSpace, area: VmArea, file: MappedFile, pages: Sequence[Vpn]) -> None:
+    for vpn in pages:
+        mm.page_tables.map(vpn, _of_file(mm, area, file, _file_index(area, vpn)))
+
+
+def _window(mm: AddressSpace, area: VmArea, file: MappedFile, vpn: Vpn) -> range:
+    """Return the pages that fault-around looks at, which lie inside area, table and file.
+
+    Source: mm/memory.c:should_fault_around(), do_fault_around(), mm/filemap.c:filemap_map_pages().
+    """
+    size = mm.fault_around_pages
+    if size == 1:
+        return range(vpn, vpn)
     in_table = vpn % mm.page_tables.leaf_pages
     in_area = vpn - (area.start >> PAGE_SHIFT)
-    first = max(in_table - in_table % window, in_table - min(in_table, in_area))
+    first = max(in_table - in_table % size, in_table - min(in_table, in_area))
     last = min(
-        first + window,
+        first + size,
         mm.page_tables.leaf_pages,
         in_table + (area.end >> PAGE_SHIFT) - vpn,
-        in_table + -(-file.size // PAGE_SIZE) - index,
+        in_table + -(-file.size // PAGE_SIZE) - _file_index(area, vpn),
     )
-    pages = pages_to_map(mm, area, file, vpn, range(vpn + first - in_table, vpn + last - in_table))
-    for page in pages:
-        mm.page_tables.map(page, _of_file(mm, area, file, index + page - vpn))
-    span = AddressRange(address_of(min(pages)), address_of(max(pages) + 1))
-    return Handled(FaultKind.FILE_READ, span, FileOffset(index << PAGE_SHIFT))
+    return range(vpn + first - in_table, vpn + last - in_table)
 
 
 def _do_wp_page(mm: AddressSpace, area: VmArea, vpn: Vpn, entry: PageTableEntry) -> Handled:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inspector.errors import NotModelled
 from inspector.model.address import AddressRange
 from inspector.model.page import PageKind
 from inspector.model.vma import Access, Anonymous, Sharing, VmFlag
 from inspector.predict.kernel.errno import Errno, KernelError
+from inspector.predict.kernel.gup import mm_populate
 
 if TYPE_CHECKING:
     from inspector.predict.kernel.mm import AddressSpace
+    from inspector.predict.kernel.task import Task
     from inspector.predict.kernel.vma import VmArea
 
 
-def mprotect(mm: AddressSpace, pages: AddressRange, access: Access) -> None:
+def mprotect(task: Task, pages: AddressRange, access: Access) -> None:
     """Give `pages` the permissions `access`; what lies before a hole is changed all the same.
 
     Raises KernelError: ENOMEM at a hole, EACCES where an area may never have them.
@@ -23,16 +24,20 @@ def mprotect(mm: AddressSpace, pages: AddressRange, access: Access) -> None:
     """
     position = pages.start
     while position < pages.end:
-        area = mm.find(position)
+        area = task.mm.find(position)
         if area is None:
             raise KernelError(Errno.ENOMEM)
         piece = AddressRange(position, min(area.end, pages.end))
-        _mprotect_fixup(mm, area, piece, access)
+        _mprotect_fixup(task, area, piece, access)
         position = piece.end
 
 
-def _mprotect_fixup(mm: AddressSpace, area: VmArea, pages: AddressRange, access: Access) -> None:
-    """Source: mm/mprotect.c:mprotect_fixup()."""
+def _mprotect_fixup(task: Task, area: VmArea, pages: AddressRange, access: Access) -> None:
+    """Change part of an area; what is locked and becomes writable is copied at once.
+
+    Source: mm/mprotect.c:mprotect_fixup().
+    """
+    mm = task.mm
     if Access.READ in access and mm.read_implies_exec and not area.is_noexec:
         access |= Access.EXECUTE
     if access == area.access:
@@ -40,8 +45,6 @@ def _mprotect_fixup(mm: AddressSpace, area: VmArea, pages: AddressRange, access:
     if access & ~area.may_access:
         raise KernelError(Errno.EACCES)
     flags = area.flags
-    if Access.WRITE in access & ~area.access and VmFlag.LOCKED in flags and area.sharing is Sharing.PRIVATE:
-        raise NotModelled("mprotect that makes locked memory writable, and copies it at once")
     if Access.WRITE in access:
         # A private area that becomes writable is charged against the commit limit (rule `vma.account`).
         uncharged = not flags & (VmFlag.ACCOUNT | VmFlag.NORESERVE)
@@ -52,6 +55,9 @@ def _mprotect_fixup(mm: AddressSpace, area: VmArea, pages: AddressRange, access:
         flags &= ~VmFlag.ACCOUNT
     mm.modify(area, pages, access, flags)
     _change_protection(mm, pages, access, area.sharing)
+    becomes_writable = Access.WRITE in access & ~area.access and area.sharing is Sharing.PRIVATE
+    if becomes_writable and VmFlag.LOCKED in flags:
+        mm_populate(task, pages.start, pages.size_bytes)
 
 
 def _change_protection(mm: AddressSpace, pages: AddressRange, access: Access, sharing: Sharing) -> None:

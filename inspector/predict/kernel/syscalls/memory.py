@@ -166,9 +166,7 @@ def sys_mprotect(task: Task, address: int, length: int, protection: int) -> int:
     size = page_up(length)
     if address + size > 1 << 32 and task.kernel.profile.kernel_word_bytes < 8:  # noqa: PLR2004
         raise KernelError(Errno.ENOMEM)
-    mprotect.mprotect(
-        task.mm, AddressRange(VirtAddr(address), VirtAddr(address + size)), access_of(protection)
-    )
+    mprotect.mprotect(task, AddressRange(VirtAddr(address), VirtAddr(address + size)), access_of(protection))
     return 0
 
 
