@@ -75,6 +75,21 @@ static void paths(void)
     add_bytes(fresh[3], 2 * 4096);
 }
 
+/* The program's own file, by the link that every process has. */
+static void itself(void)
+{
+    struct stat64 about;
+    add(pread(open("/proc/self/exe", O_RDONLY), fresh[0] + 4000, 5000, 4096));
+    add_bytes(fresh[0], 3 * 4096);
+    add(open("/proc/self/exe", O_RDONLY | O_NOFOLLOW));
+    add(open("/proc/self/exe", O_RDONLY | O_DIRECTORY));
+    add(syscall(SYS_stat64, "/proc/self/exe", &about));
+    add((long)about.st_size);
+    add((long)about.st_mode);
+    add(access("/proc/self/exe", X_OK));
+    add(chdir("/proc/self/exe"));
+}
+
 static void machine(void)
 {
     struct sysinfo *memory = (struct sysinfo *)(fresh[6] + 4064);
@@ -691,6 +706,7 @@ int main(int count, char **arguments)
     const char *only = count > 2 ? arguments[2] : "";
     if (!strcmp(only, "descriptors")) descriptors(arguments[1]);
     if (!strcmp(only, "paths")) paths();
+    if (!strcmp(only, "itself")) itself();
     if (!strcmp(only, "machine")) machine();
     if (!strcmp(only, "names")) names();
     if (!strcmp(only, "sleeping")) sleeping();

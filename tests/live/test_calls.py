@@ -38,6 +38,7 @@ def calls(stage: Path) -> Path:
 GROUPS = (
     "descriptors",
     "paths",
+    "itself",
     "machine",
     "names",
     "sleeping",

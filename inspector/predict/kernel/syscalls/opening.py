@@ -46,7 +46,7 @@ def sys_open(task: Task, path: int, flags: int, mode: int) -> int:
 @system_call("openat")
 def openat(task: Task, directory: int, path: int, flags: int, _mode: int) -> int:
     """Open a host file for reading. Source: fs/open.c:do_sys_openat2()."""
-    full = path_at(task, directory, path)
+    full = path_at(task, directory, path, follow=not flags & os.O_NOFOLLOW)
     if flags & ~_MODELLED:
         raise NotModelled(f"opening {full} with flags {flags:#o}")
     descriptor = task.files.lowest_free()
@@ -137,7 +137,7 @@ def _access(task: Task, directory: int, path: int, mode: int, flags: int) -> int
     """Source: fs/open.c:do_faccessat()."""
     if mode & ~(os.R_OK | os.W_OK | os.X_OK):
         raise KernelError(Errno.EINVAL)
-    full = path_at(task, directory, path)
+    full = path_at(task, directory, path, follow=True)
     try:
         os.stat(full)  # noqa: PTH116
     except OSError as error:
@@ -150,7 +150,7 @@ def _access(task: Task, directory: int, path: int, mode: int, flags: int) -> int
 @system_call("chdir")
 def chdir(task: Task, path: int) -> int:
     """Source: fs/open.c:chdir()."""
-    full = path_at(task, AT_FDCWD, path)
+    full = path_at(task, AT_FDCWD, path, follow=True)
     try:
         found = os.stat(full)  # noqa: PTH116
     except OSError as error:

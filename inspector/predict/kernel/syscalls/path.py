@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 
 _PATH_MAX = 4096
 AT_FDCWD = -100 & 0xFFFF_FFFF
+SELF_EXE = "/proc/self/exe"
+"""The one link there that is not the host's to follow: it leads to the simulated program."""
 _VARYING = ("/proc", "/sys")
 _STABLE = (
-    "/proc/self/exe",
+    SELF_EXE,
     "/proc/sys/crypto",
     "/proc/sys/kernel/cap_last_cap",
     "/proc/sys/kernel/ngroups_max",
@@ -54,6 +56,8 @@ def host_path(task: Task, directory: int, path: str) -> str:
     clear = os.path.normpath(full)
     if _is_below(clear, _VARYING) and not _is_below(clear, _STABLE):
         raise NotModelled(f"looking at {full}, which differs between two runs")
+    if clear == SELF_EXE != full:
+        raise NotModelled(f"looking at {SELF_EXE} as {full}")
     return full
 
 
@@ -61,9 +65,13 @@ def _is_below(path: str, roots: tuple[str, ...]) -> bool:
     return any(path == root or path.startswith(root + "/") for root in roots)
 
 
-def path_at(task: Task, directory: int, address: int) -> str:
-    """Return the path at `address` as the host would resolve it, relative ones from `directory`."""
-    return host_path(task, directory, user_path(task, address))
+def path_at(task: Task, directory: int, address: int, *, follow: bool = False) -> str:
+    """Return the path at `address` as the host would resolve it, relative ones from `directory`.
+
+    `follow` is for calls that look at what a link leads to. Source: fs/proc/base.c:proc_exe_link().
+    """
+    path = host_path(task, directory, user_path(task, address))
+    return task.executable if follow and path == SELF_EXE else path
 
 
 def _open_directory(task: Task, descriptor: int) -> Directory:

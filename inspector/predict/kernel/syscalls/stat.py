@@ -6,9 +6,10 @@ import os
 import struct
 from typing import TYPE_CHECKING
 
+from inspector.errors import NotModelled
 from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.files import stat_of
-from inspector.predict.kernel.syscalls.path import AT_FDCWD, kernel_error, path_at
+from inspector.predict.kernel.syscalls.path import AT_FDCWD, SELF_EXE, kernel_error, path_at
 from inspector.predict.kernel.syscalls.registry import signed, system_call
 from inspector.predict.kernel.uaccess import copy_from_user, copy_to_user, store
 
@@ -128,7 +129,11 @@ def _stat_at(task: Task, directory: int, path: int, flags: int) -> FileStat:
         if directory == AT_FDCWD:
             return _host_stat(task.cwd)
         return task.files.get(directory).stat
-    return _host_stat(path_at(task, directory, path), follow=not flags & _AT_SYMLINK_NOFOLLOW)
+    follow = not flags & _AT_SYMLINK_NOFOLLOW
+    full = path_at(task, directory, path, follow=follow)
+    if full == SELF_EXE:
+        raise NotModelled(f"lstat of {full}, whose inode differs between two runs")
+    return _host_stat(full, follow=follow)
 
 
 def _is_empty(task: Task, path: int) -> bool:
@@ -155,7 +160,7 @@ def readlinkat(task: Task, directory: int, path: int, address: int, size: int) -
         raise KernelError(Errno.EINVAL)
     full = path_at(task, directory, path)
     try:
-        target = task.executable if full == "/proc/self/exe" else os.readlink(full)  # noqa: PTH115
+        target = task.executable if full == SELF_EXE else os.readlink(full)  # noqa: PTH115
     except OSError as error:
         raise kernel_error(error) from error
     data = os.fsencode(target)[:size]
