@@ -18,6 +18,7 @@ COMMANDS = (
     "layout",
     "rules",
     "fuzz",
+    "overlay",
     "replace",
     "pagetable",
     "doctor",

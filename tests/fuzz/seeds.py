@@ -27,9 +27,13 @@ _SYM = struct.Struct("<IIIBBH")
 
 def seeds(target: str) -> Iterator[bytes]:
     """Yield the seeds of one target."""
-    return {"program": _programs, "symbols": _with_symbols, "document": _documents, "evidence": _evidence}[
-        target
-    ]()
+    return {
+        "program": _programs,
+        "symbols": _with_symbols,
+        "document": _documents,
+        "tree": _trees,
+        "evidence": _evidence,
+    }[target]()
 
 
 def _programs() -> Iterator[bytes]:
@@ -70,6 +74,15 @@ def _with_symbols() -> Iterator[bytes]:
 
 def _documents() -> Iterator[bytes]:
     yield from (PREDICTION, OBSERVATION, PROFILE, CHECK, b"", b"{}")
+
+
+def _trees() -> Iterator[bytes]:
+    main, child = (
+        b'[[module]]\nname = "%s"\nsize = %d\n%s\n' % each
+        for each in ((b"main", 1024, b""), (b"A", 512, b'parent = "main"'))
+    )
+    yield from (b"", main, main + child, b"base = 0x8048000\n" + main + child, child, main + main)
+    yield b"module = [{name = 'main', size = 1}, {name = 'A', size = 2, parent = 'main'}]"
 
 
 def _evidence() -> Iterator[bytes]:

@@ -38,9 +38,19 @@ from inspector.predict import predict
 from inspector.reconcile import reconcile
 from inspector.report.check import check_document, observation_document, prediction_document
 from inspector.report.layout import layout_document
+from inspector.report.overlay import overlay_document
 from inspector.report.profile import profile_document
 from inspector.report.story import story_documents
 from inspector.report.terminal import Style, render
+from inspector.simulators.overlay import (
+    OverlayRun,
+    calls_text,
+    parse_calls,
+    parse_tree,
+    random_calls,
+    run,
+)
+from inspector.simulators.overlay.document import overlay_json
 from inspector.story.document import story_json
 from inspector.story.evidence import Evidence, read_files
 from inspector.story.tell import tell
@@ -181,6 +191,18 @@ def _check(data: bytes) -> None:
     document.check_document(check.prediction, check.observation, check.findings, check.exit_code)
 
 
+def tree(data: bytes) -> None:
+    """The bytes are a tree of modules: its addresses, and calls drawn from it, are printed and saved."""
+    with suppress(InspectorError):
+        modules = parse_tree(data)
+        calls = random_calls(modules, 20, 1)
+        overlay_run = OverlayRun(modules, calls, tuple(run(modules, calls)))
+        if parse_calls(calls_text(calls), modules) != calls:
+            raise AssertionError("calls are not read as they are written")
+        _print(overlay_document(overlay_run, solve=True))
+        overlay_json(overlay_run, solve=True)
+
+
 def evidence(data: bytes) -> None:
     """The first byte says which of the kernel's or gdb's words the others are."""
     kinds = tuple(EVIDENCE.values())
@@ -224,6 +246,7 @@ TARGETS: dict[str, Target] = {
     "program": program,
     "symbols": symbols,
     "document": saved,
+    "tree": tree,
     "evidence": evidence,
 }
 

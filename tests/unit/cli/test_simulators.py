@@ -35,6 +35,9 @@ def test_a_question_holds_no_answer() -> None:
     assert asked("replace", "--curve", *BELADY)["faults"] is None
     assert asked("pagetable", "--mapped", "1")["costs"][0]["bytes"] is None
     assert asked("pagetable", "--address", "0x1000")["addresses"][0]["indices"] is None
+    tree = asked("overlay", "--calls", "main A>F")
+    assert {each["address"] for each in tree["modules"]} == {None}
+    assert (tree["memory_bytes"], tree["loads"], tree["refused"], tree["events"]) == (None,) * 4
 
 
 def test_an_answer_is_in_the_json() -> None:
@@ -42,6 +45,13 @@ def test_an_answer_is_in_the_json() -> None:
     assert (answer["faults"], answer["hits"], answer["schema"]) == (7, 0, "inspector.replacement/1")
     curve = asked("replace", "--policy", "fifo", "--policy", "lru", "--curve", *BELADY, "--solve")
     assert curve["faults"] == {"fifo": [12, 12, 9, 10, 5, 5], "lru": [12, 12, 10, 8, 5, 5]}
+    overlay = asked("overlay", "--calls", "A E C A>F", "--solve")
+    assert (overlay["memory_without_overlays_bytes"], overlay["memory_bytes"]) == (3072, 1920)
+    assert [event["breaks"] for event in overlay["events"]] == [None, None, None, None, None, ["main", "A"]]
+    assert overlay["events"][2]["loads"] == [
+        {"module": "B", "evicted": ["A"]},
+        {"module": "E", "evicted": []},
+    ]
     costs = asked("pagetable", "--mapped", "0x8048", "--processes", "100", "--solve")["costs"]
     assert [(each["geometry"], each["bytes_of_all_processes"]) for each in costs[:2]] == [
         ("flat", 400 << 20),
@@ -49,7 +59,9 @@ def test_an_answer_is_in_the_json() -> None:
     ]
 
 
-@pytest.mark.parametrize("words", [["replace"], ["pagetable"], ["replace", "--policy", "random"]])
+@pytest.mark.parametrize(
+    "words", [["replace"], ["pagetable"], ["replace", "--policy", "random"], ["overlay"]], ids=" ".join
+)
 def test_what_is_drawn_is_drawn_again_from_the_seed_shown(words: list[str]) -> None:
     first = run(*words, "--solve")
     assert first.returncode == 0
@@ -89,6 +101,15 @@ def test_answers_and_questions_fit_eighty_columns() -> None:
         ["replace", "--anomaly", "--refs", "1"],
         ["replace", "--anomaly", "--pages", "2"],
         ["replace", "--length", "0"],
+        ["overlay", "--calls", ""],
+        ["overlay", "--calls", "main X"],
+        ["overlay", "--calls", "A>"],
+        ["overlay", "--calls", ">A"],
+        ["overlay", "--modules", "0"],
+        ["overlay", "--length", "-1"],
+        ["overlay", "/etc/passwd"],
+        ["overlay", "/nowhere.toml"],
+        ["overlay", "/dev/zero"],
         ["pagetable", "--geometry", "vax"],
         ["pagetable", "--mapped", ""],
         ["pagetable", "--mapped", "5-2"],
@@ -113,6 +134,27 @@ def test_a_program_that_does_not_run_has_no_tables(tmp_path: Path) -> None:
     assert "nothing to count" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["replace", "pagetable"])
+def test_a_tree_comes_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "tree.toml"
+    file.write_text(
+        'base = 0x1000\n[[module]]\nname="leaf"\nsize=16\nparent="top"\n[[module]]\nname="top"\nsize=32\n'
+    )
+    tree = asked("overlay", str(file), "--calls", "leaf", "--solve")
+    assert [(each["name"], each["address"]) for each in tree["modules"]] == [
+        ("leaf", "0x1020"),
+        ("top", "0x1000"),
+    ]
+    assert tree["calls"] == "top leaf"
+
+
+def test_a_file_that_is_no_tree_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "tree.toml"
+    file.write_text('[[module]]\nname="A"\nsize=1\nparent="A"\n')
+    done = run("overlay", str(file))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[0] == f"inspector: {file}: the parents go round in a cycle: A A"
+
+
+@pytest.mark.parametrize("name", ["overlay", "replace", "pagetable"])
 def test_the_help_has_an_example(name: str) -> None:
     assert f"Example: inspector {name} " in run(name, "--help").stdout
