@@ -193,6 +193,12 @@ _CATALOGUE = (
         "fs/binfmt_elf.c:total_mapping_size()",
     ),
     Rule(
+        "elf.total-size",
+        "The room reserved for a position-independent file is added up in 32 bits, and may wrap.",
+        "The sum is an elf_addr_t; a segment that ends beyond 4 GiB then seems to end near 0.",
+        "fs/binfmt_elf.c:total_mapping_size()",
+    ),
+    Rule(
         "elf.entry",
         "The entry point lies outside the task.",
         "A start address at or above the task size can never be fetched from.",

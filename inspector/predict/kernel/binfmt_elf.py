@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from inspector.predict.kernel.mm import AddressSpace
     from inspector.predict.kernel.task import Task
 
+_WORD = 1 << 32
+"""An elf_addr_t is below."""
+
 
 @dataclass(frozen=True, slots=True)
 class LoadedElf:
@@ -229,10 +232,12 @@ def _check_size(segment: ProgramHeader, address: int, task_size: VirtAddr) -> No
 def total_mapping_size(loads: Sequence[ProgramHeader]) -> int:
     """Return the bytes from the lowest segment's page to the highest segment's end.
 
-    None at all is an error (rule `elf.no-load`).
+    Added up in the file's own words, 32 bits (rule `elf.total-size`). None at all is an error (rule
+    `elf.no-load`).
     """
     lowest = min((page_down(segment.vaddr) for segment in loads), default=0)
-    size = max((segment.vaddr + segment.memsz for segment in loads), default=0) - lowest
+    highest = max(((segment.vaddr + segment.memsz) % _WORD for segment in loads), default=0)
+    size = (highest - lowest) % _WORD
     if not size:
         raise KernelError(Errno.EINVAL, "elf.no-load")
     return size
