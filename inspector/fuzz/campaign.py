@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from inspector.errors import UsageError
 from inspector.fuzz.fields import changes
-from inspector.fuzz.mutation import mutant
+from inspector.fuzz.mutation import Role, mutant, role
 from inspector.fuzz.shrink import shrink
 from inspector.fuzz.trial import Standing, try_file
 from inspector.model.program import Layout
@@ -73,7 +73,7 @@ class Campaign:
             yield replace(self, first=first, count=min(size, end - first))
 
     def run(self) -> Tally:
-        """Try every mutant. Raises LaunchFailed where nothing can be executed."""
+        """Try every mutant. Raises LaunchFailed where the stage cannot be set."""
         tally = Tally()
         for index, subject in enumerate(self.subjects):
             numbers = [
@@ -88,7 +88,8 @@ class Campaign:
 
     def _try(self, subject: Subject, number: int, stage: ExecStage) -> Tally:
         contents = mutant(subject.contents, self.seed, number)
-        trial = try_file(contents, stage, self.profile)
+        tried_as = role(self.seed, number)
+        trial = try_file(contents, stage, self.profile, tried_as)
         one = Counter([trial.standing])
         if trial.standing in (Standing.NOT_MODELLED, Standing.UNOBSERVED):
             return Tally(one, Counter([(trial.standing, trial.reason)]))
@@ -97,14 +98,15 @@ class Campaign:
         smallest = shrink(
             subject.contents,
             contents,
-            lambda smaller: try_file(smaller, stage, self.profile).kind == trial.kind,
+            lambda smaller: try_file(smaller, stage, self.profile, tried_as).kind == trial.kind,
         )
         # Shown as it was seen last: the smaller file may differ in less.
-        shown = try_file(smallest, stage, self.profile)
+        shown = try_file(smallest, stage, self.profile, tried_as)
         case = Case(
             subject.name,
             self.seed,
             number,
+            tried_as,
             changes(subject.contents, smallest),
             shown if shown.kind == trial.kind else trial,
             smallest,
@@ -119,6 +121,7 @@ class Case:
     program: str
     seed: int
     number: int
+    role: Role
     changes: tuple[Change, ...]
     trial: Trial
     contents: bytes

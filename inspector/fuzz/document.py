@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from inspector.fuzz.mutation import Role
 from inspector.fuzz.trial import Standing
 from inspector.model.document.codec import encode
 
@@ -42,6 +43,8 @@ class MutantJson(msgspec.Struct):
     program: str
     seed: int
     number: int
+    role: Literal["program", "interpreter"]
+    """What it was to the kernel: executed itself, or the PT_INTERP of a sound program."""
     standing: Literal["differs", "broke the prediction"]
     changes: list[ChangeJson]
     differences: list[DifferenceJson]
@@ -74,6 +77,7 @@ def mutant_document(case: "Case") -> bytes:
             program=case.program,
             seed=case.seed,
             number=case.number,
+            role="program" if case.role is Role.PROGRAM else "interpreter",
             standing="broke the prediction" if case.trial.standing is Standing.BROKEN else "differs",
             changes=[
                 ChangeJson(

@@ -7,6 +7,7 @@ segments' ends. Half of the addresses keep their place in the page, for the kern
 
 from __future__ import annotations
 
+import enum
 import random
 import struct
 from typing import TYPE_CHECKING
@@ -16,12 +17,13 @@ from inspector.fuzz.fields import fields_of, header_fields, program_header_field
 from inspector.model.address import PAGE_SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from inspector.elf.header import ProgramHeader
     from inspector.fuzz.fields import Field
 
 _MOST_MUTATIONS = 4
+_INTERPRETERS_SHARE = 1 / 8
 _MOST_ADDED_BYTES = 0x3000
 _WORD = 0xFFFF_FFFF
 
@@ -67,6 +69,20 @@ _BLANKS = (b"", b" ", b"\t", b"  \t ")
 _LINE_ENDS = (b"\n", b"", b"\r\n", b" \n", b"\t\n", b"\0", b"\0\n", b" -e\n", b" -e", b" a b\tc \n")
 _BUFFER_BYTES = 256
 """BINPRM_BUF_SIZE: as much of a script as the kernel reads."""
+
+
+class Role(enum.Enum):
+    """What a mutant is to the kernel."""
+
+    PROGRAM = "program"
+    INTERPRETER = "interpreter"
+    """A sound program names it in its PT_INTERP."""
+
+
+def role(seed: int, number: int) -> Role:
+    """Return what mutant `number` is tried as, of whatever program it is made."""
+    chance = random.Random(f"role:{seed}:{number}")  # noqa: S311 - as below
+    return Role.INTERPRETER if chance.random() < _INTERPRETERS_SHARE else Role.PROGRAM
 
 
 def mutant(original: bytes, seed: int, number: int) -> bytes:
@@ -243,15 +259,43 @@ class _File:
 
     def add_segment(self) -> None:
         """Add a program header: the table, with one more, goes to the end of the file."""
-        count = len(self.segments)
-        table = self.data[self.table : self.table + count * elf.PHDR_SIZE]
-        if len(table) < count * elf.PHDR_SIZE or not count:
+        source = self._some_segment()
+        if source is not None:
+            self._extend_table([self._new_header(self._segment(source))])
+
+    def multiply(self) -> None:
+        """Add dozens of program headers, each a page or so above the last."""
+        number = self._some_load()
+        if number is None:
             return
-        self.data.extend(bytes(-len(self.data) % 4))
-        where = len(self.data)
-        source = self._segment(self.chance.randrange(count))
+        source = self._segment(number)
+        count, step = self.chance.choice((10, 30, 60)), self.chance.choice((1, 1, 2, 3, -1)) * PAGE_SIZE
+        start = self.chance.choice((source.vaddr, 0x2000_0000, self._address(source.vaddr)))
+        ahead = self.chance.choice((0, step))
+        flags = self.chance.choice(((6,), (4,), (6, 4), (6, 7), (5, 4), (2, 6)))
+        filesz, memsz = self.chance.choice(
+            ((PAGE_SIZE, PAGE_SIZE), (0, PAGE_SIZE), (1, 3 * PAGE_SIZE), (PAGE_SIZE // 2, PAGE_SIZE), (0, 1))
+        )
+        self._extend_table(
+            [
+                struct.pack(
+                    "<8I",
+                    elf.PT_LOAD,
+                    (source.offset + turn * ahead) & _WORD,
+                    self._in_place(start + turn * step, source.offset),
+                    0,
+                    filesz,
+                    memsz,
+                    flags[turn % len(flags)],
+                    PAGE_SIZE,
+                )
+                for turn in range(count)
+            ]
+        )
+
+    def _new_header(self, source: ProgramHeader) -> bytes:
         kind = self.chance.choice((elf.PT_LOAD, source.type))
-        added = struct.pack(
+        return struct.pack(
             "<8I",
             kind,
             source.offset & -PAGE_SIZE,
@@ -262,11 +306,20 @@ class _File:
             self.chance.randrange(8),
             PAGE_SIZE,
         )
+
+    def _extend_table(self, added: Sequence[bytes]) -> None:
+        """Move the table to the end of the file and put `added` somewhere between its headers."""
+        count = len(self.segments)
+        table = self.data[self.table : self.table + count * elf.PHDR_SIZE]
+        if len(table) < count * elf.PHDR_SIZE:
+            return
+        self.data.extend(bytes(-len(self.data) % 4))
+        where = len(self.data)
         position = self.chance.randrange(count + 1) * elf.PHDR_SIZE
-        self.data += table[:position] + added + table[position:]
+        self.data += table[:position] + b"".join(added) + table[position:]
         self.table = where
         self._store(_FIELD["e_phoff"], where)
-        self._store(_FIELD["e_phnum"], count + 1)
+        self._store(_FIELD["e_phnum"], count + len(added))
 
     # --- the interpreter --------------------------------------------------------------------------
 
@@ -372,9 +425,10 @@ _MUTATIONS: tuple[Callable[[_File], None], ...] = (
     _File.duplicate,
     _File.swap,
     _File.add_segment,
+    _File.multiply,
     _File.name_interpreter,
     _File.flip_bits,
     _File.set_bytes,
     _File.resize,
 )
-_WEIGHTS = (40, 8, 8, 6, 8, 3, 4, 4, 6, 5, 6, 3, 5)
+_WEIGHTS = (40, 8, 8, 6, 8, 3, 4, 4, 6, 2, 5, 6, 3, 5)

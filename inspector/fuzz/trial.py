@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inspector.errors import InspectorError
+from inspector.fuzz.mutation import Role
 from inspector.model.finding import Finding, Verdict
 from inspector.observe.folios import folio_layout
 from inspector.predict import predict
@@ -43,21 +44,25 @@ class Trial:
         return self.standing, self.reason, self.differences[0].aspect if self.differences else ""
 
 
-def try_file(contents: bytes, stage: ExecStage, profile: MachineProfile) -> Trial:
-    """Predict what execve does with `contents`, have it done, and compare.
+def try_file(contents: bytes, stage: ExecStage, profile: MachineProfile, role: Role = Role.PROGRAM) -> Trial:
+    """Predict what execve does with `contents`, or with a program that names it; have it done, and compare.
 
-    Raises LaunchFailed where nothing at all can be executed.
+    Raises LaunchFailed where this machine has no room for the file.
     """
     stage.set_file(contents)
+    program = stage.program if role is Role.PROGRAM else stage.host
     try:
-        prediction = predict(stage.program, profile, until="exec", folios=folio_layout)
+        prediction = predict(program, profile, until="exec", folios=folio_layout)
     except InspectorError as error:
         return Trial(Standing.UNOBSERVED, reason=str(error))
     except Exception as error:  # noqa: BLE001 - what fuzzing is there to find
         return Trial(Standing.BROKEN, reason=f"{type(error).__name__}: {error}")
     if prediction.not_modelled is not None:
         return Trial(Standing.NOT_MODELLED, reason=prediction.not_modelled.what)
-    seen = stage.execute()
+    try:
+        seen = stage.execute(program)
+    except InspectorError as error:
+        return Trial(Standing.UNOBSERVED, reason=str(error))
     findings = compare_exec(prediction, seen.verdict, seen.snapshot)
     differences = tuple(finding for finding in findings if finding.verdict is Verdict.DIFFERS)
     return Trial(Standing.DIFFERS if differences else Standing.AGREES, differences)

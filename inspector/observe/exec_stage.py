@@ -8,6 +8,7 @@ are the strings on their stacks:
 
     /proc/self/fd/900    the file being tried; what is tried may name itself as its interpreter
     /proc/self/fd/901    its companion, the same file all along
+    /proc/self/fd/902    a host: a sound program of a single page that asks for 900 as its interpreter
 
 Nothing is left behind, whatever ends us.
 """
@@ -32,13 +33,15 @@ from inspector.observe.launch import launcher_not_started
 from inspector.observe.launcher import launcher_image
 from inspector.observe.limits import permitted
 from inspector.observe.snapshot import read_stack, take_snapshot
+from inspector.observe.tiny_elf import Assembler, link
 
 if TYPE_CHECKING:
     from inspector.model.prediction import ExecVerdict
     from inspector.model.snapshot import FaultCounts, Snapshot
 
-_FILE, _COMPANION = 900, 901
-FILE_PATH, COMPANION_PATH = f"/proc/self/fd/{_FILE}", f"/proc/self/fd/{_COMPANION}"
+_FILE, _COMPANION, _HOST = 900, 901, 902
+FILE_PATH, COMPANION_PATH, HOST_PATH = (f"/proc/self/fd/{number}" for number in (_FILE, _COMPANION, _HOST))
+_HOST_BASE = 0x1000_0000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,26 +61,21 @@ class ExecStage:
 
         Raises LaunchFailed.
         """
-        self.program = Program(
-            path=FILE_PATH,
-            argv=(FILE_PATH,),
-            envp=BASE_ENVIRONMENT,
-            requested=FILE_PATH,
-            credentials=current_credentials(),
-            cwd=str(Path.cwd()),
-            limits=permitted(Limits()),
-            layout=layout,
-        )
+        self.program = _program(FILE_PATH, layout)
+        """The file itself."""
+        self.host = _program(HOST_PATH, layout)
+        """The program whose interpreter the file is."""
         self._seconds = seconds
-        self._launcher = -1
         self._held: list[int] = []
+        self._launchers: dict[str, int] = {}
         try:
-            for number in (_FILE, _COMPANION):
+            for number in (_FILE, _COMPANION, _HOST):
                 self._reserve(number)
             self._put(_COMPANION, companion)
-            self._launcher = anonymous_executable(
-                launcher_image(self.program, parent=os.getpid(), descriptor=_COMPANION + 1)
-            )
+            self._put(_HOST, _host_image())
+            for program in (self.program, self.host):
+                image = launcher_image(program, parent=os.getpid(), descriptor=_HOST + 1)
+                self._launchers[program.path] = anonymous_executable(image)
         except BaseException:
             self.close()
             raise
@@ -90,9 +88,8 @@ class ExecStage:
 
     def close(self) -> None:
         """Let go of the files; may be called twice."""
-        if self._launcher >= 0:
-            os.close(self._launcher)
-            self._launcher = -1
+        while self._launchers:
+            os.close(self._launchers.popitem()[1])
         while self._held:
             os.close(self._held.pop())
 
@@ -117,15 +114,15 @@ class ExecStage:
             os.close(file)
 
     def set_file(self, contents: bytes) -> None:
-        """Have `contents` executed from now on: a new file each time."""
+        """Have `contents` tried from now on: a new file each time."""
         self._put(_FILE, contents)
 
-    def execute(self) -> SeenExec:
-        """Lead the file through execve and end what came of it.
+    def execute(self, program: Program) -> SeenExec:
+        """Lead `program`, one of this stage's two, through execve and end what came of it.
 
         Raises LaunchFailed, or CannotObserve if it takes too long.
         """
-        pid = self._spawn()
+        pid = self._spawn(program)
         gone = False
 
         def wait() -> ptrace.Stopped | ptrace.Gone:
@@ -137,7 +134,7 @@ class ExecStage:
         try:
             with ptrace.killed_after(pid, self._seconds) as expired:
                 try:
-                    led = lead_through_exec(pid, wait, self.program.limits)
+                    led = lead_through_exec(pid, wait, program.limits)
                 finally:
                     if expired.is_set():
                         raise CannotObserve(f"execve was not over within {self._seconds:g} s")
@@ -148,13 +145,13 @@ class ExecStage:
                 os.kill(pid, SIGKILL)
                 os.waitpid(pid, 0)
 
-    def _spawn(self) -> int:
+    def _spawn(self, program: Program) -> int:
         nothing = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)]
         # Onto themselves: they stay open in the launcher, and nothing else does.
-        kept = [(os.POSIX_SPAWN_DUP2, number, number) for number in (_FILE, _COMPANION)]
+        kept = [(os.POSIX_SPAWN_DUP2, number, number) for number in self._held]
         try:
             return os.posix_spawn(
-                f"/proc/self/fd/{self._launcher}",
+                f"/proc/self/fd/{self._launchers[program.path]}",
                 ["launcher"],
                 {},
                 file_actions=[*nothing, *kept],
@@ -162,6 +159,25 @@ class ExecStage:
             )
         except OSError as error:
             raise launcher_not_started(error) from error
+
+
+def _program(path: str, layout: Layout) -> Program:
+    return Program(
+        path=path,
+        argv=(path,),
+        envp=BASE_ENVIRONMENT,
+        requested=path,
+        credentials=current_credentials(),
+        cwd=str(Path.cwd()),
+        limits=permitted(Limits()),
+        layout=layout,
+    )
+
+
+def _host_image() -> bytes:
+    code = Assembler(_HOST_BASE)
+    name = FILE_PATH.encode() + b"\0"
+    return link(code, entry=code.start, interpreter=(code.data(name), len(name)))
 
 
 def _look(pid: int, baseline: FaultCounts) -> Snapshot:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from inspector.fuzz.mutation import Role
 from inspector.fuzz.trial import Standing
 from inspector.model.program import Layout
 from inspector.report.document import Mark
@@ -23,10 +24,11 @@ def case_line(case: Case, layout: Layout, style: Style) -> str:
     """Return one line: what differs, which fields make it differ, and the command that does it again."""
     found = _listed([_difference(case.trial)] if case.trial.reason else _differences(case.trial))
     changed = _listed([str(change) for change in case.changes])
+    role = "" if case.role is Role.PROGRAM else "as a program's interpreter, "
     program = shlex.quote(case.program)
     option = "" if layout is Layout.DEFAULT else f" --layout {layout.value}"
     again = f"inspector fuzz {program} --seed {case.seed} --first {case.number}{option}"
-    return f"{style.sign(Mark.BAD)} {style.clean(f'{found}; {changed}; again: {again}')}"
+    return f"{style.sign(Mark.BAD)} {style.clean(f'{role}{found}; {changed}; again: {again}')}"
 
 
 def _difference(trial: Trial) -> str:
