@@ -22,6 +22,7 @@ _PIECE = 100
 """Mutants a worker process tries before it hands in what it found."""
 _COUNT = 1000
 _SEEDS = 1 << 32
+_MOST = 10_000_000
 
 
 @click.command(short_help="Mutants of programs: predicted and executed up to their first instruction.")
@@ -29,7 +30,7 @@ _SEEDS = 1 << 32
 @click.option(
     "--count",
     "-n",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, _MOST),
     metavar="N",
     help="Mutants in all, the programs taking turns. [1000; 1 with --first]",
 )

@@ -6,7 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from inspector.errors import UsageError
+from inspector.elf.file import ExecutableFile
+from inspector.errors import CannotObserve, UsageError
 from inspector.fuzz.fields import changes
 from inspector.fuzz.mutation import Role, mutant, role
 from inspector.fuzz.shrink import shrink
@@ -42,10 +43,10 @@ class Subject:
     def read(cls, path: str) -> Subject:
         """Read the program at `path`. Raises UsageError for what cannot be one."""
         try:
-            with open(path, "rb") as file:  # noqa: PTH123 - any bytes
-                contents = file.read(_LARGEST_BYTES + 1)
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "no path"
+            with ExecutableFile(path) as file:
+                contents = file.read(0, _LARGEST_BYTES + 1)
+        except (OSError, ValueError, CannotObserve) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error).removeprefix(f"{path}: ")
             raise UsageError(f"{path}: {reason}", help="give a program that can be read") from error
         if len(contents) > _LARGEST_BYTES:
             raise UsageError(

@@ -201,7 +201,9 @@ def test_the_command_says_how_many_agree_and_mutants_can_be_made_again(tmp_path:
 
 
 def test_a_program_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
-    for path in ("/no/such/program", str(tmp_path)):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    for path in ("/no/such/program", str(tmp_path), str(fifo), "/dev/null"):
         done = fuzz(path, "--count", "1")
         assert done.returncode == 2
         assert done.stderr.startswith(f"inspector: {path}: ")
