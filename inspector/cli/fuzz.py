@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from inspector.cli.output import Output
     from inspector.fuzz.campaign import Campaign, Case, Tally
 
-_PIECE = 100
+_PIECE = 200
 """Mutants a worker process tries before it hands in what it found."""
 _COUNT = 1000
 _SEEDS = 1 << 32

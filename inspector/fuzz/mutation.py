@@ -154,13 +154,15 @@ class _File:
 
     def set_header_field(self) -> None:
         """Give a field of the ELF header another value."""
-        field = self.chance.choice(_HEADER_FIELDS)
+        field = self.chance.choices(_HEADER_FIELDS, _HEADER_WEIGHTS)[0]
         values = {
             "e_type": (0, 1, elf.ET_EXEC, elf.ET_DYN, elf.ET_EXEC, elf.ET_DYN, 4, 0xFF00),
             "e_machine": (0, elf.EM_386, elf.EM_486, 7, 8, 40, elf.EM_X86_64, 183),
             "e_phentsize": (0, 31, 32, 33, 56),
             "e_phnum": (0, 1, 2, len(self.segments) - 1, len(self.segments) + 1, 2047, 2048, 2049, 0xFFFF),
         }.get(field.name)
+        if field.name == "e_entry" and self.chance.random() < 0.3:  # noqa: PLR2004
+            values = _ENDS
         value = self._address(0) if values is None else self.chance.choice(values)
         self._store(field, value)
 
@@ -414,6 +416,8 @@ class _File:
 
 
 _HEADER_FIELDS = header_fields()
+_READ_BY_THE_KERNEL = ("EI_MAG", "e_type", "e_machine", "e_entry", "e_phoff", "e_phentsize", "e_phnum")
+_HEADER_WEIGHTS = [8 if field.name in _READ_BY_THE_KERNEL else 1 for field in _HEADER_FIELDS]
 _FIELD = {field.name: field for field in _HEADER_FIELDS}
 _MUTATIONS: tuple[Callable[[_File], None], ...] = (
     _File.set_segment_field,
@@ -431,4 +435,4 @@ _MUTATIONS: tuple[Callable[[_File], None], ...] = (
     _File.set_bytes,
     _File.resize,
 )
-_WEIGHTS = (40, 8, 8, 6, 8, 3, 4, 4, 6, 2, 5, 6, 3, 5)
+_WEIGHTS = (40, 10, 8, 6, 8, 3, 4, 4, 6, 2, 5, 6, 3, 5)
