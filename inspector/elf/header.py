@@ -47,6 +47,8 @@ class ElfClass:
     """e_ident[16] e_type e_machine e_version e_entry e_phoff e_shoff e_flags
     e_ehsize e_phentsize e_phnum e_shentsize e_shnum e_shstrndx"""
     phdr: struct.Struct
+    word: int
+    """An address is below."""
     phdr_fields: tuple[str, ...]
     """The fields of ProgramHeader in the order of the file."""
 
@@ -55,12 +57,14 @@ ELF32 = ElfClass(
     1,
     struct.Struct("<16sHHIIIIIHHHHHH"),
     struct.Struct("<IIIIIIII"),
+    1 << 32,
     ("type", "offset", "vaddr", "paddr", "filesz", "memsz", "flags", "align"),
 )
 ELF64 = ElfClass(
     2,
     struct.Struct("<16sHHIQQQIHHHHHH"),
     struct.Struct("<IIQQQQQQ"),
+    1 << 64,
     ("type", "flags", "offset", "vaddr", "paddr", "filesz", "memsz", "align"),
 )
 

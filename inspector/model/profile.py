@@ -114,6 +114,34 @@ class SystemNames:
 
 
 @dataclass(frozen=True, slots=True)
+class GateArea:
+    """An area that belongs to no program but stands in each one's maps: [vsyscall]."""
+
+    start: VirtAddr
+    pages: int
+    perms: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class NativeProfile:
+    """What a 64-bit program's address space starts from, with ASLR off."""
+
+    layout: LayoutProfile
+    """The same whatever `program.Layout` says: that is for 32 bits."""
+    special_areas: tuple[SpecialArea, ...]
+    """In ascending address order."""
+    gate_area: GateArea | None
+    auxv_entries: int
+    """How many entries the auxiliary vector has, AT_NULL among them."""
+    platform: str
+    """AT_PLATFORM's string."""
+    moved_brk: VirtAddr | None
+    """Where the heap of a loader run directly starts: ELF_ET_DYN_BASE rounded up, for it is no whole page.
+    None: it is not moved."""
+
+
+@dataclass(frozen=True, slots=True)
 class MachineProfile:
     """One machine, probed once per boot; a prediction for it can be made anywhere."""
 
@@ -177,6 +205,8 @@ class MachineProfile:
     """The rest of what uname tells; None: not known."""
     cpumask_bytes: int | None = None
     """How long a set of CPUs is that sched_getaffinity stores; None: not known."""
+    native: NativeProfile | None = None
+    """For 64-bit programs; None: not known, or the kernel runs none."""
 
 
 @dataclass(frozen=True, slots=True)

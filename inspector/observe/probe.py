@@ -25,18 +25,18 @@ from inspector.model.profile import (
     SpecialArea,
     UnclearableTail,
 )
-from inspector.model.program import BASE_ENVIRONMENT, Layout, Limits, Program
+from inspector.model.program import Layout
 from inspector.model.vma import Anonymous, Special
 from inspector.observe import probe_programs
-from inspector.observe.anonymous import anonymous_executable
 from inspector.observe.areas import probe_areas
 from inspector.observe.binfmt_misc import registered
 from inspector.observe.clock import probe_clock
-from inspector.observe.credentials import current_credentials
 from inspector.observe.launch import launch
-from inspector.observe.limits import permitted, require_memory
+from inspector.observe.limits import require_memory
 from inspector.observe.memory import ram_bytes, swap_bytes
+from inspector.observe.native import probe_native
 from inspector.observe.paging import probe_paging
+from inspector.observe.probe_launch import Images, probe_launch
 from inspector.observe.processor import cpumask_bytes, probe_processor
 from inspector.observe.procfs.files import ProcessFiles
 from inspector.observe.signal_frame import probe_signal_frame
@@ -98,7 +98,7 @@ class _Look:
 def probe_profile() -> MachineProfile:
     """Probe this machine. Takes some ten milliseconds; raises CannotObserve or LaunchFailed."""
     require_memory()
-    with closing(_Images()) as images:
+    with closing(Images()) as images:
         fixed = images.add(probe_programs.fixed())
         loader = images.add(probe_programs.position_independent())
         interpreted = images.add(probe_programs.interpreted(loader))
@@ -151,6 +151,7 @@ def probe_profile() -> MachineProfile:
         signal_frame=probe_signal_frame(),
         system=system_names(),
         cpumask_bytes=cpumask_bytes(),
+        native=probe_native(),
     )
 
 
@@ -166,27 +167,6 @@ def boot_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
-class _Images:
-    """Probe programs in memory, reachable by a path as long as this is open."""
-
-    def __init__(self) -> None:
-        self._descriptors: list[int] = []
-
-    def add(self, contents: bytes) -> str:
-        self._descriptors.append(anonymous_executable(contents))
-        return f"/proc/{os.getpid()}/fd/{self._descriptors[-1]}"
-
-    def add_open_for_writing(self) -> str:
-        """Add a program that stays open for writing."""
-        path = self.add(probe_programs.fixed())
-        self._descriptors.append(os.open(path, os.O_WRONLY | os.O_CLOEXEC))
-        return path
-
-    def close(self) -> None:
-        for descriptor in self._descriptors:
-            os.close(descriptor)
-
-
 def _look(path: str, layout: Layout = Layout.DEFAULT) -> _Look:
     """Look at a program that every kernel runs."""
     found = _try(path, layout)
@@ -197,7 +177,7 @@ def _look(path: str, layout: Layout = Layout.DEFAULT) -> _Look:
 
 def _try(path: str, layout: Layout = Layout.DEFAULT) -> _Look | ExecVerdict:
     """Look at a program, or return how it failed to run."""
-    with launch(_program(path, layout)) as launched:
+    with launch(probe_launch(path, layout)) as launched:
         if launched.verdict.outcome is not Outcome.RUNS:
             return launched.verdict
         registers = launched.registers()
@@ -217,21 +197,8 @@ def _try(path: str, layout: Layout = Layout.DEFAULT) -> _Look | ExecVerdict:
 
 def _runs(path: str) -> bool:
     """Whether execve starts a program, of whatever kind."""
-    with launch(_program(path)) as launched:
+    with launch(probe_launch(path)) as launched:
         return launched.verdict.outcome is Outcome.RUNS
-
-
-def _program(path: str, layout: Layout = Layout.DEFAULT) -> Program:
-    return Program(
-        path=path,
-        argv=("probe",),
-        envp=BASE_ENVIRONMENT,
-        requested=path,
-        credentials=current_credentials(),
-        cwd="/",
-        limits=permitted(Limits()),
-        layout=layout,
-    )
 
 
 def _layout(fixed: _Look, interpreted: _Look) -> LayoutProfile:
@@ -295,7 +262,7 @@ def _auxv_template(one: _Look, other: _Look) -> tuple[AuxConstant, ...]:
     )
 
 
-def _probe_guard_gap(images: _Images, loader: str, here: _Look, floor: int) -> int:
+def _probe_guard_gap(images: Images, loader: str, here: _Look, floor: int) -> int:
     """Return the kernel's stack_guard_gap: what a search for free space keeps clear below a stack.
 
     A program that fills the task up to a hole below its stack gets interpreter and vdso there if there is
@@ -317,14 +284,14 @@ def _probe_guard_gap(images: _Images, loader: str, here: _Look, floor: int) -> i
     return gap * PAGE_SIZE
 
 
-def _probe_hint_floor(images: _Images) -> int:
+def _probe_hint_floor(images: Images) -> int:
     """Return where an interpreter goes that wishes for the second page."""
     wishful = images.add(probe_programs.interpreter_at(PAGE_SIZE))
     look = _look(images.add(probe_programs.interpreted(wishful, base=probe_programs.FIXED_BASE)))
     return _aux(look, AuxType.AT_BASE) + PAGE_SIZE
 
 
-def _probe_mmap_floor(images: _Images, loader: str) -> int:
+def _probe_mmap_floor(images: Images, loader: str) -> int:
     """Return the lowest address the kernel maps at by itself.
 
     A program that fills the task but for a hole at its lower end gets its interpreter there if that fits
@@ -349,7 +316,7 @@ def _smallest(fits: Callable[[int], bool], low: int, high: int) -> int:
     return high
 
 
-def _probe_exec_rules(images: _Images, here: _Look) -> ExecRules:
+def _probe_exec_rules(images: Images, here: _Look) -> ExecRules:
     headers = _try(images.add(probe_programs.long_program_headers()))
     alignment = probe_programs.UNUSUAL_ALIGNMENT
     aligned = _look(images.add(probe_programs.position_independent(alignment=alignment)))
@@ -370,7 +337,7 @@ def _probe_exec_rules(images: _Images, here: _Look) -> ExecRules:
     )
 
 
-def _probe_unclearable_tail(images: _Images) -> UnclearableTail:
+def _probe_unclearable_tail(images: Images) -> UnclearableTail:
     if not isinstance(_try(images.add(probe_programs.tail(writable=False))), _Look):
         return UnclearableTail.KILLS
     if not isinstance(_try(images.add(probe_programs.tail(writable=True))), _Look):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-from inspector.elf.header import EHDR_SIZE, EM_X86_64, ET_DYN, ET_EXEC, ElfHeader
+from inspector.elf.header import EHDR_SIZE, ELF64, EM_X86_64, ET_DYN, ET_EXEC, ElfHeader
 from inspector.model.address import PAGE_SIZE
 from inspector.observe.tiny_elf import Assembler, Segment, link
 
@@ -72,6 +72,19 @@ def _early_bss(base: int) -> tuple[Segment, ...]:
 def long_program_headers() -> bytes:
     """Return a program with more than a page of program headers."""
     return link(*_code(FIXED_BASE), unused_headers=ONE_PAGE_OF_HEADERS)
+
+
+def native(interpreter: str | None = None) -> bytes:
+    """Return a 64-bit program: at a fixed address, or position-independent with an interpreter."""
+    asm, _ = _code(FIXED_BASE if interpreter is None else 0)
+    if interpreter is None:
+        return link(asm, asm.start, layout=ELF64)
+    return link(asm, asm.start, elf_type=ET_DYN, interpreter=_name(asm, interpreter), layout=ELF64)
+
+
+def native_loader() -> bytes:
+    """Return a 64-bit program that is another's interpreter."""
+    return link(*_code(0), elf_type=ET_DYN, layout=ELF64)
 
 
 def x32() -> bytes:

@@ -12,7 +12,9 @@ import struct
 from dataclasses import dataclass, field
 
 from inspector.elf.header import (
-    EHDR_SIZE,
+    ELF32,
+    EM_386,
+    EM_X86_64,
     ET_EXEC,
     PF_R,
     PF_W,
@@ -21,6 +23,7 @@ from inspector.elf.header import (
     PT_INTERP,
     PT_LOAD,
     PT_NULL,
+    ElfClass,
     ProgramHeader,
     new_header,
 )
@@ -125,11 +128,13 @@ def link(
     interpreter: tuple[int, int] | None = None,
     alignment: int = PAGE_SIZE,
     unused_headers: int = 0,
+    layout: ElfClass = ELF32,
 ) -> bytes:
     """Return the ELF file whose first segment holds what `assembler` made.
 
     `interpreter` is the (address, size) of PT_INTERP's string within that segment, `alignment` the first
-    segment's p_align. `unused_headers` are added as PT_NULL; the program headers then stand at the end.
+    segment's p_align. `unused_headers` are added as PT_NULL; the program headers then stand at the end. With
+    ELF64 it is a 64-bit program, whose code is not for it: one to be stopped at exec.
     """
     contents = bytes(assembler.code)
     size = page_up(_HEADER_ROOM + len(contents))
@@ -141,9 +146,12 @@ def link(
         headers.append(ProgramHeader(PT_INTERP, at - base, at, at, length, length, PF_R, 1))
     headers.append(ProgramHeader(PT_GNU_STACK, 0, 0, 0, 0, 0, PF_R | PF_W, 0x10))
     headers += [ProgramHeader(PT_NULL, 0, 0, 0, 0, 0, 0, 0)] * unused_headers
-    phoff = size if unused_headers else EHDR_SIZE
-    ehdr = new_header(type=elf_type, entry=entry, phoff=phoff, phnum=len(headers)).pack()
-    table = b"".join(header.pack() for header in headers)
+    phoff = size if unused_headers else layout.ehdr.size
+    machine = EM_386 if layout is ELF32 else EM_X86_64
+    ehdr = new_header(
+        type=elf_type, machine=machine, entry=entry, phoff=phoff, phnum=len(headers), layout=layout
+    ).pack(layout)
+    table = b"".join(header.pack(layout) for header in headers)
     if unused_headers:
         return (ehdr.ljust(_HEADER_ROOM, b"\0") + contents).ljust(size, b"\0") + table
     return ((ehdr + table).ljust(_HEADER_ROOM, b"\0") + contents).ljust(size, b"\0")

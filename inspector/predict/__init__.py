@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from inspector.errors import CannotObserve
 from inspector.model.prediction import Assumption, NotModelledAt, Prediction
 from inspector.model.registers import REGISTER_NAMES
-from inspector.predict.kernel.exec import execve
+from inspector.predict.kernel.exec import NativeProcess, Process, execve
 from inspector.predict.kernel.kernel import Kernel
 from inspector.predict.machine.event import Special, SpecialMet
 from inspector.verb import Verb
@@ -86,7 +86,9 @@ def _predict(
         )
     snapshots = [result.process.snapshot()] if result.process is not None else []
     ending = faults = None
-    if result.process is not None and result.executable is not None and until != "exec":
+    if isinstance(result.process, NativeProcess) and until != "exec":
+        not_modelled = NotModelledAt("64-bit program's instructions")
+    if isinstance(result.process, Process) and result.executable is not None and until != "exec":
         from inspector.elf.stops import plan_stops
         from inspector.predict.simulation import Simulation
 

@@ -36,7 +36,12 @@ def mismatches(prediction: Prediction, seen: Witnessed) -> list[str]:
     if seen.verdict != "runs":
         return []
     predicted = next(each for each in prediction.snapshots if each.checkpoint == "exec")
-    return [*_areas(predicted, seen), *_registers(predicted, seen), *_state(predicted, seen)]
+    space = [*_areas(predicted, seen), *_state(predicted, seen)]
+    if predicted.registers is None:
+        # Of a 64-bit program the address space alone is predicted, and then nothing else of it may be.
+        also = [name for name in ("auxv", "stack") if getattr(predicted, name) is not None]
+        return [*space, *(f"{name}: predicted without registers" for name in also)]
+    return [*space, *_registers(predicted, seen), *_strings(predicted, seen)]
 
 
 def _areas(predicted: Snapshot, seen: Witnessed) -> Iterator[str]:
@@ -78,6 +83,9 @@ def _state(predicted: Snapshot, seen: Witnessed) -> Iterator[str]:
     ):
         if value != observed:
             yield f"{aspect}: predicted {value}, observed {observed}"
+
+
+def _strings(predicted: Snapshot, seen: Witnessed) -> Iterator[str]:
     auxv = tuple((entry.type, entry.value) for entry in predicted.auxv or ())
     while auxv and auxv[-1][0] == 0:
         auxv = auxv[:-1]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.elf.header import ET_DYN
+from inspector.elf.header import ELF32, ET_DYN
 from inspector.errors import LaunchFailed
 from inspector.fuzz.campaign import Campaign, Subject
 from inspector.fuzz.mutation import Role
@@ -25,6 +25,7 @@ from inspector.fuzz.trial import Standing, Trial, try_file
 from inspector.model.prediction import ExecVerdict, Outcome
 from inspector.observe.exec_stage import ExecStage
 from inspector.predict.kernel import binfmt_elf
+from inspector.predict.kernel.elf_checks import ElfProgram
 from inspector.predict.kernel.errno import Errno, KernelError
 from tests.elfwriter import Elf, Phdr, R, W, gnu_stack
 
@@ -177,7 +178,9 @@ def test_a_predicted_errno_is_held_against_the_real_one(
     real = binfmt_elf.load
 
     def refusing(*arguments: object, **named: object) -> object:
-        if arguments[1].main.header.entry != 0x08048100:  # type: ignore[attr-defined]
+        program = arguments[1]
+        assert isinstance(program, ElfProgram)
+        if program.layout is ELF32 and program.main.header.entry != 0x08048100:
             raise KernelError(Errno.EINVAL, "elf.entry")
         return real(*arguments, **named)  # type: ignore[arg-type]
 

@@ -15,8 +15,10 @@ from inspector.model.profile import (
     AuxConstant,
     BinfmtMisc,
     ExecRules,
+    GateArea,
     LayoutProfile,
     MachineProfile,
+    NativeProfile,
     PageTableGeometry,
     SpecialArea,
     SystemNames,
@@ -34,7 +36,7 @@ def profile_from_plain(plain: dict[str, Any]) -> MachineProfile:
         boot_id=plain["boot_id"],
         page_size=plain["page_size"],
         layouts={name: _layout(layout) for name, layout in plain["layouts"].items()},
-        special_areas=tuple(SpecialArea(**area) for area in plain["special_areas"]),
+        special_areas=_areas(plain["special_areas"]),
         vdso=a2b_base64(plain["vdso"], strict_mode=True),
         vdso_sysenter_offset=plain["vdso_sysenter_offset"],
         auxv=tuple(_aux_constant(entry) for entry in plain["auxv"]),
@@ -65,6 +67,7 @@ def profile_from_plain(plain: dict[str, Any]) -> MachineProfile:
         signal_frame=_signal_frame(plain["signal_frame"]),
         system=None if (names := plain.get("system")) is None else SystemNames(**names),
         cpumask_bytes=plain.get("cpumask_bytes"),
+        native=_native(plain.get("native")),
     )
 
 
@@ -73,6 +76,24 @@ def _layout(plain: dict[str, Any]) -> LayoutProfile:
         task_size=VirtAddr(int(plain["task_size"], 16)),
         et_dyn_base=VirtAddr(int(plain["et_dyn_base"], 16)),
         bottom_up=plain["bottom_up"],
+    )
+
+
+def _areas(plain: list[dict[str, Any]]) -> tuple[SpecialArea, ...]:
+    return tuple(SpecialArea(**area) for area in plain)
+
+
+def _native(plain: dict[str, Any] | None) -> NativeProfile | None:
+    if plain is None:
+        return None
+    gate = plain["gate_area"]
+    return NativeProfile(
+        layout=_layout(plain["layout"]),
+        special_areas=_areas(plain["special_areas"]),
+        gate_area=None if gate is None else GateArea(**gate | {"start": VirtAddr(int(gate["start"], 16))}),
+        auxv_entries=plain["auxv_entries"],
+        platform=plain["platform"],
+        moved_brk=None if plain["moved_brk"] is None else VirtAddr(int(plain["moved_brk"], 16)),
     )
 
 

@@ -27,7 +27,14 @@ from inspector.model.document.signal_frame import (
     signal_frame_json,
 )
 from inspector.model.document.snapshot import RegistersJson, registers_json
-from inspector.model.profile import AuxConstant, MachineProfile, UnclearableTail
+from inspector.model.profile import (
+    AuxConstant,
+    LayoutProfile,
+    MachineProfile,
+    NativeProfile,
+    SpecialArea,
+    UnclearableTail,
+)
 from inspector.model.program import Layout
 
 _SMALLEST_TASK = 256 << 20
@@ -98,6 +105,26 @@ class BinfmtMiscJson(Struct, frozen=True):
     extension: str
 
 
+class GateAreaJson(Struct, frozen=True):
+    """An area that belongs to no program but stands in each one's maps."""
+
+    start: PageHex
+    pages: AreaPages
+    perms: Annotated[str, Meta(pattern="^[r-][w-][x-][ps]$")]
+    name: Annotated[str, Meta(min_length=1, max_length=64)]
+
+
+class NativeJson(Struct, frozen=True):
+    """What a 64-bit program's address space starts from, with ASLR off."""
+
+    layout: LayoutJson
+    special_areas: Annotated[tuple[SpecialAreaJson, ...], Meta(max_length=16)]
+    gate_area: GateAreaJson | None
+    auxv_entries: Annotated[int, Meta(ge=1, le=128)]
+    platform: Annotated[str, Meta(pattern="^[!-~]*$", max_length=64)]
+    moved_brk: PageHex | None
+
+
 class SystemNamesJson(Struct, frozen=True):
     """What uname tells beside release and machine."""
 
@@ -148,6 +175,7 @@ class ProfileJson(Struct, frozen=True):
     signal_frame: SignalFrameJson | None
     system: SystemNamesJson | None = None
     cpumask_bytes: Annotated[int, Meta(ge=1, le=8192)] | None = None
+    native: NativeJson | None = None
 
 
 KIND = DocumentKind("profile", 2, ProfileJson, "`inspector profile -o FILE`")
@@ -162,13 +190,8 @@ def profile_json(profile: MachineProfile) -> ProfileJson:
         machine=profile.machine,
         boot_id=profile.boot_id,
         page_size=profile.page_size,
-        layouts={
-            name: LayoutJson(to_hex(layout.task_size), to_hex(layout.et_dyn_base), layout.bottom_up)
-            for name, layout in profile.layouts.items()
-        },
-        special_areas=tuple(
-            SpecialAreaJson(area.name, area.pages, area.perms) for area in profile.special_areas
-        ),
+        layouts={name: _layout_json(layout) for name, layout in profile.layouts.items()},
+        special_areas=_areas_json(profile.special_areas),
         vdso=profile.vdso,
         vdso_sysenter_offset=profile.vdso_sysenter_offset,
         auxv=tuple(_aux_constant_json(constant) for constant in profile.auxv),
@@ -209,6 +232,29 @@ def profile_json(profile: MachineProfile) -> ProfileJson:
         signal_frame=None if profile.signal_frame is None else signal_frame_json(profile.signal_frame),
         system=None if names is None else SystemNamesJson(names.node, names.version, names.domain),
         cpumask_bytes=profile.cpumask_bytes,
+        native=None if profile.native is None else _native_json(profile.native),
+    )
+
+
+def _layout_json(layout: LayoutProfile) -> LayoutJson:
+    return LayoutJson(to_hex(layout.task_size), to_hex(layout.et_dyn_base), layout.bottom_up)
+
+
+def _areas_json(areas: tuple[SpecialArea, ...]) -> tuple[SpecialAreaJson, ...]:
+    return tuple(SpecialAreaJson(area.name, area.pages, area.perms) for area in areas)
+
+
+def _native_json(native: NativeProfile) -> NativeJson:
+    gate = native.gate_area
+    return NativeJson(
+        layout=_layout_json(native.layout),
+        special_areas=_areas_json(native.special_areas),
+        gate_area=None
+        if gate is None
+        else GateAreaJson(to_hex(gate.start), gate.pages, gate.perms, gate.name),
+        auxv_entries=native.auxv_entries,
+        platform=native.platform,
+        moved_brk=to_hex_or_none(native.moved_brk),
     )
 
 
@@ -217,7 +263,10 @@ def profile_of(json: ProfileJson) -> MachineProfile:
     for layout in Layout:
         if layout.value not in json.layouts:
             raise ValueError(f"it lacks the layout {layout.value!r}")
-    for name, bounds in json.layouts.items():
+    bounds_of = dict(json.layouts)
+    if json.native is not None:
+        bounds_of["native"] = json.native.layout
+    for name, bounds in bounds_of.items():
         task_size = from_hex(bounds.task_size)
         if not from_hex(bounds.et_dyn_base) < task_size or task_size < _SMALLEST_TASK:
             raise ValueError(f"the layout {name!r} leaves programs no room")

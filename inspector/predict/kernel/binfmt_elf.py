@@ -12,21 +12,19 @@ from typing import TYPE_CHECKING
 from inspector.elf import header as elf
 from inspector.model.address import PAGE_SIZE, VirtAddr, page_down, page_up
 from inspector.predict.kernel.elf_bss import BssBySegment, WholeFileBss
+from inspector.predict.kernel.elf_checks import LARGEST_OFFSET
 from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.vma import MappedFile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inspector.elf.header import ProgramHeader
+    from inspector.elf.header import ElfClass, ProgramHeader
     from inspector.model.profile import ExecRules
     from inspector.predict.kernel.elf_bss import Bss
     from inspector.predict.kernel.elf_checks import ElfFile, ElfProgram
     from inspector.predict.kernel.mm import AddressSpace
     from inspector.predict.kernel.task import Task
-
-_WORD = 1 << 32
-"""An elf_addr_t is below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ def load(
         noreplace, total_size = number == 0, 0
         bss.map_before_next(task, bias)
         if first_dyn:
-            total_size = total_mapping_size(main.loads)
+            total_size = total_mapping_size(main.loads, program.layout)
             bias, noreplace = _choose_bias(task, program, mapped, rules, et_dyn_base, load_bias, total_size)
         address = _wrapped(bias + segment.vaddr)
         at = elf_load(
@@ -90,7 +88,7 @@ def load(
     program_entry = _wrapped(main.header.entry + bias)
     entry, base = program_entry, VirtAddr(0)
     if program.interpreter is not None:
-        base = load_elf_interp(task, program.interpreter, rules, no_base=bias != 0)
+        base = load_elf_interp(task, program, program.interpreter, rules, no_base=bias != 0)
         entry = _wrapped(base + program.interpreter.header.entry)
     if entry >= task.mm.task_size:
         raise KernelError(Errno.EINVAL, "elf.entry")
@@ -134,14 +132,16 @@ def _choose_bias(
     return page_down(_wrapped(bias - first.vaddr)), binding
 
 
-def load_elf_interp(task: Task, interpreter: ElfFile, rules: ExecRules, *, no_base: bool) -> VirtAddr:
+def load_elf_interp(
+    task: Task, program: ElfProgram, interpreter: ElfFile, rules: ExecRules, *, no_base: bool
+) -> VirtAddr:
     """Map the interpreter and return what was added to its addresses.
 
     Source: fs/binfmt_elf.c:load_elf_interp().
     """
     if interpreter.header.type not in (elf.ET_EXEC, elf.ET_DYN):
         raise KernelError(Errno.ENOEXEC, "elf.interpreter-bad")
-    total_size = total_mapping_size(interpreter.loads)
+    total_size = total_mapping_size(interpreter.loads, program.layout)
     mapped = _mapped(interpreter)
     bss = _bss(rules, by_segment=rules.interpreter_bss_by_segment)
     bias = 0
@@ -212,6 +212,9 @@ def _elf_map(
     size = page_up(segment.filesz + in_page)
     offset = segment.offset - in_page
     whole = page_up(total_size) or size
+    # mm/mmap.c:file_mmap_ok(); a 64-bit file can say so.
+    if offset + whole > LARGEST_OFFSET:
+        raise KernelError(Errno.EOVERFLOW)
     start = mm.mmap(file, page_down(address), whole, segment.access, offset, fixed=fixed, noreplace=noreplace)
     if whole > size:
         # The first mapping reserved room for every segment; what is not this one's is given back.
@@ -229,15 +232,15 @@ def _check_size(segment: ProgramHeader, address: int, task_size: VirtAddr) -> No
         raise KernelError(Errno.EINVAL, "elf.segment-size")
 
 
-def total_mapping_size(loads: Sequence[ProgramHeader]) -> int:
+def total_mapping_size(loads: Sequence[ProgramHeader], layout: ElfClass) -> int:
     """Return the bytes from the lowest segment's page to the highest segment's end.
 
-    Added up in the file's own words, 32 bits (rule `elf.total-size`). None at all is an error (rule
+    Added up in the file's own words, of 32 bits or 64 (rule `elf.total-size`). None at all is an error (rule
     `elf.no-load`).
     """
     lowest = min((page_down(segment.vaddr) for segment in loads), default=0)
-    highest = max(((segment.vaddr + segment.memsz) % _WORD for segment in loads), default=0)
-    size = (highest - lowest) % _WORD
+    highest = max(((segment.vaddr + segment.memsz) % layout.word for segment in loads), default=0)
+    size = (highest - lowest) % layout.word
     if not size:
         raise KernelError(Errno.EINVAL, "elf.no-load")
     return size

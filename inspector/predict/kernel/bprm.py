@@ -98,9 +98,9 @@ class ArgumentPages:
         """The arguments as they stand."""
         return tuple(os.fsdecode(argument) for _, argument in reversed(self._argv))
 
-    def strings(self) -> Strings:
-        """Return what has been copied."""
-        return Strings(
+    def strings(self, top: VirtAddr | None = None) -> Strings:
+        """Return what was copied, as it lies in a stack that ends at `top`, or where it was copied to."""
+        copied = Strings(
             execfn=self._execfn,
             argv=tuple(address for address, _ in reversed(self._argv)),
             envp=tuple(reversed(self._envp)),
@@ -108,6 +108,7 @@ class ArgumentPages:
             lowest=self._lowest,
             written=tuple(self._written),
         )
+        return copied if top is None else copied.moved(top - self._top)
 
     def _copy(self, string: bytes) -> VirtAddr:
         """Source: fs/exec.c:copy_string_kernel(), copy_strings()."""

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 _PATH_MAX = 4096
 _SHORTEST_PATH = 2
-_LARGEST_OFFSET = (1 << 63) - 1
+LARGEST_OFFSET = (1 << 63) - 1
+"""A loff_t is no larger (MAX_LFS_FILESIZE)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,8 @@ class ElfProgram:
 
     @property
     def read_implies_exec(self) -> bool:
-        """Rule `vma.read-implies-exec`."""
-        return self.executable_stack is None
+        """Rule `vma.read-implies-exec`; it is for 32-bit programs alone (arch/x86/include/asm/elf.h)."""
+        return self.executable_stack is None and self.layout is elf.ELF32
 
     @property
     def is_position_independent(self) -> bool:
@@ -158,7 +159,7 @@ def _open_interpreter(main: ElfFile, bprm: LinuxBinprm, layout: elf.ElfClass) ->
 def elf_read(file: ExecutableFile, offset: int, size: int, rule: str) -> bytes:
     """Return `size` bytes of `file`. KernelError: EIO where it is too short, EINVAL where no file reaches."""
     # fs/read_write.c:rw_verify_area(): an offset is a signed number.
-    if offset + size > _LARGEST_OFFSET:
+    if offset + size > LARGEST_OFFSET:
         raise KernelError(Errno.EINVAL, rule)
     data = file.read(offset, size)
     if len(data) < size:

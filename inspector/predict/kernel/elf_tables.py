@@ -10,16 +10,20 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from inspector.errors import NotModelled
 from inspector.model.address import PAGE_SIZE, AddressRange, VirtAddr, address_of
 from inspector.model.snapshot import StackImage
+from inspector.model.vma import Access
 from inspector.predict.kernel.bprm import MAX_ARG_STRLEN
 from inspector.predict.kernel.errno import Errno, KernelError
-from inspector.predict.kernel.stack import RANDOM_BYTES
+from inspector.predict.kernel.fault import fault_in_pages
+from inspector.predict.kernel.stack import RANDOM_BYTES, stack_pointer
 from inspector.predict.kernel.uaccess import copy_to_user, put_user, strnlen_user
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from inspector.model.profile import NativeProfile
     from inspector.model.snapshot import Unpredictable
     from inspector.predict.kernel.stack import StackTables, Strings
     from inspector.predict.kernel.task import Task
@@ -41,6 +45,23 @@ def write_tables(task: Task, tables: StackTables, strings: Strings, top: VirtAdd
     area = task.mm.find(sp)
     end = area.end if area is not None else sp
     return StackImage(sp, _found(task, sp, end), tuple(_below(end, tables.image.unpredictable)))
+
+
+def reserve_tables(task: Task, strings: Strings, native: NativeProfile) -> None:
+    """Touch what the tables of a 64-bit program take, the stack growing as they need it.
+
+    Raises KernelError(EFAULT), rule `exec.stack-full`; NotModelled for a segment over the initial stack.
+    """
+    sp = stack_pointer(
+        strings, padding=0, platform=native.platform, auxv_entries=native.auxv_entries, word_bytes=8
+    )
+    mm = task.mm
+    if any(area.end > sp and not area.grows_down for area in mm.areas):
+        raise NotModelled("segment over the initial stack of a 64-bit program")
+    if mm.find(sp) is None and mm.expand_stack(sp, task.limits.stack) is None:
+        raise KernelError(Errno.EFAULT, "exec.stack-full")
+    fault_in_pages(task, sp, strings.start - sp, Access.WRITE)
+    mm.start_stack = sp
 
 
 def _put_tables(task: Task, tables: StackTables, strings: Strings, top: VirtAddr) -> None:

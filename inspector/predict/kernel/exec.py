@@ -12,10 +12,10 @@ import stat
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from inspector.elf.header import ELF64, EM_X86_64
+from inspector.elf.header import ELF32, ELF64, EM_X86_64
 from inspector.elf.script import BINPRM_BUF_SIZE, MAX_REWRITES
 from inspector.errors import NotModelled
-from inspector.model.address import AddressRange, VirtAddr
+from inspector.model.address import PAGE_SIZE, AddressRange, VirtAddr
 from inspector.model.auxv import AuxType
 from inspector.model.prediction import ExecVerdict, Outcome
 from inspector.model.program import CAP_SYS_RAWIO
@@ -26,11 +26,11 @@ from inspector.predict.kernel.binfmt_script import load_script
 from inspector.predict.kernel.bprm import ArgumentPages, LinuxBinprm
 from inspector.predict.kernel.commit import CommitPolicy
 from inspector.predict.kernel.elf_checks import ElfProgram
-from inspector.predict.kernel.elf_tables import write_tables
+from inspector.predict.kernel.elf_tables import reserve_tables, write_tables
 from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.fault import fault_in_pages
 from inspector.predict.kernel.files import standard_files
-from inspector.predict.kernel.layout import address_layout, initial_stack_start
+from inspector.predict.kernel.layout import address_layout, initial_stack_start, native_layout
 from inspector.predict.kernel.mm import AddressSpace
 from inspector.predict.kernel.stack import create_elf_tables
 from inspector.predict.kernel.task import COMM_BYTES, Task
@@ -40,7 +40,7 @@ from inspector.predict.machine.pagetable import PageTables
 if TYPE_CHECKING:
     from inspector.elf.file import ExecutableFile
     from inspector.model.prediction import FileIdentity, ScriptChain
-    from inspector.model.profile import MachineProfile, RandomBases
+    from inspector.model.profile import GateArea, MachineProfile, RandomBases, SpecialArea
     from inspector.model.program import Program
     from inspector.model.registers import Registers
     from inspector.model.snapshot import Snapshot, StackImage
@@ -68,6 +68,24 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True)
+class NativeProcess:
+    """A 64-bit process that execve has just started: its address space, and no more than that."""
+
+    task: Task
+    gate_area: GateArea | None
+
+    def snapshot(self) -> Snapshot:
+        """Return its areas and pages, before its first instruction."""
+        found = replace(self.task.snapshot("exec", None), auxv=None)
+        if self.gate_area is None:
+            return found
+        gate, start = self.gate_area, self.gate_area.start
+        span = AddressRange(start, VirtAddr(start + gate.pages * PAGE_SIZE))
+        vma = Vma(span, _access(gate.perms), Sharing.PRIVATE, Special(gate.name), VmFlag.NONE)
+        return replace(found, vmas=(*(found.vmas or ()), vma))
+
+
+@dataclass(frozen=True, slots=True)
 class ExecResult:
     """What execve did: a verdict, the files it read, and the process if there is one."""
 
@@ -76,7 +94,7 @@ class ExecResult:
     files: tuple[FileIdentity, ...] = ()
     """In the order in which they are opened: scripts, the program, the interpreter that PT_INTERP names."""
     script: ScriptChain | None = None
-    process: Process | None = None
+    process: Process | NativeProcess | None = None
     executable: str | None = None
     """The path of the program that runs, a script's last interpreter; None without a process."""
     not_modelled: NotModelled | None = None
@@ -90,14 +108,18 @@ def execve(program: Program, kernel: Kernel, bases: RandomBases | None = None) -
     opened = kernel.host_files
     profile = kernel.profile
     bprm = LinuxBinprm(program, profile, opened)
-    elf_program = process = limit = None
+    elf_program = limit = None
+    process: Process | NativeProcess | None = None
     try:
         bprm.file = bprm.open_exec(program.path)
         layout = address_layout(program, profile, bases)
         bprm.arguments = ArgumentPages(program, layout.stack_top, profile.kernel_word_bytes)
         elf_program = exec_binprm(bprm)
         begin_new_exec(elf_program)
-        process = _start(elf_program, program, kernel, layout, bases, bprm.arguments.strings())
+        if elf_program.layout is ELF64:
+            process = _start_native(elf_program, program, kernel, bases, bprm.arguments)
+        else:
+            process = _start(elf_program, program, kernel, layout, bases, bprm.arguments.strings())
         verdict: ExecVerdict | None = ExecVerdict(Outcome.RUNS, rule="exec.runs")
     except KernelError as failure:
         # From fs/exec.c:begin_new_exec() on there is no program to return an errno to.
@@ -173,10 +195,9 @@ def begin_new_exec(elf_program: ElfProgram) -> None:
                 help="run a copy of it: capabilities are not copied to the staged program",
             )
     files = filter(None, (elf_program.main, elf_program.interpreter))
-    if any(each.header.machine == EM_X86_64 for each in files):
-        kind = "64-bit" if elf_program.layout is ELF64 else "x32"
+    if elf_program.layout is ELF32 and any(each.header.machine == EM_X86_64 for each in files):
         raise NotModelled(
-            f"{kind} program's address space", help="inspector predicts i386 programs; compile with -m32"
+            "x32 program's address space", help="inspector predicts i386 programs; compile with -m32"
         )
 
 
@@ -198,6 +219,47 @@ def _start(
     bases: RandomBases | None,
     strings: Strings,
 ) -> Process:
+    profile = kernel.profile
+    task = _new_task(elf_program, program, kernel, layout)
+    loaded, vdso = _load(task, elf_program, layout, bases, strings)
+    mm = task.mm
+    mm.vdso = vdso
+    tables = _create_elf_tables(strings, layout, program, profile, loaded, vdso)
+    stack = write_tables(task, tables, strings, layout.stack_top)
+    moved = layout.et_dyn_base if profile.static_pie_moves_brk else None
+    mm.start_brk = bases.brk if bases is not None else _start_brk(elf_program, loaded, moved)
+    mm.set_brk(mm.start_brk)
+    task.auxv = tables.auxv
+    registers = replace(profile.entry_registers, eip=loaded.entry, esp=tables.image.sp)
+    bias = loaded.program_entry - elf_program.main.header.entry
+    return Process(task, registers, stack, bias)
+
+
+def _start_native(
+    elf_program: ElfProgram,
+    program: Program,
+    kernel: Kernel,
+    bases: RandomBases | None,
+    arguments: ArgumentPages,
+) -> NativeProcess:
+    """Start a 64-bit program, as far as its address space goes."""
+    native = kernel.profile.native
+    if native is None or bases is not None:
+        raise NotModelled(
+            "64-bit program's address space" + (" under ASLR" if bases is not None else ""),
+            help="inspector predicts i386 programs; compile with -m32",
+        )
+    layout = native_layout(program, kernel.profile, native)
+    strings = arguments.strings(layout.stack_top)
+    task = _new_task(elf_program, program, kernel, layout)
+    loaded, _ = _load(task, elf_program, layout, None, strings)
+    reserve_tables(task, strings, native)
+    task.mm.start_brk = _start_brk(elf_program, loaded, native.moved_brk)
+    task.mm.set_brk(task.mm.start_brk)
+    return NativeProcess(task, native.gate_area)
+
+
+def _new_task(elf_program: ElfProgram, program: Program, kernel: Kernel, layout: AddressLayout) -> Task:
     profile = kernel.profile
     mm = AddressSpace(
         task_size=layout.task_size,
@@ -234,23 +296,26 @@ def _start(
         session=kernel.first_pid,
     )
     kernel.tasks.append(task)
+    return task
+
+
+def _load(
+    task: Task,
+    elf_program: ElfProgram,
+    layout: AddressLayout,
+    bases: RandomBases | None,
+    strings: Strings,
+) -> tuple[LoadedElf, VirtAddr]:
+    """Give `task` its stack, its segments and the kernel's areas; return what was loaded, and the vdso."""
     _setup_arg_pages(task, elf_program, layout, strings)
     loaded = binfmt_elf.load(
         task,
         elf_program,
-        profile.exec_rules,
+        task.kernel.profile.exec_rules,
         et_dyn_base=layout.et_dyn_base,
         load_bias=bases.load_bias if bases is not None else None,
     )
-    vdso = mm.vdso = _map_vdso(mm, profile)
-    tables = _create_elf_tables(strings, layout, program, profile, loaded, vdso)
-    stack = write_tables(task, tables, strings, layout.stack_top)
-    mm.start_brk = _start_brk(elf_program, loaded, layout, profile, bases)
-    mm.set_brk(mm.start_brk)
-    task.auxv = tables.auxv
-    registers = replace(profile.entry_registers, eip=loaded.entry, esp=tables.image.sp)
-    bias = loaded.program_entry - elf_program.main.header.entry
-    return Process(task, registers, stack, bias)
+    return loaded, _map_vdso(task.mm, layout.special_areas)
 
 
 def _setup_arg_pages(task: Task, elf_program: ElfProgram, layout: AddressLayout, strings: Strings) -> None:
@@ -271,15 +336,15 @@ def _setup_arg_pages(task: Task, elf_program: ElfProgram, layout: AddressLayout,
         copy_to_user(task, address, contents)
 
 
-def _map_vdso(mm: AddressSpace, profile: MachineProfile) -> VirtAddr:
+def _map_vdso(mm: AddressSpace, areas: tuple[SpecialArea, ...]) -> VirtAddr:
     """Place the kernel's own areas back to back; return where the vdso's image starts (rule `vma.vdso`)."""
-    sizes = [area.pages << 12 for area in profile.special_areas]
+    sizes = [area.pages << 12 for area in areas]
     try:
         position = mm.get_unmapped_area(VirtAddr(0), sum(sizes))
     except KernelError as error:
         raise KernelError(error.errno, "exec.no-room-for-vdso") from error
     vdso = VirtAddr(0)
-    for area, size in zip(profile.special_areas, sizes, strict=True):
+    for area, size in zip(areas, sizes, strict=True):
         access = _access(area.perms)
         span = AddressRange(position, VirtAddr(position + size))
         mm.insert(Vma(span, access, Sharing.PRIVATE, Special(area.name), VmFlag.NONE))
@@ -323,15 +388,7 @@ def _create_elf_tables(
     )
 
 
-def _start_brk(
-    elf_program: ElfProgram,
-    loaded: LoadedElf,
-    layout: AddressLayout,
-    profile: MachineProfile,
-    bases: RandomBases | None,
-) -> VirtAddr:
-    """Return where the heap starts (rule `layout.brk`)."""
-    if bases is not None:
-        return bases.brk
+def _start_brk(elf_program: ElfProgram, loaded: LoadedElf, moved: VirtAddr | None) -> VirtAddr:
+    """Return where the heap starts, ASLR off; `moved` is for a loader run directly (rule `layout.brk`)."""
     runs_itself = elf_program.is_position_independent and elf_program.interpreter is None
-    return layout.et_dyn_base if runs_itself and profile.static_pie_moves_brk else loaded.brk
+    return moved if runs_itself and moved is not None else loaded.brk

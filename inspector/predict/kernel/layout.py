@@ -9,7 +9,13 @@ from inspector.model.address import VirtAddr, page_down, page_up
 from inspector.model.program import UNLIMITED
 
 if TYPE_CHECKING:
-    from inspector.model.profile import MachineProfile, RandomBases
+    from inspector.model.profile import (
+        LayoutProfile,
+        MachineProfile,
+        NativeProfile,
+        RandomBases,
+        SpecialArea,
+    )
     from inspector.model.program import Program
 
 _MIN_GAP = 128 << 20
@@ -29,6 +35,8 @@ class AddressLayout:
     """Where a search from below starts; None: random, and nothing in the process tells it."""
     bottom_up: bool
     et_dyn_base: VirtAddr
+    special_areas: tuple[SpecialArea, ...]
+    """The kernel's own, to be placed in this address space."""
 
 
 def address_layout(program: Program, profile: MachineProfile, bases: RandomBases | None) -> AddressLayout:
@@ -43,7 +51,22 @@ def address_layout(program: Program, profile: MachineProfile, bases: RandomBases
             legacy_base=bases.mmap_base if here.bottom_up else None,
             bottom_up=here.bottom_up,
             et_dyn_base=here.et_dyn_base,
+            special_areas=profile.special_areas,
         )
+    return _fixed_layout(here, program, profile, profile.special_areas)
+
+
+def native_layout(program: Program, profile: MachineProfile, native: NativeProfile) -> AddressLayout:
+    """Return the layout of a 64-bit program, ASLR off: one and the same, whatever `program.layout` is.
+
+    Source: arch/x86/mm/mmap.c:arch_pick_mmap_layout().
+    """
+    return _fixed_layout(native.layout, program, profile, native.special_areas)
+
+
+def _fixed_layout(
+    here: LayoutProfile, program: Program, profile: MachineProfile, special_areas: tuple[SpecialArea, ...]
+) -> AddressLayout:
     return AddressLayout(
         task_size=here.task_size,
         stack_top=here.task_size,
@@ -54,6 +77,7 @@ def address_layout(program: Program, profile: MachineProfile, bases: RandomBases
         legacy_base=mmap_legacy_base(here.task_size),
         bottom_up=here.bottom_up,
         et_dyn_base=here.et_dyn_base,
+        special_areas=special_areas,
     )
 
 

@@ -51,6 +51,24 @@ class Strings:
     written: tuple[tuple[VirtAddr, bytes], ...]
     """What was copied where, in order: later strings may lie over earlier ones."""
 
+    def moved(self, distance: int) -> Strings:
+        """Return the strings as they lie in an address space whose stack ends `distance` higher.
+
+        They are copied before the kernel knows whose stack it will be. Source: fs/exec.c:shift_arg_pages().
+        """
+
+        def up(address: VirtAddr) -> VirtAddr:
+            return VirtAddr(address + distance)
+
+        return Strings(
+            execfn=up(self.execfn),
+            argv=tuple(map(up, self.argv)),
+            envp=tuple(map(up, self.envp)),
+            start=up(self.start),
+            lowest=up(self.lowest),
+            written=tuple((up(address), contents) for address, contents in self.written),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class StackTables:
@@ -82,6 +100,18 @@ class StackTables:
 
     def _bytes(self, start: int, end: int) -> bytes:
         return self.image.contents[start - self.image.sp : end - self.image.sp]
+
+
+def stack_pointer(
+    strings: Strings, *, padding: int, platform: str, auxv_entries: int, word_bytes: int
+) -> VirtAddr:
+    """Return where the tables begin below `strings`; `auxv_entries` counts AT_NULL.
+
+    Source: fs/binfmt_elf.c:create_elf_tables(), STACK_ROUND().
+    """
+    random_at = ((strings.start - padding) & ~0xF) - len(platform.encode()) - 1 - RANDOM_BYTES
+    words = 1 + len(strings.argv) + 1 + len(strings.envp) + 1 + 2 * auxv_entries
+    return VirtAddr((random_at - word_bytes * words) & ~0xF)
 
 
 def create_elf_tables(
@@ -116,7 +146,13 @@ def create_elf_tables(
 
     words: list[int] = [len(strings.argv), *strings.argv, 0, *strings.envp, 0]
     words += [word for entry in (*auxv, AuxEntry(AuxType.AT_NULL, 0)) for word in (entry.type, entry.value)]
-    sp = VirtAddr((position - _WORD * len(words)) & ~0xF)
+    sp = stack_pointer(
+        strings,
+        padding=padding,
+        platform=profile.platform,
+        auxv_entries=len(auxv) + 1,
+        word_bytes=_WORD,
+    )
 
     low = min(sp, strings.lowest)
     image = bytearray(top - low)

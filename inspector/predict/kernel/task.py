@@ -83,7 +83,9 @@ class Task:
         """The kernel's sequence of faults, which this task's are written to."""
         return self.kernel.faults
 
-    def snapshot(self, checkpoint: str, registers: Registers, stack: StackImage | None = None) -> Snapshot:
+    def snapshot(
+        self, checkpoint: str, registers: Registers | None, stack: StackImage | None = None
+    ) -> Snapshot:
         """Return the process as it stands."""
         return Snapshot(
             checkpoint=checkpoint,

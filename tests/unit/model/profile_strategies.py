@@ -13,8 +13,10 @@ from inspector.model.profile import (
     AuxConstant,
     BinfmtMisc,
     ExecRules,
+    GateArea,
     LayoutProfile,
     MachineProfile,
+    NativeProfile,
     PageTableGeometry,
     SpecialArea,
     SystemNames,
@@ -24,6 +26,7 @@ from inspector.model.program import Layout
 from inspector.model.signal_frame import FrameImage, SignalFrame
 from tests.unit.model.plain_strategies import counts, every, few, half_words, maybe, registers, texts, words
 
+_pages = st.integers(0, (1 << 52) - 1).map(lambda n: VirtAddr(n << 12))
 _layout_profiles = every(
     LayoutProfile,
     task_size=st.integers(0x10000, 0xFFFFE).map(lambda n: VirtAddr(n << 12)),
@@ -103,6 +106,25 @@ def profiles(draw: st.DrawFn) -> MachineProfile:
             overcommit_memory=maybe(st.integers(0, 2)),
             system=maybe(every(SystemNames, node=texts, version=texts, domain=texts)),
             cpumask_bytes=maybe(st.integers(1, 8192)),
+            native=maybe(
+                every(
+                    NativeProfile,
+                    layout=_layout_profiles,
+                    special_areas=few(other, 2),
+                    gate_area=maybe(
+                        every(
+                            GateArea,
+                            start=_pages,
+                            pages=st.integers(1, 4096),
+                            perms=st.just("--xp"),
+                            name=st.just("[vsyscall]"),
+                        )
+                    ),
+                    auxv_entries=st.integers(1, 128),
+                    platform=st.text(string.ascii_letters, max_size=64),
+                    moved_brk=maybe(_pages),
+                )
+            ),
             static_pie_moves_brk=st.booleans(),
             exec_rules=every(
                 ExecRules,
