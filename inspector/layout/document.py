@@ -49,6 +49,14 @@ class SavingJson(msgspec.Struct):
     saved_pages: int
 
 
+class NoteJson(msgspec.Struct):
+    """One note of compiler or linker."""
+
+    owner: str
+    kind: str
+    text: str
+
+
 class LayoutJson(msgspec.Struct):
     """Both views of a program."""
 
@@ -60,6 +68,7 @@ class LayoutJson(msgspec.Struct):
     vmas: list[VmaJson] | None
     savings: list[SavingJson]
     saved_pages: int
+    notes: list[NoteJson]
     schema: str = "inspector.layout/1"
 
 
@@ -101,6 +110,7 @@ def layout_json(program: str, verdict: "ExecVerdict | None", views: "Views") -> 
             vmas=None if views.vmas is None else [vma_json(vma) for vma in views.vmas],
             savings=list(map(_saving_json, views.savings)),
             saved_pages=sum(saving.saved_pages for saving in views.savings),
+            notes=[NoteJson(note.owner, note.kind, note.text) for note in image.notes],
         )
     )
 

@@ -7,7 +7,7 @@ addresses that it has once the program is loaded.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from inspector.elf.header import (
@@ -19,6 +19,7 @@ from inspector.elf.header import (
     ElfHeader,
     parse_program_headers,
 )
+from inspector.elf.notes import read_notes
 from inspector.elf.sections import named_sections
 from inspector.errors import InspectorError
 from inspector.layout.membership import section_in_segment
@@ -29,6 +30,7 @@ from inspector.model.vma import FileBacking
 if TYPE_CHECKING:
     from inspector.elf.file import ExecutableFile
     from inspector.elf.header import ProgramHeader
+    from inspector.elf.notes import Note
     from inspector.elf.sections import Section
     from inspector.model.snapshot import Snapshot
     from inspector.model.vma import Vma
@@ -47,6 +49,8 @@ class ElfImage:
     sections: tuple[Section, ...]
     members: tuple[tuple[Section, ...], ...]
     """The sections of each segment, in the order of their headers."""
+    notes: tuple[Note, ...] = ()
+    """What compiler and linker wrote down beside the program."""
 
     @property
     def loads(self) -> tuple[int, ...]:
@@ -106,7 +110,8 @@ def read_image(file: ExecutableFile) -> ElfImage:
     Raises InspectorError for any other file, and where the section headers do not hold together.
     """
     header, segments = read_headers(file)
-    return image_of(file.path, header, segments, named_sections(file))
+    image = image_of(file.path, header, segments, named_sections(file))
+    return replace(image, notes=read_notes(file, segments))
 
 
 def read_headers(file: ExecutableFile) -> tuple[ElfHeader, tuple[ProgramHeader, ...]]:

@@ -29,6 +29,8 @@ from inspector.observe.snapshot import take_snapshot
 if TYPE_CHECKING:
     from inspector.model.prediction import FileIdentity
 
+_MOST_NAMED = 8
+
 
 def observe_pid(pid: int, *, seconds: float = 10.0) -> Observation:
     """Return what process `pid` looks like now; it goes on as it was, stopped or running.
@@ -44,7 +46,7 @@ def observe_pid(pid: int, *, seconds: float = 10.0) -> Observation:
 
 def _observe(pid: int, seconds: float) -> Observation:
     program = _program(pid)
-    notes: list[str] = []
+    notes = _company(pid)
     ptrace.seize(pid)
     signal = 0
     try:
@@ -78,6 +80,26 @@ def _observe(pid: int, seconds: float) -> Observation:
         raw=(raw,),
         notes=tuple(notes),
     )
+
+
+def _company(pid: int) -> list[str]:
+    """Return what goes on while the process is looked at, in words: its other threads, its children."""
+    # Only this command needs it, and it takes ten milliseconds to import.
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        threads, children = process.num_threads(), process.children(recursive=True)
+    except psutil.Error:
+        return []
+    notes = []
+    if threads > 1:
+        notes.append(f"{threads} threads: only the first was stopped, the others went on meanwhile")
+    if children:
+        numbers = " ".join(str(child.pid) for child in children[:_MOST_NAMED])
+        more = " and more" if len(children) > _MOST_NAMED else ""
+        notes.append(f"it has descendants, which were not looked at: {numbers}{more}")
+    return notes
 
 
 def _program(pid: int) -> Program:

@@ -45,7 +45,7 @@ def layout_document(name: str, verdict: ExecVerdict | None, views: Views) -> Doc
         f"{name}: link view beside execution view",
         tuple(
             section
-            for section in (Section("", tuple(blocks)), _segments(views), _saving(views))
+            for section in (Section("", tuple(blocks)), _segments(views), _saving(views), _notes(views))
             if section is not None
         ),
     )
@@ -113,6 +113,13 @@ def _segments(views: Views) -> Section | None:
         for number, segment in enumerate(views.image.segments)
     )
     return Section("Sections by segment", (Facts(facts),))
+
+
+def _notes(views: Views) -> Section | None:
+    if not views.image.notes:
+        return None
+    facts = tuple(Fact(f"{note.owner} {note.kind}", note.text) for note in views.image.notes)
+    return Section("Notes of compiler and linker", (Facts(facts),))
 
 
 def _saving(views: Views) -> Section | None:

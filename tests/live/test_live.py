@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -154,3 +155,19 @@ def test_a_process_that_does_not_stop_in_time_is_let_go(counting: Path) -> None:
     finally:
         said, _ = parent.communicate(b"x", timeout=10)
     assert said == b"over"
+
+
+def test_other_threads_and_children_are_named() -> None:
+    code = "import threading, time, subprocess, sys\n"
+    code += "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
+    code += "child = subprocess.Popen(['sleep', '60'])\nprint(child.pid, flush=True)\ntime.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        child = int(process.stdout.readline())
+        try:
+            notes = observe_pid(process.pid).notes
+        finally:
+            process.kill()
+            os.kill(child, signal.SIGKILL)
+    assert "2 threads: only the first was stopped, the others went on meanwhile" in notes
+    assert f"it has descendants, which were not looked at: {child}" in notes
