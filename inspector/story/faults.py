@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, page_down, vpn_of
 from inspector.model.fault import FaultKind, FaultMode
 from inspector.model.fault_trace import FaultSource
-from inspector.model.vma import Access, FileBacking
+from inspector.model.vma import Access, FileBacking, Sharing
 from inspector.reconcile.faults import RULES_OF_KINDS
 from inspector.simulators.pagetable import split
 from inspector.story import Note, Step, Told, Value
@@ -26,12 +26,13 @@ if TYPE_CHECKING:
     from inspector.story.evidence import Evidence
 
 _ACCESSES = {Access.READ: "read", Access.WRITE: "write", Access.EXECUTE: "execute"}
-_DONE = {
+WORDS_OF_KINDS = {
     FaultKind.ANONYMOUS: "A frame is taken and filled with zeros",
     FaultKind.STACK_GROWTH: "The stack's area is extended down to it, and a frame filled with zeros",
     FaultKind.ZERO_PAGE: "No frame is taken: the shared page of zeros serves until someone writes",
     FaultKind.FILE_READ: "The file's own page is mapped, out of the page cache",
     FaultKind.FILE_COPY: "A frame is taken and filled with a copy of the file's page",
+    FaultKind.FILE_SHARED: "The file's own page is mapped, to be written where everyone sees it",
     FaultKind.COPY_ON_WRITE: "A frame is taken and filled with a copy of the page that may not be written",
     FaultKind.REUSE: "The page is nobody else's any more: it is made writable where it is",
     FaultKind.SPECIAL: "The kernel's own page is mapped",
@@ -110,7 +111,7 @@ def _fault_step(
     told = list(_offset_told(fault))
     told += _frame_told(fault, later)
     told += _entry_told(evidence.prediction.profile.page_tables, fault, tables)
-    done = "" if fault.kind is None else f" {_DONE[fault.kind]}."
+    done = "" if fault.kind is None else f" {WORDS_OF_KINDS[fault.kind]}."
     access = "" if fault.access is None else _ACCESSES[fault.access]
     who = "The program" if fault.mode is FaultMode.USER else "The kernel, at work for the program,"
     present = ", which is there and forbids it" if fault.protection else ", which is not there"
@@ -199,7 +200,8 @@ def _entry_told(geometry: PageTableGeometry, fault: Fault, tables: set[tuple[int
     names = level_names(geometry)
     way = split(fault.page, geometry).indices
     yield Told("table entry", " > ".join(f"{name}[{index}]" for name, index in zip(names, way, strict=True)))
-    writable = Access.WRITE in fault.area.access and fault.kind not in _READ_ONLY
+    shared = fault.area.sharing is Sharing.SHARED
+    writable = Access.WRITE in fault.area.access and (shared or fault.kind not in _READ_ONLY)
     words = ["present", "user", "writable" if writable else "read-only"]
     if geometry.entry_bytes == _NX_ENTRY_BYTES and Access.EXECUTE not in fault.area.access:
         words.append("no-execute")

@@ -11,6 +11,7 @@ import pytest
 from inspector.elf.header import ElfHeader
 from inspector.model.address import AddressRange, FileOffset, VirtAddr
 from inspector.model.ending import Ending
+from inspector.model.fault import FaultKind
 from inspector.model.fault_trace import FaultSource
 from inspector.model.finding import Verdict
 from inspector.model.program import Layout
@@ -20,6 +21,7 @@ from inspector.report.terminal import Style, render
 from inspector.report.text import display_width
 from inspector.rules import RULES
 from inspector.story.document import story_json
+from inspector.story.faults import WORDS_OF_KINDS
 from tests.elfwriter import Elf, Phdr
 from tests.machines import I386, PROFILE
 from tests.unit.layout.sectioned import ALLOC, PROGBITS, sectioned
@@ -363,3 +365,7 @@ def test_no_line_is_wider_than_the_terminal(width: int, unicode: bool, predictio
             for line in render(document, Style(width=width, unicode=unicode)):
                 assert display_width(line) <= width
                 assert unicode or line.isascii()
+
+
+def test_every_kind_of_fault_has_its_words() -> None:
+    assert set(WORDS_OF_KINDS) == set(FaultKind)
