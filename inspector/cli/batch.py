@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +12,7 @@ from inspector.cli.output import Progress
 from inspector.cli.workers import WorkerDied, available_cores, side_by_side
 from inspector.errors import InspectorError, NotModelled
 from inspector.report.summary import Line, Standing, line_text, name_width, total_text
+from inspector.report.text import wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -46,24 +48,42 @@ def run_batch(
     *,
     jobs: int | None,
     name: Callable[[Item], str] = str,
+    hint: str = "",
 ) -> int:
     """Present each program, side by side and in order; return the exit code.
 
-    `name` gives the path by which the user named a program.
+    `name` gives the path by which the user named a program; `hint` is a last line, where there is one.
     """
     work = partial(_guarded, present, name)
     with closing(side_by_side(work, items, jobs or available_cores())) as outcomes:
-        return _show(outcomes, list(map(name, items)), output, predicted=False)
+        return _show(outcomes, list(map(name, items)), output, predicted=False, hint=hint)
 
 
-def present_each(present: Callable[[str], Presented], programs: Sequence[str], output: Output) -> int:
+def present_each(
+    present: Callable[[str], Presented], programs: Sequence[str], output: Output, *, hint: str = ""
+) -> int:
     """Present each program of a prediction, one after the other in this process; return the exit code."""
     outcomes = (_guarded(present, str, program) for program in programs)
-    return _show(outcomes, programs, output, predicted=True)
+    return _show(outcomes, programs, output, predicted=True, hint=hint)
+
+
+def arguments_hint_for(programs: Sequence[str]) -> str:
+    """Return a hint where the first of `programs` is one and others lead nowhere; else nothing."""
+    from inspector.elf.file import is_elf
+    from inspector.report.hint import arguments_hint
+
+    first, *others = programs or ("",)
+    missing = [other for other in others if not os.path.lexists(other)]
+    return arguments_hint(first, missing) if missing and is_elf(first) else ""
 
 
 def _show(
-    outcomes: Iterable[Presented | WorkerDied], programs: Sequence[str], output: Output, *, predicted: bool
+    outcomes: Iterable[Presented | WorkerDied],
+    programs: Sequence[str],
+    output: Output,
+    *,
+    predicted: bool,
+    hint: str,
 ) -> int:
     progress = Progress(len(programs), "programs")
     width = name_width(programs, output.style)
@@ -82,6 +102,7 @@ def _show(
         if one.text:
             output.lines(("", *one.text))
     output.lines(("", total_text([one.line.standing for one in shown], predicted=predicted)))
+    output.lines(wrapped(output.style.clean(hint), output.style.width) if hint else ())
     output.finish()
     return gravest([one.exit_code for one in shown])
 

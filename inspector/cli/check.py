@@ -124,13 +124,20 @@ def command(
     output = Output(json, verbose=verbose)
     if len(requests) == 1:
         return _show_one(check_program(requests[0]), output)
-    from inspector.cli.batch import run_batch
+    from inspector.cli.batch import arguments_hint_for, run_batch
 
     preload()
     from inspector.observe.perf.sources import kept_registered
 
     with kept_registered():
-        return run_batch(partial(_present, output), requests, output, jobs=jobs, name=attrgetter("requested"))
+        return run_batch(
+            partial(_present, output),
+            requests,
+            output,
+            jobs=jobs,
+            name=attrgetter("requested"),
+            hint=arguments_hint_for(programs),
+        )
 
 
 def preload(*, faults: bool = True) -> None:
@@ -272,11 +279,13 @@ def _present(output: Output, request: Request) -> Presented:
 
 
 def _document(checked: Checked, *, verbose: bool) -> Document:
+    from inspector.elf.glance import glance
     from inspector.report import check as report
 
+    seen = glance(checked.prediction.program.requested)
     if checked.reconciliation is None:
-        return report.prediction_document(checked.prediction, verbose=verbose)
-    return report.check_document(checked.reconciliation, verbose=verbose)
+        return report.prediction_document(checked.prediction, seen=seen, verbose=verbose)
+    return report.check_document(checked.reconciliation, seen=seen, verbose=verbose)
 
 
 def _json(checked: Checked) -> bytes:

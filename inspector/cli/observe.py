@@ -49,6 +49,7 @@ def command(
     What follows -- are arguments for the program.
     """
     from inspector.cli.output import Output, require_savable, save
+    from inspector.elf.glance import glance
     from inspector.model.document import observation_document as json_document
     from inspector.report.check import observation_document
 
@@ -67,7 +68,8 @@ def command(
         save(output, json_document(observation) + b"\n")
     if shown.wants_json:
         shown.json(json_document(observation))
-    shown.document(observation_document(observation, verbose=verbose))
+    seen = None if program is None else glance(program)
+    shown.document(observation_document(observation, seen=seen, verbose=verbose))
     shown.finish()
     complain_if_cut_short(observation)
     return 0

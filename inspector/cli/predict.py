@@ -58,9 +58,10 @@ def command(
     output = Output(json, verbose=verbose)
     if len(programs) == 1:
         return _show_one(_predict(how, machine, until, programs[0], to_save=output.wants_json), output)
-    from inspector.cli.batch import present_each
+    from inspector.cli.batch import arguments_hint_for, present_each
 
-    return present_each(partial(_present, how, machine, until, output), programs, output)
+    present = partial(_present, how, machine, until, output)
+    return present_each(present, programs, output, hint=arguments_hint_for(programs))
 
 
 def _predict(
@@ -82,12 +83,14 @@ def _exit_code(prediction: Prediction) -> int:
 
 
 def _show_one(prediction: Prediction, output: Output) -> int:
+    from inspector.elf.glance import glance
     from inspector.model.document import prediction_document as json_document
     from inspector.report.check import prediction_document
 
     if output.wants_json:
         output.json(json_document(prediction))
-    output.document(prediction_document(prediction, verbose=output.verbose))
+    seen = glance(prediction.program.requested)
+    output.document(prediction_document(prediction, seen=seen, verbose=output.verbose))
     output.finish()
     return _exit_code(prediction)
 
@@ -96,13 +99,14 @@ def _present(
     how: Launching, profile: MachineProfile, until: str | None, output: Output, requested: str
 ) -> Presented:
     from inspector.cli.batch import Presented
+    from inspector.elf.glance import glance
     from inspector.model.document import prediction_document as json_document
     from inspector.report.check import prediction_document
     from inspector.report.summary import predicted_line
     from inspector.report.terminal import render
 
     prediction = _predict(how, profile, until, requested, to_save=output.wants_json)
-    document = prediction_document(prediction, verbose=True)
+    document = prediction_document(prediction, seen=glance(requested), verbose=True)
     return Presented(
         predicted_line(prediction),
         _exit_code(prediction),

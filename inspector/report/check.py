@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inspector.model.finding import Verdict
-from inspector.model.prediction import Outcome
+from inspector.model.prediction import Outcome, Prediction
 from inspector.report.document import Document, Fact, Facts, Mark, Section
 from inspector.report.faults import fault_sections
 from inspector.report.findings import aspects_section, difference_sections
+from inspector.report.hint import path_hint
 from inspector.report.judge import MARKS, Judge, worst
 from inspector.report.program import (
     ending_section,
@@ -19,6 +20,7 @@ from inspector.report.program import (
     perturbation_section,
     profile_fact,
     program_facts,
+    run_text,
     script_facts,
     short_name,
     uncompared_text,
@@ -29,9 +31,9 @@ from inspector.report.snapshot import counters_section, snapshot_sections
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from inspector.elf.glance import Glance
     from inspector.model.finding import Finding
     from inspector.model.observation import Observation
-    from inspector.model.prediction import Prediction
     from inspector.reconcile import Reconciliation
 
 LEGEND = (
@@ -44,21 +46,27 @@ LEGEND = (
 )
 
 
-def check_document(reconciliation: Reconciliation, *, verbose: bool = False) -> Document:
-    """Return the report of a prediction held against an observation."""
+def check_document(
+    reconciliation: Reconciliation, *, seen: Glance | None = None, verbose: bool = False
+) -> Document:
+    """Return the report of a prediction held against an observation.
+
+    `seen`: what is at the path the user named, for a hint where execve does not run it; None: not looked at.
+    """
     prediction, observation = reconciliation.prediction, reconciliation.observation
     findings = reconciliation.findings
-    sections = [Section("", (Facts(tuple(_head(prediction, observation, findings))),))]
+    facts = (*_head(prediction, observation, findings), *_hint(prediction, seen))
+    sections = [Section("", (Facts(facts),))]
     predicted = {snapshot.checkpoint: snapshot for snapshot in prediction.snapshots}
-    for seen in observation.snapshots if reconciliation.of_one_run else ():
-        mine = predicted.get(seen.checkpoint)
+    for observed in observation.snapshots if reconciliation.of_one_run else ():
+        mine = predicted.get(observed.checkpoint)
         if mine is None:
             judge = Judge(otherwise=MARKS[Verdict.NOT_PREDICTED])
-            sections.append(counters_section(seen, judge))
+            sections.append(counters_section(observed, judge))
         else:
-            judge = Judge.of(seen.checkpoint, findings)
-            sections.append(aspects_section(seen.checkpoint, findings))
-        sections += snapshot_sections(mine, seen, judge, verbose=verbose)
+            judge = Judge.of(observed.checkpoint, findings)
+            sections.append(aspects_section(observed.checkpoint, findings))
+        sections += snapshot_sections(mine, observed, judge, verbose=verbose)
     if reconciliation.of_one_run:
         sections += fault_sections(prediction, observation, findings, verbose=verbose)
         sections += _closing(prediction, observation, findings)
@@ -74,7 +82,8 @@ def _conclusion(reconciliation: Reconciliation) -> tuple[Mark, str]:
         case 0:
             verdict = reconciliation.prediction.verdict
             runs = verdict is None or verdict.outcome is Outcome.RUNS
-            return Mark.GOOD, "prediction and kernel agree" + ("" if runs else f": {verdict}")
+            what = "" if verdict is None or runs else f" that it {run_text(verdict)}"
+            return Mark.GOOD, f"prediction and kernel agree{what}"
         case 1:
             return Mark.BAD, "prediction and kernel differ"
         case _:
@@ -100,6 +109,13 @@ def _head(prediction: Prediction, observation: Observation, findings: tuple[Find
     yield Fact("observed", seen, Mark.INSTEAD if mark is Mark.BAD else mark)
 
 
+def _hint(told: Prediction | Observation, seen: Glance | None) -> Iterator[Fact]:
+    ends_early = isinstance(told, Prediction) and told.not_modelled is not None
+    text = path_hint(told.verdict, seen, not_modelled=ends_early)
+    if text:
+        yield Fact("hint", text)
+
+
 def _closing(
     prediction: Prediction | None, observation: Observation | None, findings: Iterable[Finding] = ()
 ) -> Iterator[Section]:
@@ -119,8 +135,10 @@ def _closing(
     yield from (section for section in sections if section is not None)
 
 
-def prediction_document(prediction: Prediction, *, verbose: bool = False) -> Document:
-    """Return the report of what was predicted, held against nothing."""
+def prediction_document(
+    prediction: Prediction, *, seen: Glance | None = None, verbose: bool = False
+) -> Document:
+    """Return the report of what was predicted, held against nothing; `seen` as for `check_document`."""
     limit = not_modelled_text(prediction)
     facts = [
         *program_facts(prediction.program),
@@ -131,27 +149,33 @@ def prediction_document(prediction: Prediction, *, verbose: bool = False) -> Doc
         facts += verdict_facts("execve", prediction.verdict)
     if limit:
         facts.append(Fact("ends here", limit, Mark.UNKNOWN))
+    facts += _hint(prediction, seen)
     sections = [Section("", (Facts(tuple(facts)),))]
     for snapshot in prediction.snapshots:
         sections.append(counters_section(snapshot, Judge()))
         sections += snapshot_sections(snapshot, None, Judge(), verbose=verbose)
     sections += fault_sections(prediction, None, (), verbose=verbose)
     sections += _closing(prediction, None)
-    sentence = limit if prediction.verdict is None else f"predicted: {prediction.verdict}"
+    sentence = limit if prediction.verdict is None else f"predicted: {run_text(prediction.verdict)}"
     return Document(f"{short_name(prediction.program)}: {sentence}", tuple(sections))
 
 
-def observation_document(observation: Observation, *, verbose: bool = False) -> Document:
-    """Return the report of what was observed, held against nothing."""
+def observation_document(
+    observation: Observation, *, seen: Glance | None = None, verbose: bool = False
+) -> Document:
+    """Return the report of what was observed, held against nothing; `seen` as for `check_document`."""
     started = observation.verdict is not None
     facts = [*program_facts(observation.program, started=started), *machine_facts(observation)]
     if observation.verdict is not None:
         facts += verdict_facts("execve", observation.verdict)
+        facts += _hint(observation, seen)
     sections = [Section("", (Facts(tuple(facts)),))]
     for snapshot in observation.snapshots:
         sections.append(counters_section(snapshot, Judge()))
         sections += snapshot_sections(None, snapshot, Judge(), verbose=verbose)
     sections += fault_sections(None, observation, (), verbose=verbose)
     sections += _closing(None, observation)
-    sentence = f"observed: {observation.verdict}" if observation.verdict else "observed while running"
+    sentence = (
+        f"observed: {run_text(observation.verdict)}" if observation.verdict else "observed while running"
+    )
     return Document(f"{short_name(observation.program)}: {sentence}", tuple(sections))

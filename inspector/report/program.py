@@ -61,6 +61,11 @@ def _layout(program: Program) -> str:
     return f"{name}, ASLR {'on' if program.randomize else 'off'}, stack {stack}"
 
 
+def run_text(verdict: ExecVerdict) -> str:
+    """Return `runs`, or `does not run (refused: ENOENT)`: no one is to take a refusal for a run."""
+    return str(verdict) if verdict.outcome is Outcome.RUNS else f"does not run ({verdict})"
+
+
 def verdict_facts(
     label: str, verdict: ExecVerdict, words: str = "", mark: Mark | None = None
 ) -> Iterator[Fact]:

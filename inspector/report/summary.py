@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from inspector.model.finding import Verdict
 from inspector.model.prediction import Outcome
 from inspector.report.document import Mark
-from inspector.report.program import not_modelled_text, uncompared_text
+from inspector.report.program import not_modelled_text, run_text, uncompared_text
 from inspector.report.text import counted, display_width, shortened, wrapped
 from inspector.rules import RULES
 
@@ -22,13 +22,15 @@ if TYPE_CHECKING:
     from inspector.report.terminal import Style
 
 _WIDEST_NAME = 36
-_COUNTED_ASPECTS = {"VMAs": "VMAs", "stack bytes": "stack bytes", "pages": "pages"}
+_COUNTED_ASPECTS = ("VMAs", "pages", "faults")
 
 
 class Standing(enum.Enum):
     """How one program came out; the value is the word a total counts it by."""
 
     AGREES = "agree"
+    AGREES_NOT_RUN = "agree that it does not run"
+    """Refused or killed by execve, as predicted: it counts among those that agree."""
     DIFFERS = "differ"
     PREDICTED = "predicted"
     UNOBSERVED = "could not be observed"
@@ -38,6 +40,7 @@ class Standing(enum.Enum):
 
 _MARKS = {
     Standing.AGREES: Mark.GOOD,
+    Standing.AGREES_NOT_RUN: Mark.GOOD,
     Standing.DIFFERS: Mark.BAD,
     Standing.PREDICTED: Mark.UNJUDGED,
     Standing.UNOBSERVED: Mark.UNKNOWN,
@@ -74,13 +77,18 @@ def checked_line(reconciliation: Reconciliation) -> Line:
         ended = prediction.not_modelled is not None and reconciliation.observation.cut_short is None
         standing = Standing.NOT_MODELLED if ended else Standing.UNOBSERVED
         return Line(requested, standing, uncompared_text(reconciliation))
-    counts = [
-        f"{finding.predicted} {_COUNTED_ASPECTS[finding.aspect]}"
-        for finding in reconciliation.findings
-        if finding.verdict is Verdict.AGREES and finding.aspect in _COUNTED_ASPECTS
-    ]
-    detail = ": ".join(filter(None, (str(prediction.verdict), ", ".join(counts))))
-    return Line(requested, Standing.AGREES, detail)
+    if prediction.verdict is not None and prediction.verdict.outcome is not Outcome.RUNS:
+        return Line(requested, Standing.AGREES_NOT_RUN, run_text(prediction.verdict))
+    return Line(requested, Standing.AGREES, f"{prediction.verdict}: {_counts(reconciliation)}")
+
+
+def _counts(reconciliation: Reconciliation) -> str:
+    """Return how much agrees, at all checkpoints together: `31 VMAs, 328 pages, 23 faults`."""
+    counts: Counter[str] = Counter()
+    for finding in reconciliation.findings:
+        if finding.verdict is Verdict.AGREES and finding.aspect in _COUNTED_ASPECTS:
+            counts[finding.aspect] += int(finding.predicted)
+    return ", ".join(f"{counts[aspect]} {aspect}" for aspect in _COUNTED_ASPECTS if aspect in counts)
 
 
 def predicted_line(prediction: Prediction) -> Line:
@@ -101,7 +109,7 @@ def _answer(verdict: ExecVerdict | None) -> str:
     rule = None if verdict is None else RULES.get(verdict.rule or "")
     if rule is None or verdict is None or verdict.outcome is Outcome.RUNS:
         return str(verdict)
-    return f"{verdict} by {rule.id}: {rule.statement}"
+    return f"{run_text(verdict)} by {rule.id}: {rule.statement}"
 
 
 def name_width(requested: Iterable[str], style: Style) -> int:
@@ -125,11 +133,19 @@ def line_text(line: Line, width: int, style: Style) -> Iterator[str]:
 
 
 def total_text(standings: Sequence[Standing], *, predicted: bool = False) -> str:
-    """Return `31 agree, 0 differ, 1 could not be observed`; what is always counted depends on the command."""
+    """Return `31 agree, 0 differ, 1 could not be observed`; what is always counted depends on the command.
+
+    Of those that agree it says how many do not run: `31 agree (1 does not run)`.
+    """
     counts = Counter(standings)
+    not_run = counts.pop(Standing.AGREES_NOT_RUN, 0)
+    counts[Standing.AGREES] += not_run
+    words = {standing: standing.value for standing in Standing}
+    if not_run:
+        words[Standing.AGREES] += f" ({not_run} {'does' if not_run == 1 else 'do'} not run)"
     always = (Standing.PREDICTED,) if predicted else _ALWAYS_COUNTED
     return ", ".join(
-        f"{counts[standing]} {standing.value}"
+        f"{counts[standing]} {words[standing]}"
         for standing in Standing
         if counts[standing] or standing in always
     )

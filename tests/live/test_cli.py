@@ -172,7 +172,29 @@ def test_what_a_path_holds_never_reaches_the_terminal_raw(tmp_path: Path, progra
     done = inspector("check", "--verbose", *paths)
     assert done.returncode == 0
     assert "\x1b" not in done.stdout
-    assert f"{len(paths)} agree, 0 differ" in done.stdout
+    assert f"{len(paths)} agree ({len(paths) - 1} do not run), 0 differ" in done.stdout
+
+
+def test_what_was_not_meant_gets_a_hint_beside_its_verdict(tmp_path: Path, program: Path) -> None:
+    source = tmp_path / "program.c"
+    source.write_text("int main(void) { return 7; }\n")
+    done = inspector("check", source)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "prediction and kernel agree that it does not run" in " ".join(done.stdout.split())
+    assert "hint           C source: compile it with gcc -m32 -static" in done.stdout
+    for command in ("check", "predict", "observe"):
+        done = inspector(command, tmp_path / "progam")
+        assert done.returncode == 0
+        assert f"is the path right? In its folder: {program.name}" in " ".join(done.stdout.split())
+
+
+def test_words_after_a_program_are_said_to_be_arguments_if_they_follow_two_dashes(program: Path) -> None:
+    for command, code in (("check", 0), ("predict", 0)):
+        done = inspector(command, program, "some", "words")
+        assert done.returncode == code
+        hint = f"arguments for the program follow --, as in: {program} -- some words"
+        assert hint in " ".join(done.stdout.split())
+        assert "follow --" not in inspector(command, program, program, "--", "some").stdout
 
 
 def test_a_64_bit_program_is_named_as_not_modelled() -> None:

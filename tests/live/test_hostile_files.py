@@ -167,10 +167,10 @@ def test_a_hostile_program_that_runs(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_hostile_file_that_is_refused(tmp_path: Path, name: str) -> None:
     write(tmp_path / "file", *REFUSED[name])
-    has_one_line(inspector(tmp_path, "predict", "file"), "predicted: refused: ENOEXEC")
+    has_one_line(inspector(tmp_path, "predict", "file"), "predicted: does not run (refused: ENOEXEC)")
     checked = inspector(tmp_path, "check", "file")
     assert checked.returncode == 0
-    has_one_line(checked, "agree: refused: ENOEXEC")
+    has_one_line(checked, "agree that it does not run (refused: ENOEXEC)")
 
 
 def test_a_stop_in_symbol_tables_too_large_to_be_searched(tmp_path: Path) -> None:
@@ -236,7 +236,7 @@ def test_what_is_no_program_gets_the_verdict_of_the_kernel_unread(
     lines = checked.stdout.splitlines()
     assert [line.split()[1] for line in lines[: len(special)]] == special
     assert all("refused: E" in line for line in lines[: len(special)])
-    assert lines[-1] == f"{len(special)} agree, 0 differ, 0 could not be observed"
+    assert lines[-1] == f"{len(special)} agree ({len(special)} do not run), 0 differ, 0 could not be observed"
     assert checked.resident_kib < MOST_KIBIBYTES
     predicted = inspector(tmp_path, "predict", *special)
     assert (predicted.returncode, predicted.stderr) == (0, "")

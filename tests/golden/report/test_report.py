@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from inspector.elf.glance import Glance, Kind
 from inspector.observe.doctor import Check
 from inspector.report.check import check_document, observation_document, prediction_document
 from inspector.report.doctor import doctor_document
@@ -46,6 +47,9 @@ DOCUMENTS: dict[str, Callable[[], Document]] = {
     "check_two_runs": lambda: check_document(scenes.two_runs()),
     "check_blind": lambda: check_document(scenes.blind()),
     "check_refused": lambda: check_document(scenes.refused()),
+    "check_refused_with_a_hint": lambda: check_document(
+        scenes.refused(), seen=Glance(exists=True, kind=Kind.C_SOURCE)
+    ),
     "check_wrongly_refused": lambda: check_document(scenes.wrongly_refused()),
     "check_not_modelled": lambda: check_document(scenes.not_modelled()),
     "check_verbose": lambda: check_document(scenes.agreeing(), verbose=True),

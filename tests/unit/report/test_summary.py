@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+from inspector.reconcile import reconcile
 from inspector.report.summary import (
     Line,
     Standing,
@@ -22,7 +25,17 @@ def text(line: Line, width: int = 12) -> list[str]:
 def test_a_program_that_agrees_says_how_much_was_compared() -> None:
     line = checked_line(scenes.agreeing())
     assert line.standing is Standing.AGREES
-    assert text(line, 20) == ["✓ fixtures/build/hello  runs: 9 VMAs, 400 stack bytes, 3 pages"]
+    assert text(line, 20) == ["✓ fixtures/build/hello  runs: 9 VMAs, 3 pages"]
+
+
+def test_what_agrees_at_several_stops_is_counted_together_and_page_faults_are_counted_too() -> None:
+    detail = checked_line(scenes.faulting()).detail
+    assert detail == "runs: 9 VMAs, 3 pages, 8 faults"
+    twice = (scenes.EXEC, replace(scenes.EXEC, checkpoint="main"))
+    result = reconcile(
+        replace(scenes.PREDICTION, snapshots=twice), replace(scenes.OBSERVATION, snapshots=twice)
+    )
+    assert checked_line(result).detail == "runs: 18 VMAs, 6 pages"
 
 
 def test_a_program_that_differs_says_in_what() -> None:
@@ -33,9 +46,10 @@ def test_a_program_that_differs_says_in_what() -> None:
 
 def test_a_refusal_that_was_predicted_agrees() -> None:
     refused = scenes.refused()
-    assert checked_line(refused).detail == "refused: EACCES"
+    line = checked_line(refused)
+    assert (line.standing, line.detail) == (Standing.AGREES_NOT_RUN, "does not run (refused: EACCES)")
     reason = "by exec.no-permission: The file's mode does not let the caller execute it."
-    assert predicted_line(refused.prediction).detail == f"refused: EACCES {reason}"
+    assert predicted_line(refused.prediction).detail == f"does not run (refused: EACCES) {reason}"
     assert checked_line(scenes.wrongly_refused()).standing is Standing.DIFFERS
 
 
@@ -70,4 +84,7 @@ def test_the_total_always_counts_the_three_that_matter() -> None:
     assert total_text([]) == "0 agree, 0 differ, 0 could not be observed"
     standings = [Standing.AGREES] * 31 + [Standing.UNOBSERVED, Standing.NOT_MODELLED]
     assert total_text(standings) == "31 agree, 0 differ, 1 could not be observed, 1 not modelled"
+    assert total_text([Standing.AGREES_NOT_RUN]).startswith("1 agree (1 does not run), 0 differ")
+    standings += [Standing.AGREES_NOT_RUN] * 2
+    assert total_text(standings).startswith("33 agree (2 do not run), 0 differ, 1 could")
     assert total_text([Standing.PREDICTED], predicted=True) == "1 predicted"
