@@ -65,9 +65,9 @@ build-fixtures: $(CHOSEN_PATHS)
 
 # Those that have arguments of their own come as a list.
 check: fixtures ## predict the fixtures, run them under gdb, hold one against the other
-	$(file >$(BUILD)/with_arguments.list,$(foreach name,$(filter $(WITH_ARGUMENTS),$(CHOSEN)),$(LIST_$(name))$(newline)))
+	$(file >$(LIST),$(foreach name,$(filter $(WITH_ARGUMENTS),$(CHOSEN)),$(LIST_$(name))$(newline)))
 	$(Q).venv/bin/inspector check $(INSPECT_FLAGS) $(filter-out $(addprefix %/,$(WITH_ARGUMENTS)),$(CHOSEN_PATHS)) \
-	    $(if $(filter $(WITH_ARGUMENTS),$(CHOSEN)),--list $(BUILD)/with_arguments.list)
+	    $(if $(filter $(WITH_ARGUMENTS),$(CHOSEN)),--list $(LIST))
 
 test: fixtures ## run the tests
 	$(Q)$(PY) -m pytest $(PYTEST_FLAGS)
@@ -101,7 +101,7 @@ corpus: ## fetch programs made elsewhere for the live tests (minutes, a network)
 	$(Q)bash tests/live/fetch_corpus.sh
 
 clean: ## remove what was built; .venv stays
-	$(Q)rm -rf $(BUILD) .fuzz .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	$(Q)rm -rf $(BUILD) $(LIST) .fuzz .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	$(Q)find inspector tests -name __pycache__ -prune -exec rm -rf {} +
 
 # For maintainers, with uv on the PATH: pin the newest versions that pyproject.toml allows.

@@ -88,7 +88,7 @@ def test_make_alone_prints_help(checkout: Path) -> None:
 
 def listed(checkout: Path) -> list[list[str]]:
     """The words of each line of the list that check is given."""
-    lines = (checkout / "fixtures/build/with_arguments.list").read_text().splitlines()
+    lines = (checkout / "fixtures/with_arguments.list").read_text().splitlines()
     return [words for words in map(shlex.split, lines) if words]
 
 
@@ -98,7 +98,8 @@ def test_check_is_one_call_with_a_list_for_the_programs_with_arguments(checkout:
     assert plain[:2] == ["check", "fixtures/build/section_mapping"]
     assert len(plain) == 1 + len({*plain[1:]})
     assert not {f"fixtures/build/{name}" for name in ("many_arguments", "pager", "whole_load")} & {*plain}
-    assert (option, name) == ("--list", "fixtures/build/with_arguments.list")
+    assert (option, name) == ("--list", "fixtures/with_arguments.list")
+    assert not list((checkout / "fixtures/build").glob("*.list"))
     many, *pager, demand, whole = listed(checkout)
     assert (demand[1], whole[1]) == ("demand", "whole")
     assert many[:3] == ["EMPTY=", "EQUALS=a=b", "SPACES=two  words"]
@@ -110,7 +111,7 @@ def test_check_is_one_call_with_a_list_for_the_programs_with_arguments(checkout:
 
 def test_the_arguments_fill_more_than_three_pages(checkout: Path) -> None:
     make(checkout, "check", "FIXTURES=many_arguments")
-    assert runs(checkout) == [["check", "--list", "fixtures/build/with_arguments.list"]]
+    assert runs(checkout) == [["check", "--list", "fixtures/with_arguments.list"]]
     (words,) = listed(checkout)
     arguments = words[words.index("fixtures/build/many_arguments") + 1 :]
     assert len(arguments) == 40
