@@ -25,7 +25,7 @@ from inspector.elf.symbols import find_symbol, resolve_stop
 from inspector.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from inspector.model.address import VirtAddr
 
@@ -82,6 +82,13 @@ def checkpoint_name(stop: str) -> str:
     return stop.removesuffix("#1") if _CALL.fullmatch(stop) else stop
 
 
+def unreached_stops(stops: Sequence[str], until: str | None, reached: Iterable[str]) -> tuple[str, ...]:
+    """Return the checkpoints of the stops the user named that are not among those `reached`."""
+    asked = stops if until is None else (*stops, until)
+    there = frozenset(reached)
+    return tuple(name for name in dict.fromkeys(map(checkpoint_name, asked)) if name not in there)
+
+
 def stop_at(checkpoint: str) -> str:
     """Return the stop that leads to `checkpoint`."""
     return (
@@ -134,4 +141,4 @@ class Passes:
         return self._calls >= max(self.plan.counted, default=0)
 
 
-__all__ = ["EXIT_CALLS", "Passes", "StopPlan", "checkpoint_name", "plan_stops", "stop_at"]
+__all__ = ["EXIT_CALLS", "Passes", "StopPlan", "checkpoint_name", "plan_stops", "stop_at", "unreached_stops"]

@@ -78,6 +78,8 @@ class Observation:
     raw: tuple[RawEvidence, ...] = field(default=())
     notes: tuple[str, ...] = ()
     """What could not be seen, in words; events that were lost among it."""
+    unreached: tuple[str, ...] = ()
+    """The checkpoints of stops that were asked for, and that it never came to."""
     cut_short: str | None = None
     """Why it ends before the checkpoint it was to end at: a deadline, a debugger that failed."""
     faults: tuple[Fault, ...] | None = None

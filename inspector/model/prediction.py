@@ -101,6 +101,8 @@ class Prediction:
     """None: not predicted to its end."""
     script: ScriptChain | None = None
     """None: it is not a script that execve is given."""
+    unreached: tuple[str, ...] = ()
+    """The checkpoints of stops that were asked for, and that it never comes to."""
 
     def __post_init__(self) -> None:
         """Check the invariant of `not_modelled`."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from inspector.elf.file import ExecutableFile
 from inspector.elf.header import EHDR_SIZE, PHDR_SIZE, ElfHeader, parse_program_headers
 from inspector.elf.script import executable_behind, interpreters
-from inspector.elf.stops import EXIT_CALLS, Passes, checkpoint_name, plan_stops
+from inspector.elf.stops import EXIT_CALLS, Passes, plan_stops, unreached_stops
 from inspector.errors import CannotObserve, GdbRefused, InspectorError, NotModelled, UsageError
 from inspector.model.address import VirtAddr
 from inspector.model.auxv import AuxType
@@ -84,13 +84,7 @@ def observe(
                 run.follow_if_possible(plan, session, gdb)
         launched.close()
         if launched.verdict.outcome is Outcome.RUNS:
-            reached = {snapshot.checkpoint for snapshot in run.snapshots}
-            asked = (*stops, until) if until is not None else stops
-            run.notes += [
-                f"{stop} was never reached"
-                for stop in dict.fromkeys(asked)
-                if checkpoint_name(stop) not in reached
-            ]
+            run.unreached = unreached_stops(stops, until, (snapshot.checkpoint for snapshot in run.snapshots))
             if faults and run.is_i386 and plan.until not in {"exec", "exit"}:
                 run.notes.append(
                     "page faults are recorded only in a run to the program's end (without --until)"
@@ -124,6 +118,7 @@ class _Run:
     raw: list[RawEvidence] = field(default_factory=list)
     perturbations: list[Perturbation] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    unreached: tuple[str, ...] = ()
     cut_short: str | None = None
     ending: Ending | None = None
     gdb_version: str | None = None
@@ -273,6 +268,7 @@ class _Run:
             output=self.launched.terminal.output,
             raw=tuple(self.raw),
             notes=tuple(self.notes),
+            unreached=self.unreached,
             cut_short=self.cut_short,
         )
         if self.program.randomize and self.snapshots and self.is_i386:

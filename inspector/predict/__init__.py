@@ -86,10 +86,11 @@ def _predict(
         )
     snapshots = [result.process.snapshot()] if result.process is not None else []
     ending = faults = None
+    unreached: tuple[str, ...] = ()
     if isinstance(result.process, NativeProcess) and until != "exec":
         not_modelled = NotModelledAt("64-bit program's instructions")
     if isinstance(result.process, Process) and result.executable is not None and until != "exec":
-        from inspector.elf.stops import plan_stops
+        from inspector.elf.stops import plan_stops, unreached_stops
         from inspector.predict.simulation import Simulation
 
         simulation = Simulation(
@@ -98,6 +99,8 @@ def _predict(
         simulation.run()
         snapshots += simulation.snapshots
         not_modelled, ending, faults = simulation.not_modelled, simulation.ending, kernel.faults
+        if ending is not None:
+            unreached = unreached_stops(stops, until, (snapshot.checkpoint for snapshot in snapshots))
         assumptions += tuple(Assumption(name, text) for name, text in kernel.assumptions.items())
     return Prediction(
         program=program,
@@ -111,6 +114,7 @@ def _predict(
         assumptions=assumptions,
         faults=faults,
         ending=ending,
+        unreached=unreached,
     )
 
 

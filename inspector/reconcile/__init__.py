@@ -51,21 +51,24 @@ class Reconciliation:
 
     @property
     def uncompared(self) -> tuple[str, ...]:
-        """The predicted checkpoints at which nothing could be compared; of a refused program, `execve`.
+        """The checkpoints at which nothing could be compared; of a refused program, `execve`.
 
-        What is UNOBSERVED or NOT_PREDICTED is not compared. That a program runs says nothing of how: without
-        a snapshot that was compared, it is not an agreement.
+        They are those that were predicted, and those of stops that were asked for and never reached. What is
+        UNOBSERVED or NOT_PREDICTED is not compared. That a program runs says nothing of how: without a
+        snapshot that was compared, it is not an agreement.
         """
         verdict = self.prediction.verdict
-        expected = tuple(snapshot.checkpoint for snapshot in self.prediction.snapshots)
         if verdict is None or verdict.outcome is not Outcome.RUNS:
-            expected = ("execve",)
+            expected: tuple[str, ...] = ("execve",)
+        else:
+            predicted = tuple(snapshot.checkpoint for snapshot in self.prediction.snapshots) or ("exec",)
+            expected = tuple(dict.fromkeys((*predicted, *self.observation.unreached)))
         compared = {
             finding.checkpoint
             for finding in self.findings
             if finding.verdict in (Verdict.AGREES, Verdict.EXPLAINED) and finding.aspect != "machine"
         }
-        return tuple(name for name in expected or ("exec",) if name not in compared)
+        return tuple(name for name in expected if name not in compared)
 
 
 def reconcile(prediction: Prediction, observation: Observation) -> Reconciliation:

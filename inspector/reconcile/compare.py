@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from inspector.model.prediction import ExecVerdict, Prediction
     from inspector.model.snapshot import Snapshot
 
+STOP = "stop"
+"""The aspect of findings about a stop that one wing or both never came to."""
+NEVER_REACHED = "never reached"
+
 
 def compare(prediction: Prediction, observation: Observation) -> Iterator[Finding]:
     """Yield the findings of every aspect; of two different runs, only in what they differ.
@@ -33,19 +37,39 @@ def compare(prediction: Prediction, observation: Observation) -> Iterator[Findin
     yield from _verdict(prediction, observation.verdict)
     if prediction.verdict is None or prediction.verdict.outcome is not Outcome.RUNS:
         return
+    yield from _checkpoints(prediction, observation)
+    yield from compare_faults(prediction, observation)
+    yield from _ending(prediction.ending, observation.ending)
+
+
+def _checkpoints(prediction: Prediction, observation: Observation) -> Iterator[Finding]:
+    """Compare what is there on both sides, and name what is not.
+
+    That the program never came to a stop says something only of a run that was followed to its end.
+    """
     tolerances = Tolerances.of(prediction, observation)
     predicted = {snapshot.checkpoint: snapshot for snapshot in prediction.snapshots}
     observed = {snapshot.checkpoint: snapshot for snapshot in observation.snapshots}
     for checkpoint, seen in observed.items():
         if checkpoint in predicted:
             yield from compare_snapshots(predicted[checkpoint], seen, tolerances)
+        elif checkpoint in prediction.unreached:
+            yield Finding(checkpoint, STOP, "", NEVER_REACHED, "reached", Verdict.DIFFERS)
         else:
             yield Finding(checkpoint, "snapshot", "", "", _summary(seen), Verdict.NOT_PREDICTED)
+    ended = observation.ending is not None and observation.cut_short is None
     for checkpoint in predicted:
-        if checkpoint not in observed:
+        if checkpoint in observed:
+            continue
+        if ended and checkpoint in observation.unreached:
+            yield Finding(checkpoint, STOP, "", "reached", NEVER_REACHED, Verdict.DIFFERS)
+        else:
             yield Finding(checkpoint, "snapshot", "", "predicted", "", Verdict.UNOBSERVED)
-    yield from compare_faults(prediction, observation)
-    yield from _ending(prediction.ending, observation.ending)
+    for checkpoint in observation.unreached:
+        if checkpoint not in predicted:
+            said = NEVER_REACHED if checkpoint in prediction.unreached else ""
+            words = NEVER_REACHED if ended else "not reached"
+            yield Finding(checkpoint, STOP, "", said, words, Verdict.UNOBSERVED)
 
 
 def compare_exec(

@@ -24,6 +24,7 @@ from inspector.report.program import (
     script_facts,
     short_name,
     uncompared_text,
+    unreached_text,
     verdict_facts,
 )
 from inspector.report.snapshot import counters_section, snapshot_sections
@@ -175,7 +176,7 @@ def observation_document(
         sections += snapshot_sections(None, snapshot, Judge(), verbose=verbose)
     sections += fault_sections(None, observation, (), verbose=verbose)
     sections += _closing(None, observation)
-    sentence = (
-        f"observed: {run_text(observation.verdict)}" if observation.verdict else "observed while running"
-    )
+    verdict, unreached = observation.verdict, unreached_text(observation)
+    sentence = "observed while running" if verdict is None else f"observed: {run_text(verdict)}"
+    sentence += f", but {unreached}" if unreached else ""
     return Document(f"{short_name(observation.program)}: {sentence}", tuple(sections))

@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from inspector.model.finding import Finding, Verdict
+from inspector.reconcile.compare import STOP
 from inspector.report.document import Block, Column, Fact, Facts, Paragraph, Row, Section, Table
 from inspector.report.judge import MARKS, worst
 from inspector.report.snapshot import moment
@@ -79,7 +80,10 @@ def difference_sections(findings: Sequence[Finding]) -> Iterator[Section]:
             for block in _by_rule(rule, list(group))
         )
         yield Section("Different, and explained by a rule", blocks, MARKS[Verdict.EXPLAINED])
-    unseen = [finding for finding in findings if finding.verdict is Verdict.UNOBSERVED]
+    # What was never reached stands with what was not seen.
+    unseen = [
+        finding for finding in findings if finding.verdict is Verdict.UNOBSERVED and finding.aspect != STOP
+    ]
     if unseen:
         facts = tuple(Fact(_place(finding), finding.predicted) for finding in unseen)
         yield Section("Predicted, not observed", (Facts(facts),), MARKS[Verdict.UNOBSERVED])

@@ -98,7 +98,19 @@ def uncompared_text(reconciliation: Reconciliation) -> str:
     limit = not_modelled_text(reconciliation.prediction)
     if limit and reconciliation.prediction.verdict is not None:
         return f"they agree as far as predicted, then {limit}"
+    unreached = unreached_text(reconciliation.observation)
+    if unreached and set(reconciliation.uncompared) <= set(reconciliation.observation.unreached):
+        return f"they agree, but {unreached}"
     return limit or f"nothing could be compared at {', '.join(reconciliation.uncompared)}"
+
+
+def unreached_text(observation: Observation) -> str:
+    """Say which stops were asked for in vain: `syscall:brk#9 was never reached`; empty if there are none."""
+    names = observation.unreached
+    if not names:
+        return ""
+    never = "not" if observation.ending is None or observation.cut_short is not None else "never"
+    return f"{', '.join(names)} {'was' if len(names) == 1 else 'were'} {never} reached"
 
 
 def machine_facts(observation: Observation) -> Iterator[Fact]:
@@ -167,7 +179,8 @@ def ending_section(ending: Ending | None, output: bytes, mark: Mark | None) -> S
 
 def notes_section(observation: Observation) -> Section | None:
     """Return the section of what could not be seen."""
-    words = observation.notes
+    unreached = unreached_text(observation)
+    words = (unreached, *observation.notes) if unreached else observation.notes
     if observation.cut_short is not None:
         words = (f"it ends here: {observation.cut_short}", *words)
     notes: tuple[Block, ...] = tuple(Paragraph(note, Mark.UNKNOWN) for note in words)

@@ -249,6 +249,17 @@ def test_stops_are_predicted_too(program: Path) -> None:
     assert "· not predicted" not in done.stdout
 
 
+def test_a_stop_never_reached_is_in_the_headline_and_is_no_success(program: Path) -> None:
+    stops = ("--stop", "syscall:brk", "--stop", "syscall:exit")
+    done = inspector("check", *stops, program)
+    assert done.returncode == 3
+    assert "they agree, but syscall:brk was never reached" in " ".join(done.stdout.split())
+    assert "?  syscall:brk was never reached" in done.stdout
+    observed = inspector("observe", *stops, program)
+    assert observed.returncode == 0
+    assert "observed: runs, but syscall:brk was never reached" in " ".join(observed.stdout.split())
+
+
 def test_two_names_of_one_address_are_two_checkpoints_of_one_stop(program: Path) -> None:
     start = Assembler(BASE).start
     names = [f"{start:#x}", f"0x0{start:x}", str(start)]
@@ -258,7 +269,7 @@ def test_two_names_of_one_address_are_two_checkpoints_of_one_stop(program: Path)
     assert check.observation is not None
     assert [snapshot.checkpoint for snapshot in check.observation.snapshots] == ["exec", *names]
     assert [raw.checkpoint for raw in check.observation.raw] == ["exec", *names]
-    assert not [note for note in check.observation.notes if "never reached" in note]
+    assert check.observation.unreached == ()
     assert done.returncode == 0
 
 

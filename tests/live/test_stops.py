@@ -76,13 +76,13 @@ def test_every_pass_of_a_system_call_has_a_name_of_its_own(caller: Program) -> N
     assert names(seen) == ["syscall:write", "syscall:write#2", "syscall:write#3", "exit"]
     assert len({eip for _, eip in stops(seen)}) == 4
     assert seen.output == b"xxx"
-    assert seen.notes == ()
+    assert (seen.notes, seen.unreached) == ((), ())
 
 
 def test_one_pass_can_be_asked_for_by_its_number(caller: Program) -> None:
     seen = observe_program(caller, stops=["syscall:write#3", "syscall:getpid#2", "syscall:brk#2"])
     assert names(seen) == ["syscall:getpid#2", "syscall:write#3", "exit"]
-    assert seen.notes == ("syscall:brk#2 was never reached",)
+    assert seen.unreached == ("syscall:brk#2",)
 
 
 def test_a_number_serves_as_well_as_a_name(caller: Program) -> None:
@@ -128,7 +128,15 @@ def test_a_count_alone_stops_nowhere_else(caller: Program) -> None:
     assert names(observe_program(caller, until="syscall#4")) == ["syscall#4"]
     seen = observe_program(caller, stops=["syscall#9"])
     assert names(seen) == ["exit"]
-    assert seen.notes == ("syscall#9 was never reached",)
+    assert seen.unreached == ("syscall#9",)
+
+
+def test_both_wings_know_what_is_never_reached(caller: Program, profile: MachineProfile) -> None:
+    asked = ["syscall:brk#2", "syscall:write#1", "syscall#9"]
+    prediction, seen = predict(caller, profile, stops=asked), observe(caller, stops=asked)
+    assert prediction.unreached == seen.unreached == ("syscall:brk#2", "syscall#9")
+    result = reconcile(prediction, seen)
+    assert (result.exit_code, result.differences) == (3, ())
 
 
 def test_one_place_may_have_several_names(caller: Program) -> None:

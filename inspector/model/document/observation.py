@@ -95,6 +95,9 @@ class ObservationJson(Struct, frozen=True):
     large_folios: Annotated[
         tuple[CachedFileJson, ...], Meta(description="of the mapped files of which it could be seen")
     ] = ()
+    unreached: Annotated[
+        tuple[str, ...], Meta(description="the stops that were asked for, and that it never came to")
+    ] = ()
 
 
 KIND = DocumentKind("observation", 1, ObservationJson, "`inspector observe -o FILE`")
@@ -123,6 +126,7 @@ def observation_json(observation: Observation) -> ObservationJson:
         faults_lost=observation.faults_lost,
         faults_complete=observation.faults_complete,
         large_folios=tuple(CachedFileJson(path, pages) for path, pages in observation.large_folios),
+        unreached=observation.unreached,
     )
 
 
@@ -147,6 +151,7 @@ def observation_of(json: ObservationJson) -> Observation:
         faults_lost=json.faults_lost,
         faults_complete=json.faults_complete,
         large_folios=tuple((file.path, file.pages) for file in json.large_folios),
+        unreached=json.unreached,
     )
 
 

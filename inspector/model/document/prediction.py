@@ -78,6 +78,9 @@ class PredictionJson(Struct, frozen=True):
     assumptions: tuple[AssumptionJson, ...]
     profile: ProfileJson
     script: Annotated[ScriptJson | None, Meta(description="null: execve is not given a script")] = None
+    unreached: Annotated[
+        tuple[str, ...], Meta(description="the stops that were asked for, and that it never comes to")
+    ] = ()
 
 
 KIND = DocumentKind("prediction", 2, PredictionJson, "`inspector predict --json FILE`")
@@ -98,6 +101,7 @@ def prediction_json(prediction: Prediction) -> PredictionJson:
         assumptions=tuple(AssumptionJson(told.name, told.value) for told in prediction.assumptions),
         profile=profile_json(prediction.profile),
         script=_script_json(prediction.script),
+        unreached=prediction.unreached,
     )
 
 
@@ -116,6 +120,7 @@ def prediction_of(json: PredictionJson) -> Prediction:
         assumptions=tuple(Assumption(told.name, told.value) for told in json.assumptions),
         faults=faults_of(json.faults),
         ending=ending,
+        unreached=json.unreached,
     )
 
 

@@ -182,6 +182,14 @@ def explained() -> Reconciliation:
     )
 
 
+def unreached() -> Reconciliation:
+    """Return a run to its end that never came to a stop that was asked for."""
+    end, stop = Ending(status=0), ("syscall:brk#9",)
+    return reconcile(
+        replace(PREDICTION, ending=end, unreached=stop), replace(OBSERVATION, ending=end, unreached=stop)
+    )
+
+
 def two_runs() -> Reconciliation:
     """Return the prediction of one run held against the recording of another."""
     other = replace(PROGRAM, argv=(PATH, "b", "c"), envp=BASE_ENVIRONMENT[1:])
@@ -398,6 +406,7 @@ __all__ = [
     "refused",
     "told",
     "two_runs",
+    "unreached",
     "views",
     "wrongly_refused",
 ]

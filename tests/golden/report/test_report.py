@@ -44,6 +44,8 @@ DOCUMENTS: dict[str, Callable[[], Document]] = {
     "check_faults_differ": lambda: check_document(scenes.faulting_otherwise()),
     "check_faults_hidden": lambda: check_document(scenes.barely_faulting()),
     "faults": lambda: Document("faults", (Section("", (fault_table(scenes.FAULTS),)),)),
+    "check_unreached": lambda: check_document(scenes.unreached()),
+    "observe_unreached": lambda: observation_document(scenes.unreached().observation),
     "check_two_runs": lambda: check_document(scenes.two_runs()),
     "check_blind": lambda: check_document(scenes.blind()),
     "check_refused": lambda: check_document(scenes.refused()),

@@ -201,6 +201,7 @@ _prediction_parts: dict[str, SearchStrategy[Any]] = {
     "bases": maybe(bases),
     "assumptions": few(every(Assumption, name=texts, value=texts)),
     "faults": maybe(few(faults)),
+    "unreached": few(texts),
 }
 predictions = every(
     Prediction,
@@ -264,6 +265,7 @@ observations = every(
     faults_lost=counts,
     faults_complete=st.booleans(),
     large_folios=few(st.tuples(texts, texts)),
+    unreached=few(texts),
 )
 
 findings = every(

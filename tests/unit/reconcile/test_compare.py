@@ -21,6 +21,7 @@ from tests.unit.reconcile.agreeing import seen, verdicts
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from inspector.model.observation import Observation
     from inspector.model.prediction import Prediction
 
 
@@ -294,6 +295,52 @@ def test_a_repeated_stop_hides_no_other(prediction: Prediction) -> None:
     assert [finding.checkpoint for finding in result.differences] == ["main#2"]
     result = reconcile(twice, replace(observation, snapshots=(exec_, main)))
     assert (result.exit_code, result.uncompared) == (3, ("main#2",))
+
+
+def aimed_at(prediction: Prediction, *, reached: bool, **changes: object) -> Observation:
+    """Return an observation to the end that was to stop at `main`, too."""
+    exec_ = prediction.snapshots[0]
+    snapshots = (exec_, replace(exec_, checkpoint="main", stack=None)) if reached else (exec_,)
+    there: tuple[str, ...] = () if reached else ("main",)
+    whole = replace(seen(prediction), snapshots=snapshots, unreached=there, ending=Ending(status=0))
+    return replace(whole, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("foreseen", [True, False])
+def test_a_stop_that_was_never_reached_is_no_agreement(prediction: Prediction, foreseen: bool) -> None:
+    whole = replace(prediction, ending=Ending(status=0), unreached=("main",) if foreseen else ())
+    result = reconcile(whole, aimed_at(prediction, reached=False))
+    assert (result.exit_code, result.uncompared, result.differences) == (3, ("main",), ())
+    (finding,) = (finding for finding in result.findings if finding.checkpoint == "main")
+    said = "never reached" if foreseen else ""
+    assert (finding.predicted, finding.observed, finding.verdict) == (
+        said,
+        "never reached",
+        Verdict.UNOBSERVED,
+    )
+    document = check_document(result)
+    sentence = "they agree, but main was never reached"
+    assert (document.mark, document.title.partition(": ")[2]) == (Mark.UNKNOWN, sentence)
+    assert checked_line(result) == Line(whole.program.requested, Standing.UNOBSERVED, sentence)
+
+
+def test_a_stop_that_only_one_side_came_to_is_a_difference(prediction: Prediction) -> None:
+    (exec_,) = prediction.snapshots
+    at_main = replace(exec_, checkpoint="main", stack=None)
+    there = replace(prediction, snapshots=(exec_, at_main), ending=Ending(status=0))
+    result = reconcile(there, aimed_at(prediction, reached=False))
+    assert differing(result) == [("stop", "", "reached", "never reached")]
+    elsewhere = replace(prediction, unreached=("main",), ending=Ending(status=0))
+    result = reconcile(elsewhere, aimed_at(prediction, reached=True))
+    assert differing(result) == [("stop", "", "never reached", "reached")]
+
+
+def test_a_stop_that_a_run_had_no_time_for_is_no_difference(prediction: Prediction) -> None:
+    (exec_,) = prediction.snapshots
+    there = replace(prediction, snapshots=(exec_, replace(exec_, checkpoint="main")))
+    hasty = aimed_at(prediction, reached=False, ending=None, cut_short="no time")
+    result = reconcile(there, hasty)
+    assert (result.exit_code, result.differences) == (3, ())
 
 
 SEGFAULT = Ending(signal="SIGSEGV", code=1, address=VirtAddr(0))
