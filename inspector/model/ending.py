@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from inspector.model.address import VirtAddr
+from inspector.model.siginfo import si_code_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +23,11 @@ class Ending:
 
     @property
     def in_full(self) -> str:
-        """`SIGSEGV, si_code 1, address 0x0`."""
+        """`SIGSEGV, si_code 1 (SEGV_MAPERR), address 0x0`."""
         parts = [str(self)]
         if self.code is not None:
-            parts.append(f"si_code {self.code}")
+            name = si_code_name(self.signal or "", self.code)
+            parts.append(f"si_code {self.code}" + (f" ({name})" if name else ""))
         if self.address is not None:
             parts.append(f"address {self.address:#x}")
         return ", ".join(parts)

@@ -125,7 +125,12 @@ def _closing(
         judged = worst(finding for finding in findings if finding.aspect == "ending")
         mark = None if prediction is None else judged or MARKS[Verdict.NOT_PREDICTED]
         sections += [
-            ending_section(observation.ending, observation.output, mark),
+            ending_section(
+                observation.ending,
+                observation.output,
+                mark,
+                instead_of=prediction.ending if prediction is not None and judged is Mark.BAD else None,
+            ),
             perturbation_section(observation),
             notes_section(observation),
         ]

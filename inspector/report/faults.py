@@ -101,7 +101,10 @@ def fault_sections(
     faults = observed if predicted is None else predicted
     if faults is None:
         return ()
-    here = [finding for finding in findings if finding.checkpoint == CHECKPOINT]
+    # How it ended stands at the end of the report, in full: a column would be too narrow for it.
+    here = [
+        finding for finding in findings if finding.checkpoint == CHECKPOINT and finding.aspect != "ending"
+    ]
     blocks: list[Block] = [aspects_table(here)] if here else []
     processes = sorted({fault.process for fault in faults})
     for process in processes:

@@ -165,11 +165,16 @@ def _pages(addresses: tuple[int, ...], most: int = 8) -> str:
     return shown if len(addresses) <= most else f"{shown} ..."
 
 
-def ending_section(ending: Ending | None, output: bytes, mark: Mark | None) -> Section | None:
-    """Return the section of how the program ended and what it wrote."""
+def ending_section(
+    ending: Ending | None, output: bytes, mark: Mark | None, *, instead_of: Ending | None = None
+) -> Section | None:
+    """Return the section of how the program ended and what it wrote; `instead_of`: how it should have."""
     facts = []
+    if instead_of is not None:
+        facts.append(Fact("predicted", instead_of.in_full, mark))
     if ending is not None:
-        facts.append(Fact("ending", ending.in_full, mark))
+        label, sign = ("ending", mark) if instead_of is None else ("observed", Mark.INSTEAD)
+        facts.append(Fact(label, ending.in_full, sign))
     if output:
         text = output[:_OUTPUT_SHOWN].decode("utf-8", "surrogateescape")
         more = " ..." if len(output) > _OUTPUT_SHOWN else ""

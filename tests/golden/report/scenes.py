@@ -332,6 +332,15 @@ def barely_faulting() -> Reconciliation:
     )
 
 
+def barely_faulting_to_the_end() -> Reconciliation:
+    """Return what an observer without privileges sees of a program that is predicted to its end."""
+    hidden = barely_faulting()
+    return reconcile(
+        replace(hidden.prediction, faults=FAULTS, ending=SEGFAULT),
+        replace(hidden.observation, ending=SEGFAULT),
+    )
+
+
 SECTIONS = (
     (".note.gnu.build-id", 7, 2, 0x08048134, 0x134, 0x24),
     (".text", 1, 6, 0x08049000, 0x1000, 0x6D174),
@@ -396,6 +405,7 @@ __all__ = [
     "PREDICTION",
     "agreeing",
     "barely_faulting",
+    "barely_faulting_to_the_end",
     "blind",
     "differing",
     "explained",

@@ -123,3 +123,11 @@ def test_no_line_is_wider_than_the_terminal(name: str, width: int, unicode: bool
         assert display_width(line) <= width
         assert line == line.rstrip()
         assert not [letter for letter in line if letter < " " or "\ud800" <= letter <= "\udfff"]
+
+
+def test_an_ending_is_never_cut_however_narrow_the_terminal() -> None:
+    """Of faults that could not be seen in full, a column says so: beside it there is room for little."""
+    for scene in (scenes.faulting(), scenes.faulting_otherwise(), scenes.barely_faulting_to_the_end()):
+        text = text_of(check_document(scene), Style(width=72))
+        assert "SIGSEGV, si_code 1 (SEGV_MAPERR), address 0x0" in text
+        assert not [line for line in text.splitlines() if "SIGSEGV" in line and "\u2026" in line]
