@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 _MARK_BYTES = MARK.encode()
 _MARK_IN_ASCII = re.compile(rb"\\u[Ff]{3}[Dd]")
+_MISSING = re.compile(r"Object missing required field (?P<field>`[^`]*`)(?: - at (?P<place>`[^`]*`))?")
 _LONGEST_DETAIL = 200
 
 
@@ -116,7 +117,7 @@ def _diagnosis(data: bytes, kind: DocumentKind[Any], error: Exception) -> tuple[
     except (ValueError, RecursionError) as reason:
         return _not_one_json_object(reason, wanted)
     if found == kind.schema:
-        return f"damaged {kind.name}: {_printable(error)}", f"make it again: {kind.made_by}"
+        return _of_this_kind(error, kind), f"make it again: {kind.made_by}"
     return _another_kind(found, kind, wanted)
 
 
@@ -126,6 +127,18 @@ def _not_one_json_object(reason: Exception, wanted: str) -> tuple[str, str]:
     if "trailing characters" in str(reason):
         return "more than one document", "give a file with one of them: --json writes one a line"
     return "not a JSON document", wanted
+
+
+def _of_this_kind(error: Exception, kind: DocumentKind[Any]) -> str:
+    """Say what is wrong with a document of this kind and version.
+
+    No damage takes away one member and leaves JSON: such a document was written before that member was there.
+    """
+    missing = _MISSING.fullmatch(str(error))
+    if missing is None:
+        return f"damaged {kind.name}: {_printable(error)}"
+    field = _printable(missing["field"] + (f" at {missing['place']}" if missing["place"] else ""))
+    return f"{kind.name} without the field {field}: probably written by another version of inspector"
 
 
 def _another_kind(found: str, kind: DocumentKind[Any], wanted: str) -> tuple[str, str]:
