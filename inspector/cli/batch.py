@@ -52,7 +52,7 @@ def run_batch(
 ) -> int:
     """Present each program, side by side and in order; return the exit code.
 
-    `name` gives the path by which the user named a program; `hint` is a last line, where there is one.
+    `name` gives the path by which the user named a program; `hint` is shown before the total, if any.
     """
     work = partial(_guarded, present, name)
     with closing(side_by_side(work, items, jobs or available_cores())) as outcomes:
@@ -101,8 +101,9 @@ def _show(
     for one in shown:
         if one.text:
             output.lines(("", *one.text))
+    if hint:
+        output.lines(("", *wrapped(output.style.clean(hint), output.style.width)))
     output.lines(("", total_text([one.line.standing for one in shown], predicted=predicted)))
-    output.lines(wrapped(output.style.clean(hint), output.style.width) if hint else ())
     output.finish()
     return gravest([one.exit_code for one in shown])
 

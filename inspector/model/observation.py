@@ -68,6 +68,9 @@ class Observation:
     verdict: ExecVerdict | None
     """None: the process was already running when it was first seen."""
     files: tuple[FileIdentity, ...] = ()
+    """The program, and what else is mapped at exec."""
+    input: FileIdentity | None = None
+    """The file it was given to read from. None: it was given none, or it is not known."""
     snapshots: tuple[Snapshot, ...] = ()
     perturbations: tuple[Perturbation, ...] = ()
     ending: Ending | None = None

@@ -8,6 +8,7 @@ launch ──> exec          looked at by us alone, undisturbed
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -262,6 +263,7 @@ class _Run:
             host=host_facts(gdb=self.gdb_version),
             verdict=self.launched.verdict,
             files=tuple(self._files()),
+            input=self._input(),
             snapshots=tuple(self.snapshots),
             perturbations=tuple(self.perturbations),
             ending=self.ending,
@@ -279,6 +281,15 @@ class _Run:
                 segments = parse_program_headers(file.read(header.phoff, header.phnum * PHDR_SIZE))
             return replace(observation, bases=random_bases(self.snapshots[0], header, segments))
         return observation
+
+    def _input(self) -> FileIdentity | None:
+        """Return the identity of the file that the program was given to read from, if there is one."""
+        if self.program.stdin == "/dev/null" or not self.snapshots:
+            return None
+        path = os.path.join(self.program.cwd, self.program.stdin)  # noqa: PTH118 - a Path would tidy it
+        with suppress(OSError, InspectorError), ExecutableFile(path) as file:
+            return file.identity
+        return None
 
     def _files(self) -> list[FileIdentity]:
         """Return the identity of the program, of a script's interpreters, of every file mapped at exec."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from inspector.model.observation import Observation
-    from inspector.model.prediction import Prediction
+    from inspector.model.prediction import FileIdentity, Prediction
 
 SUBJECT = "program"
 """The aspect of findings that the two are of different runs."""
@@ -83,11 +83,11 @@ def _unequal_strings(name: str, mine: Sequence[str], seen: Sequence[str]) -> Ite
 
 
 def _contents(prediction: Prediction, observation: Observation) -> Iterator[Finding]:
-    """Compare the program and its interpreter by their SHA-256; their places are the areas' business.
+    """Compare the program, its interpreter and its input by their SHA-256; places are the areas' business.
 
     Of a file too large to be hashed only the size is known.
     """
-    for mine, seen in zip_longest(prediction.files, observation.files):
+    for mine, seen in _same_files(prediction.files, observation):
         if mine is not None and seen is not None:
             if mine.sha256 is not None and seen.sha256 is not None:
                 yield from _unequal(f"contents of {seen.path}", mine.sha256, seen.sha256)
@@ -97,3 +97,16 @@ def _contents(prediction: Prediction, observation: Observation) -> Iterator[Find
             yield Finding(
                 "execve", SUBJECT, f"contents of {mine.path}", mine.sha256 or "", "", Verdict.UNOBSERVED
             )
+
+
+def _same_files(
+    predicted: Sequence[FileIdentity], observation: Observation
+) -> Iterator[tuple[FileIdentity | None, FileIdentity | None]]:
+    """Yield the files of both sides by pairs: what is mapped in its order, the input by its path."""
+    given = observation.input
+    # The program itself comes first, even where it reads from its own file.
+    at = next((n for n, file in enumerate(predicted) if n and given and file.path == given.path), None)
+    mapped = [file for n, file in enumerate(predicted) if n != at]
+    yield from zip_longest(mapped, observation.files)
+    if at is not None:
+        yield predicted[at], given

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from inspector.report.terminal import Style
 
 _WIDEST_NAME = 36
-_COUNTED_ASPECTS = ("VMAs", "pages", "faults")
+_COUNTED_ASPECTS = {"VMAs": "VMA", "pages": "page", "faults": "fault"}
+"""What one of each is called."""
 
 
 class Standing(enum.Enum):
@@ -88,7 +89,9 @@ def _counts(reconciliation: Reconciliation) -> str:
     for finding in reconciliation.findings:
         if finding.verdict is Verdict.AGREES and finding.aspect in _COUNTED_ASPECTS:
             counts[finding.aspect] += int(finding.predicted)
-    return ", ".join(f"{counts[aspect]} {aspect}" for aspect in _COUNTED_ASPECTS if aspect in counts)
+    return ", ".join(
+        counted(counts[aspect], noun) for aspect, noun in _COUNTED_ASPECTS.items() if aspect in counts
+    )
 
 
 def predicted_line(prediction: Prediction) -> Line:

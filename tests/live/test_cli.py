@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from inspector.model.document import parse_check, parse_observation
+from inspector.model.finding import Verdict
 from inspector.observe.doctor import can_check, examine
 from inspector.observe.tiny_elf import Assembler, link
 from inspector.report.text import display_width
@@ -103,6 +104,19 @@ def test_arguments_and_environment_reach_the_program(program: Path) -> None:
     assert set(check.prediction.program.envp) >= {"NAME=a=b", "LC_ALL=x"}
 
 
+def test_what_a_program_is_given_to_read_is_one_of_the_things_compared(
+    tmp_path: Path, program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "in.txt").write_text("words\n")
+    monkeypatch.chdir(tmp_path)
+    done = inspector("check", "--stdin", "in.txt", program, "--json", "-")
+    check = parse_check(done.stdout.encode())
+    assert done.returncode == 0
+    assert {finding.verdict for finding in check.findings} == {Verdict.AGREES}
+    assert check.observation is not None
+    assert check.observation.input == check.prediction.files[-1]
+
+
 def test_a_list_gives_each_program_its_own_arguments(tmp_path: Path, program: Path) -> None:
     listing = tmp_path / "list"
     listing.write_text(f"A=1 {program} 'two  words'\n{program}\n")
@@ -121,7 +135,7 @@ def test_a_list_gives_each_program_its_own_arguments(tmp_path: Path, program: Pa
 def test_every_way_to_launch_agrees(program: Path, options: list[str]) -> None:
     done = inspector("check", *options, program, "/nonexistent")
     assert done.returncode == 0, done.stdout
-    assert done.stdout.endswith("2 agree, 0 differ, 0 could not be observed\n")
+    assert done.stdout.endswith("2 agree (1 does not run), 0 differ, 0 could not be observed\n")
 
 
 def odd_paths(directory: Path, program: Path) -> dict[str, str]:
@@ -216,7 +230,7 @@ def test_a_difference_is_shown_in_full_and_ends_with_1(tmp_path: Path, program: 
     assert lines[0].startswith("✗ ")
     assert "differences" in lines[0]
     assert any("AT_PLATFORM" in line for line in lines)
-    assert lines[-1] == "1 agree, 1 differ, 0 could not be observed"
+    assert lines[-1] == "1 agree (1 does not run), 1 differ, 0 could not be observed"
 
 
 @pytest.mark.parametrize("options", [[], ["--aslr"]])
@@ -395,7 +409,7 @@ def test_a_terminal_gets_colour_and_progress_unless_it_does_not_want_them(progra
     shown = on_a_terminal("check", program, "/nonexistent")
     assert "\x1b[32m✓\x1b[0m" in shown
     assert "\r\x1b[K1 of 2 programs" in shown
-    assert shown.endswith("\r\x1b[K\r\n2 agree, 0 differ, 0 could not be observed\r\n")
+    assert shown.endswith("\r\n2 agree (1 does not run), 0 differ, 0 could not be observed\r\n")
     plain = on_a_terminal("check", program, "/nonexistent", NO_COLOR="1")
     assert "\x1b[32m" not in plain
     assert "\x1b" not in on_a_terminal("check", program, "/nonexistent", TERM="dumb")

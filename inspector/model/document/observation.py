@@ -98,6 +98,9 @@ class ObservationJson(Struct, frozen=True):
     unreached: Annotated[
         tuple[str, ...], Meta(description="the stops that were asked for, and that it never came to")
     ] = ()
+    input: Annotated[
+        FileJson | None, Meta(description="the file it was given to read from; null: none, or not known")
+    ] = None
 
 
 KIND = DocumentKind("observation", 1, ObservationJson, "`inspector observe -o FILE`")
@@ -127,6 +130,7 @@ def observation_json(observation: Observation) -> ObservationJson:
         faults_complete=observation.faults_complete,
         large_folios=tuple(CachedFileJson(path, pages) for path, pages in observation.large_folios),
         unreached=observation.unreached,
+        input=None if observation.input is None else file_json(observation.input),
     )
 
 
@@ -152,6 +156,7 @@ def observation_of(json: ObservationJson) -> Observation:
         faults_complete=json.faults_complete,
         large_folios=tuple((file.path, file.pages) for file in json.large_folios),
         unreached=json.unreached,
+        input=None if json.input is None else file_of(json.input),
     )
 
 

@@ -266,6 +266,7 @@ observations = every(
     faults_complete=st.booleans(),
     large_folios=few(st.tuples(texts, texts)),
     unreached=few(texts),
+    input=maybe(files),
 )
 
 findings = every(

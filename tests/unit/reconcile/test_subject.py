@@ -9,7 +9,7 @@ import pytest
 
 from inspector.model.address import VirtAddr
 from inspector.model.finding import Verdict
-from inspector.model.prediction import ExecVerdict, Outcome
+from inspector.model.prediction import ExecVerdict, FileIdentity, Outcome
 from inspector.model.profile import RandomBases
 from inspector.model.program import Layout, Limits
 from inspector.reconcile import reconcile
@@ -50,6 +50,21 @@ def test_other_contents_under_the_same_path(prediction: Prediction) -> None:
         (f"contents of {file.path}", file.sha256, "0" * 64)
     ]
     assert result.exit_code == 1
+
+
+def test_the_contents_of_the_input_are_compared_too(prediction: Prediction) -> None:
+    given = FileIdentity("/tmp/input", (0, 5), 7, 3, "ab" * 32)  # noqa: S108
+    reading = replace(prediction, files=(*prediction.files, given))
+    alike = replace(seen(prediction), files=prediction.files, input=given)
+    assert {finding.verdict for finding in reconcile(reading, alike).findings} == {Verdict.AGREES}
+    other = reconcile(reading, replace(alike, input=replace(given, sha256="cd" * 32)))
+    assert [finding.where for finding in other.differences] == ["contents of /tmp/input"]
+    # A file more or less on one side does not set the input beside another file.
+    library = replace(given, path="/lib/ld.so", sha256="ef" * 32)
+    more = reconcile(replace(prediction, files=(*prediction.files, library, given)), alike)
+    assert [(finding.where, finding.verdict) for finding in more.findings if finding.where] == [
+        ("contents of /lib/ld.so", Verdict.UNOBSERVED)
+    ]
 
 
 def test_contents_that_no_one_saw_are_neither_pass_nor_failure(prediction: Prediction) -> None:
