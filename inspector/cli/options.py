@@ -30,13 +30,23 @@ _MOST_SECONDS = 1_000_000
 class ProgramCommand(click.Command):
     """A command for programs: what follows the first `--` are the programs' own arguments."""
 
+    allow_extra_args = True
+    """What is too much is refused here, in words that tell where it may have belonged."""
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Set the programs' arguments aside, whatever they look like."""
+        """Set the programs' arguments aside, whatever they look like. Raises UsageError."""
         if "--" in args:
             cut = args.index("--")
             ctx.meta[_ARGUMENTS] = tuple(args[cut + 1 :])
             args = args[:cut]
-        return super().parse_args(ctx, args)
+        follows = f"what is meant for the program follows --; see `{ctx.command_path} --help`"
+        try:
+            extra = super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            raise UsageError(error.format_message(), help=follows) from error
+        if extra:
+            raise UsageError(f"too many arguments: {' '.join(extra)}", help=follows)
+        return extra
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         """Name the arguments in the usage line."""

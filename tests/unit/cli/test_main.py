@@ -124,6 +124,24 @@ def test_a_request_that_makes_no_sense_ends_with_2_and_a_way_out(
     assert help_line.startswith("  ")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["check", "x", "-n"], "No such option '-n'"),
+        (["predict", "x", "--lines=3"], "No such option '--lines'"),
+        (["observe", "x", "some", "words"], "too many arguments: some words"),
+    ],
+)
+def test_what_was_meant_for_the_program_is_said_to_follow_two_dashes(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    assert run(arguments) == 2
+    said, help_line = capsys.readouterr().err.splitlines()
+    assert said.startswith(f"inspector: {message}")
+    see = f"see `inspector {arguments[0]} --help`"
+    assert help_line == f"  what is meant for the program follows --; {see}"
+
+
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"], *([name, "--help"] for name in COMMANDS)])
 def test_help_is_on_stdout_and_no_error(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     assert run(arguments) == 0
