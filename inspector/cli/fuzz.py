@@ -108,7 +108,7 @@ def _run(campaign: Campaign, output: Output, keep: str | None, jobs: int | None)
         progress.clear()
         click.echo(
             f"{tally_text(campaign, total)}; go on with --seed {campaign.seed}"
-            f" --first {campaign.first + total.total}",
+            f" --first {campaign.first + total.total} --count {campaign.count - total.total}",
             err=True,
         )
         raise

@@ -32,7 +32,7 @@ def command(
     solve: bool,
     json: str | None,
 ) -> int:
-    r"""Give the modules of a tree their addresses, and play a sequence of calls.
+    """Give the modules of a tree their addresses, and play a sequence of calls.
 
     What is asked is shown; --solve answers it. FILE holds the tree, a table for each module:
 
@@ -47,7 +47,7 @@ def command(
     random, and the seed shown.
 
     Example: inspector overlay --calls "main A C B A>F" --solve
-    """
+    """  # noqa: D301 - a backspace tells click to leave the lines as they are
     from inspector.cli.output import Output
     from inspector.report.overlay import overlay_document
     from inspector.simulators.overlay import BOOK, OverlayRun, parse_calls, random_calls, random_tree, run

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from inspector.model.address import PAGE_SIZE, AddressRange, VirtAddr
+from inspector.model.address import PAGE_SIZE, AddressRange, VirtAddr, page_down
 from inspector.model.auxv import AuxType
 from inspector.model.prediction import Outcome
 from inspector.model.profile import GateArea, LayoutProfile, NativeProfile, SpecialArea
@@ -40,7 +40,7 @@ def probe_native() -> NativeProfile | None:
     return NativeProfile(
         layout=LayoutProfile(
             task_size=task_size,
-            et_dyn_base=VirtAddr(_aux(led[0], AuxType.AT_PHDR) & -PAGE_SIZE),
+            et_dyn_base=_et_dyn_base(task_size, _aux(led[0], AuxType.AT_PHDR) & -PAGE_SIZE),
             # As for 32 bits: from above it starts in the upper half of the task, from below at a third.
             bottom_up=_aux(led[0], AuxType.AT_BASE) < task_size // 2,
         ),
@@ -53,6 +53,15 @@ def probe_native() -> NativeProfile | None:
         platform=platform,
         moved_brk=_moved_brk(runs_itself[0]),
     )
+
+
+def _et_dyn_base(task_size: VirtAddr, page: int) -> VirtAddr:
+    """Return ELF_ET_DYN_BASE, given the page it lies in: two thirds of the task, which is no whole page.
+
+    Source: arch/x86/include/asm/elf.h.
+    """
+    base = VirtAddr(task_size // 3 * 2)
+    return base if page_down(base) == page else VirtAddr(page)
 
 
 def _moved_brk(loader: Snapshot) -> VirtAddr | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.elf.header import ELF64, EM_X86_64, PT_INTERP
+from inspector.elf.header import ELF64, EM_X86_64, ET_DYN, PT_INTERP
 from inspector.model.address import VirtAddr
 from inspector.model.profile import RandomBases
 from inspector.predict import predict
@@ -123,6 +123,31 @@ def test_a_64_bit_program_of_the_system(name: str, witness: Path, profile: Machi
         pytest.skip("it is no 64-bit program here")
     program = launch(Path(name), ("an argument", "another"))
     assert not mismatches(predict(program, profile, until="exec"), witness_exec(witness, program))
+
+
+def test_a_position_independent_program_without_alignment(
+    place: Path, witness: Path, profile: MachineProfile
+) -> None:
+    """ELF_ET_DYN_BASE is no whole page: what is taken from it may end a page higher than from one."""
+    name = Phdr(type=PT_INTERP, offset=0x800, filesz=7, vaddr=0)
+    loads = [Phdr(vaddr=0x2001, offset=1, align=0), gnu_stack()]
+    elf = replace(NATIVE, phdrs=[name, *loads], type=ET_DYN, contents={0x800: b"loader\0"})
+    executable(place / "loader", replace(NATIVE, type=ET_DYN, entry=0x200, phdrs=[Phdr(vaddr=0)]).build())
+    program = launch(executable(place / "case", elf.build()), cwd=place)
+    assert not mismatches(predict(program, profile, until="exec"), witness_exec(witness, program))
+
+
+def test_an_interpreter_that_stops_at_an_empty_segment_far_away(
+    place: Path, witness: Path, profile: MachineProfile
+) -> None:
+    """Where that lies is no errno, so it is taken for the interpreter's base; its entry wraps around."""
+    loads = [Phdr(vaddr=1 << 63, filesz=0), Phdr(vaddr=0x400000)]
+    loader = replace(NATIVE, phdrs=loads, entry=(1 << 63) + 0x400000)
+    executable(place / "far", loader.build())
+    program = launch(executable(place / "case", native_named(b"far\0").build()), cwd=place)
+    prediction = predict(program, profile, until="exec")
+    assert str(prediction.verdict) == "runs"
+    assert not mismatches(prediction, witness_exec(witness, program))
 
 
 def test_a_stack_that_must_grow_for_its_tables(place: Path, witness: Path, profile: MachineProfile) -> None:

@@ -27,7 +27,7 @@ from inspector.model.program import UNLIMITED
 from inspector.observe.launch import launch as start
 from inspector.observe.snapshot import take_snapshot
 from inspector.predict import predict
-from tests.elfwriter import Elf
+from tests.elfwriter import Elf, Phdr, gnu_stack
 from tests.live.against_witness import mismatches
 from tests.live.launches import executable, launch
 from tests.live.odd_programs import FIXED, MOVABLE, STACK, TEXT, with_interpreter
@@ -435,3 +435,21 @@ def test_a_mount(options: str, mode: str, program: str, script: str, place: Path
     if "unshare" in done.stderr or "mount: " in done.stderr:
         pytest.skip(f"no mounts here: {done.stderr}")
     assert done.stdout.splitlines() == [program, script], done.stderr
+
+
+def test_where_the_headers_are_is_reckoned_in_the_files_own_words(
+    stage: Path, witness: Path, profile: MachineProfile
+) -> None:
+    """A segment whose end is beyond 4 GiB ends before the headers in it: AT_PHDR is not of it."""
+    phoff = 0xC000_0000
+    segment = Phdr(vaddr=0x10000000, offset=phoff - PAGE, filesz=0x4000_2000)
+    elf = Elf([segment, gnu_stack()], entry=0x10000000, phoff=phoff)
+    path = executable(stage / "far headers", elf.build()[:52])
+    with path.open("r+b") as file:
+        file.truncate(phoff + 2 * PAGE)
+        file.seek(phoff)
+        file.write(segment.pack() + gnu_stack().pack())
+    program = launch(path)
+    prediction = predict(program, profile, until="exec")
+    assert str(prediction.verdict) == "runs"
+    assert not mismatches(prediction, witness_exec(witness, program))

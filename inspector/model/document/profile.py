@@ -54,7 +54,7 @@ class LayoutJson(Struct, frozen=True):
     """Where one address-space layout starts from, with ASLR off."""
 
     task_size: PageHex
-    et_dyn_base: PageHex
+    et_dyn_base: Hex
     bottom_up: bool
 
 

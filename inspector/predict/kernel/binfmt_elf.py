@@ -1,4 +1,4 @@
-"""The ELF handler past the point of no return: an i386 program on its way into an address space.
+"""The ELF handler past the point of no return: a program on its way into an address space.
 
 The functions carry the names of fs/binfmt_elf.c. What fails here kills the process, for the old program is
 gone by now.
@@ -77,9 +77,12 @@ def load(
             fixed=number > 0,
             noreplace=noreplace,
         )
+        if at >= task.mm.task_size:
+            raise KernelError(Errno.EINVAL, "elf.segment-unmappable")
         if first_dyn:
             bias = _wrapped(bias + at - page_down(address))
-        if segment.offset <= main.header.phoff < segment.offset + segment.filesz:
+        # Added up in the file's own words.
+        if segment.offset <= main.header.phoff < (segment.offset + segment.filesz) % program.layout.word:
             phdr = main.header.phoff - segment.offset + segment.vaddr
         _check_size(segment, segment.vaddr, task.mm.task_size)
         highest = max(highest, segment.vaddr + segment.memsz)
@@ -125,6 +128,8 @@ def _choose_bias(
         # Mapped once where there is room, only to learn the address; then aligned within it.
         unused = _bss(rules, by_segment=rules.program_bss_by_segment)
         trial = elf_load(task, mapped, first, VirtAddr(0), unused, total_size=total_size)
+        if trial >= task.mm.task_size:
+            raise KernelError(Errno.EINVAL, "elf.segment-unmappable")
         task.mm.munmap(trial, total_size)
         bias, binding = trial & -alignment, True
     else:
@@ -158,6 +163,9 @@ def load_elf_interp(
             total_size=total_size if number == 0 else 0,
             fixed=fixed,
         )
+        if at >= task.mm.task_size:
+            # Nothing is mapped there, but it is no errno: the caller takes it for the interpreter's base.
+            return at
         if number == 0 and interpreter.header.type == elf.ET_DYN:
             bias = _wrapped(at - page_down(segment.vaddr))
         _check_size(segment, _wrapped(bias + segment.vaddr), task.mm.task_size)
@@ -178,6 +186,7 @@ def elf_load(
 ) -> VirtAddr:
     """Map one PT_LOAD's file pages and, as far as `bss` does so now, its zeros. Return its first page.
 
+    Of a segment without either, nothing is mapped, and that page may lie anywhere.
     Rule `vma.segment-file`. Source: fs/binfmt_elf.c:elf_load(), or elf_map() on kernels without it.
     """
     try:
@@ -189,8 +198,6 @@ def elf_load(
         bss.add(task, segment, start)
     except KernelError as error:
         raise KernelError(error.errno, error.rule or "elf.segment-unmappable") from error
-    if start >= task.mm.task_size:
-        raise KernelError(Errno.EINVAL, "elf.segment-unmappable")
     return start
 
 
