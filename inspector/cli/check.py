@@ -220,7 +220,7 @@ def _check_randomized(request: Request, program: Program) -> Checked:
         raise
     except InspectorError as error:
         return Checked(_foretell(request, program), None, error)
-    if observation.bases is None:
+    if observation.bases is None and not observation.snapshots:
         # Nothing was loaded, so nothing was left to chance: what refuses a program does not depend on ASLR.
         program = replace(program, randomize=False)
     prediction = _foretell(request, program, observation.bases)

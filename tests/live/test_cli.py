@@ -218,6 +218,12 @@ def test_a_64_bit_program_is_named_as_not_modelled() -> None:
     assert inspector("predict", sys.executable).returncode == 3
 
 
+def test_the_bases_of_a_64_bit_program_are_not_known() -> None:
+    done = inspector("check", "--aslr", "--until", "exec", sys.executable)
+    assert done.returncode == 3
+    assert "not modelled: the random bases of ASLR" in done.stdout
+
+
 def test_a_difference_is_shown_in_full_and_ends_with_1(tmp_path: Path, program: Path) -> None:
     profile = tmp_path / "profile.json"
     assert inspector("profile", "-o", profile).returncode == 0
