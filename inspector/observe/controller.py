@@ -37,9 +37,10 @@ from inspector.observe.gdb.stops import (
 )
 from inspector.observe.host import host_facts
 from inspector.observe.launch import Launched, launch
-from inspector.observe.page_cache import settle
+from inspector.observe.page_cache import code_files, settle
 from inspector.observe.signals import is_fatal
 from inspector.observe.snapshot import read_fault_counts, read_stack, take_snapshot
+from inspector.observe.turns import turn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -74,31 +75,34 @@ def observe(
     sense; nothing is left running in any case.
     """
     plan = plan_stops(executable_behind(program.path, program.cwd), stops, until)
-    settled = settle(program)
-    deadline = Deadline.after(seconds)
-    with launch(program, seconds=seconds) as launched:
-        run = _Run(program, launched, deadline)
-        run.notes += launched.notes
-        if launched.verdict.outcome is Outcome.RUNS:
-            run.look_at_exec()
-            if run.is_i386:
-                run.follow_if_possible(plan, session, gdb)
-        launched.close()
-        if launched.verdict.outcome is Outcome.RUNS:
-            run.unreached = unreached_stops(stops, until, (snapshot.checkpoint for snapshot in run.snapshots))
-            if faults and run.is_i386 and plan.until not in {"exec", "exit"}:
-                run.notes.append(
-                    "page faults are recorded only in a run to the program's end (without --until)"
+    with turn(code_files(program), Deadline.after(seconds)) as late:
+        settled = settle(program)
+        deadline = Deadline.after(seconds)  # what it waited for its turn is not counted
+        with launch(program, seconds=seconds) as launched:
+            run = _Run(program, launched, deadline)
+            run.notes += [*launched.notes, *late]
+            if launched.verdict.outcome is Outcome.RUNS:
+                run.look_at_exec()
+                if run.is_i386:
+                    run.follow_if_possible(plan, session, gdb)
+            launched.close()
+            if launched.verdict.outcome is Outcome.RUNS:
+                run.unreached = unreached_stops(
+                    stops, until, (snapshot.checkpoint for snapshot in run.snapshots)
                 )
-        observation = run.observation()
-        if run.executed_i386:
-            folios = seen_folios((*settled, *_mapped_files(observation.snapshots)))
-            observation = replace(observation, large_folios=tuple(folios))
-    if not faults or plan.until != "exit" or not run.executed_i386 or deadline.passed:
-        return observation
-    from inspector.observe.perf.witness import witnessed
+                if faults and run.is_i386 and plan.until not in {"exec", "exit"}:
+                    run.notes.append(
+                        "page faults are recorded only in a run to the program's end (without --until)"
+                    )
+            observation = run.observation()
+            if run.executed_i386:
+                folios = seen_folios((*settled, *_mapped_files(observation.snapshots)))
+                observation = replace(observation, large_folios=tuple(folios))
+        if not faults or plan.until != "exit" or not run.executed_i386 or deadline.passed:
+            return observation
+        from inspector.observe.perf.witness import witnessed
 
-    return witnessed(observation, deadline)
+        return witnessed(observation, deadline)
 
 
 def _mapped_files(snapshots: Sequence[Snapshot]) -> Iterator[str]:

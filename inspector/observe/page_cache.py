@@ -42,14 +42,20 @@ def settle(program: Program) -> list[str]:
     Returns their paths. Raises nothing: what cannot be read or listed is left as it is, and the kernel has
     the last word on it.
     """
-    executable = executable_behind(program.path, program.cwd)
-    interpreter = _interpreter(executable)
-    paths = [executable]
-    if interpreter is not None:
-        paths += [interpreter, *_libraries(interpreter, executable, program)]
+    paths = code_files(program)
+    if len(paths) > 1:
+        executable, interpreter = paths
+        paths += _libraries(interpreter, executable, program)
     for path in paths:
         _read_in(path)
     return paths
+
+
+def code_files(program: Program) -> list[str]:
+    """Return what every start of `program` maps: the file whose code runs, and its interpreter, if any."""
+    executable = executable_behind(program.path, program.cwd)
+    interpreter = _interpreter(executable)
+    return [executable] if interpreter is None else [executable, interpreter]
 
 
 def _interpreter(path: str) -> str | None:
