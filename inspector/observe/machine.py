@@ -47,6 +47,11 @@ class Machine:
         """Whether there is something at `path`."""
         return os.path.lexists(path)
 
+    def process_names(self) -> list[str]:
+        """Return what each process calls itself, the kernel's own threads among them."""
+        folders = (entry for entry in Path("/proc").iterdir() if entry.name.isdigit())
+        return [name.strip() for folder in folders if (name := self.read(f"{folder}/comm"))]
+
     def which(self, program: str) -> str | None:
         """Return where `program` is on PATH."""
         return shutil.which(program)

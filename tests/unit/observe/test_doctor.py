@@ -52,8 +52,13 @@ class Fake(Machine):
     page_flags: bool = True
     staged: tuple[str, str | None] = ("/dev/shm/inspector-0", None)  # noqa: S108
 
+    names: tuple[str, ...] = ("systemd", "kswapd0")
+
     def uname(self) -> tuple[str, str, str]:
         return self.system
+
+    def process_names(self) -> list[str]:
+        return list(self.names)
 
     def read(self, path: str) -> str | None:
         return self.files.get(path)
@@ -234,6 +239,8 @@ CASES: list[tuple[str, Fake, bool | None, str, str]] = [
     ("tracefs", Fake(files=with_files(exceptions="")), True, "mounted at /sys/kernel/tracing", ""),
     ("tracefs", Fake(), True, "mount of our own", ""),
     ("tracefs", Fake(tracefs="x", files=with_files(filesystems="nodev\tproc\n")), False, "none", "FTRACE"),
+    ("idle memory", Fake(), True, "nothing seen", ""),
+    ("idle memory", Fake(names=("kdamond.0",)), False, "kdamond.0", "kdamonds/0/state"),
     ("tracefs", Fake(tracefs="Permission denied"), False, "Permission denied", "run as root"),
 ]  # fmt: skip
 
