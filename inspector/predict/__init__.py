@@ -11,7 +11,8 @@ from inspector.model.prediction import Assumption, NotModelledAt, Prediction
 from inspector.model.registers import REGISTER_NAMES
 from inspector.predict.kernel.exec import NativeProcess, Process, execve
 from inspector.predict.kernel.kernel import Kernel
-from inspector.predict.machine.event import Special, SpecialMet
+from inspector.predict.machine.alarm import Deadline
+from inspector.predict.machine.event import Disturbed, Special, SpecialMet
 from inspector.verb import Verb
 
 if TYPE_CHECKING:
@@ -54,11 +55,14 @@ def predict(
             verdict=None,
             not_modelled=NotModelledAt("the random bases of ASLR"),
         )
+    deadline = Deadline(seconds)
     first_of: dict[Special, int] = {}
     while True:
         with Kernel(profile, chance=chance, folios=folios, first_of=first_of) as kernel:
             try:
-                return _predict(kernel, program, bases, stops, until, seconds)
+                return _predict(kernel, program, bases, stops, until, deadline)
+            except Disturbed:
+                continue
             except SpecialMet as met:
                 first_of[met.kind] = met.number
 
@@ -69,9 +73,9 @@ def _predict(
     bases: RandomBases | None,
     stops: Sequence[str],
     until: str | None,
-    seconds: float,
+    deadline: Deadline,
 ) -> Prediction:
-    """Predict on a machine just booted. Raises SpecialMet where it is to be done again."""
+    """Predict on a machine just booted. Raises SpecialMet or Disturbed where it is to be done again."""
     assumptions: tuple[Assumption, ...] = ()
     if bases is not None:
         assumptions = tuple(Assumption(name, f"{value:#x}") for name, value in vars_of(bases))
@@ -93,9 +97,8 @@ def _predict(
         from inspector.elf.stops import plan_stops, unreached_stops
         from inspector.predict.simulation import Simulation
 
-        simulation = Simulation(
-            result.process, kernel, plan_stops(result.executable, stops, until), seconds=seconds
-        )
+        plan = plan_stops(result.executable, stops, until)
+        simulation = Simulation(result.process, kernel, plan, deadline)
         simulation.run()
         snapshots += simulation.snapshots
         not_modelled, ending, faults = simulation.not_modelled, simulation.ending, kernel.faults

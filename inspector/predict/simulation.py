@@ -9,7 +9,6 @@ other exceptions    a signal
 from __future__ import annotations
 
 import gc
-import time
 from contextlib import contextmanager
 from signal import SIGKILL
 from typing import TYPE_CHECKING
@@ -24,7 +23,8 @@ from inspector.predict.kernel.entry import do_syscall, enter
 from inspector.predict.kernel.exit import do_exit
 from inspector.predict.kernel.fault import exc_page_fault
 from inspector.predict.kernel.sched import schedule
-from inspector.predict.machine.cpu import Breakpoint, HardwareException, PageFault, SystemCall, TimerInterrupt
+from inspector.predict.machine.cpu import Breakpoint, Halted, HardwareException, PageFault, SystemCall
+from inspector.predict.machine.event import Disturbed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,16 +35,16 @@ if TYPE_CHECKING:
     from inspector.predict.kernel.exec import Process
     from inspector.predict.kernel.kernel import Kernel
     from inspector.predict.kernel.task import Task
+    from inspector.predict.machine.alarm import Deadline
     from inspector.predict.machine.cpu import CallGate, Event
 
 
 class Simulation:
     """One program, from its first instruction to its end, and the processes it makes."""
 
-    def __init__(self, process: Process, kernel: Kernel, plan: StopPlan, *, seconds: float) -> None:
-        """Put the program's registers into the processor. `seconds` bound what the simulation may take."""
-        self._seconds = seconds
-        self._deadline = time.monotonic() + seconds
+    def __init__(self, process: Process, kernel: Kernel, plan: StopPlan, deadline: Deadline) -> None:
+        """Put the program's registers into the processor."""
+        self._deadline = deadline
         self._kernel = kernel
         self._plan = plan
         self._first = kernel.current = process.task
@@ -64,9 +64,12 @@ class Simulation:
         return self._first.ending if self.not_modelled is None else None
 
     def run(self) -> None:
-        """Run to the end, to the last checkpoint asked for, or to the first thing that is not modelled."""
+        """Run to the end, to the last checkpoint asked for, or to the first thing that is not modelled.
+
+        Raises Disturbed where a signal to this process came between.
+        """
         try:
-            with self._cpu.timer(_TICK_SECONDS), _without_cyclic_collector():
+            with self._cpu.alarm(self._deadline), _without_cyclic_collector():
                 while not self._is_over and (task := schedule(self._kernel)) is not None:
                     self._run(task)
         except NotModelled as limit:
@@ -103,9 +106,10 @@ class Simulation:
                 if vector not in _TRAPS:
                     self._set_resume_flag()
                 signal.force_exception(task, vector, ip)
-            case TimerInterrupt():
-                if time.monotonic() > self._deadline:
-                    raise NotModelled(f"a run of more than {self._seconds:g} s of simulation")
+            case Halted():
+                if not self._deadline.is_over():
+                    raise Disturbed
+                raise NotModelled(f"a run of more than {self._deadline.seconds:g} s of simulation")
 
     def _set_resume_flag(self) -> None:
         """Mark the EFLAGS that a fault saves."""
@@ -158,4 +162,3 @@ def _without_cyclic_collector() -> Iterator[None]:
 
 _TRAPS = (3, 4)
 """Vectors reported behind the instruction, as #BP and #OF are, and not as faults."""
-_TICK_SECONDS = 0.1

@@ -35,6 +35,7 @@ from inspector.errors import NotModelled
 from inspector.model.address import VirtAddr, page_down
 from inspector.model.registers import REGISTER_NAMES, Registers
 from inspector.model.vma import Access
+from inspector.predict.machine.alarm import Alarm
 from inspector.predict.machine.answers import Answers
 from inspector.predict.machine.coprocessor import Coprocessor
 from inspector.predict.machine.engine import Engine
@@ -42,18 +43,17 @@ from inspector.predict.machine.event import (
     Breakpoint,
     CallGate,
     Event,
+    Halted,
     HardwareException,
     PageFault,
     Special,
     SpecialMet,
     SystemCall,
-    TimerInterrupt,
 )
 from inspector.predict.machine.exception import Exceptions
 from inspector.predict.machine.inspection import Inspection
 from inspector.predict.machine.instruction import LONGEST_INSTRUCTION, decode, last_before
 from inspector.predict.machine.segment import SEGMENTS, Segments, descriptor
-from inspector.predict.machine.timer import Timer
 from inspector.predict.machine.tlb import Tlb
 from inspector.predict.machine.view import Translation, View
 
@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from inspector.model.address import Pfn, Vpn
+    from inspector.predict.machine.alarm import Deadline
     from inspector.predict.machine.answers import Cpuid
     from inspector.predict.machine.memory import PhysicalMemory
 
@@ -70,12 +71,12 @@ __all__ = [
     "CallGate",
     "Cpu",
     "Event",
+    "Halted",
     "HardwareException",
     "PageFault",
     "Special",
     "SpecialMet",
     "SystemCall",
-    "TimerInterrupt",
     "Translation",
     "descriptor",
 ]
@@ -130,7 +131,7 @@ class Cpu:
         self.started_at = 0
         """Where the engine was started last."""
         self._engine = Engine()
-        self._timer = Timer(self._engine.uc.emu_stop)
+        self._alarm = Alarm(self._engine.uc.emu_stop)
         self._segments = Segments(self._engine, memory)
         self._tlb = Tlb(self._engine, memory, translate, self._system_page)
         self._segments.enter_ring_3()
@@ -207,9 +208,9 @@ class Cpu:
         """Stop there no longer."""
         self.unwatch(address, self._breakpoints.pop(address))
 
-    def timer(self, seconds: float) -> AbstractContextManager[None]:
-        """Interrupt the program every `seconds`, so that whoever runs it can look up."""
-        return self._timer.every(seconds)
+    def alarm(self, deadline: Deadline) -> AbstractContextManager[None]:
+        """Halt when the deadline is over, or when a signal to this process waits to be handled."""
+        return self._alarm.set(deadline)
 
     # --- memory ---------------------------------------------------------------------------------
 
@@ -248,8 +249,7 @@ class Cpu:
         if self._inspection.sees_arithmetic:
             self.check_specials()
             self._inspection.check_stack()
-        if not isinstance(event, TimerInterrupt):
-            self._runs += 1
+        self._runs += 1
         return event
 
     def check_specials(self) -> None:
@@ -280,8 +280,8 @@ class Cpu:
             elif self._tlb.stale:
                 self._tlb.drop_code()
                 continue
-            elif self._timer.has_rung():
-                event = TimerInterrupt()
+            elif self._alarm.has_rung:
+                event = Halted()
             else:
                 event = self._exceptions.stuck(ip) if ip == stuck else None
                 stuck = ip if ip != reached else None

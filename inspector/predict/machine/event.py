@@ -55,8 +55,8 @@ class HardwareException:
 
 
 @dataclass(frozen=True, slots=True)
-class TimerInterrupt:
-    """Time has passed; the program notices nothing."""
+class Halted:
+    """The alarm has rung, perhaps amid an instruction: the processor cannot go on from here."""
 
 
 class Special(enum.Enum):
@@ -64,6 +64,10 @@ class Special(enum.Enum):
 
     DENORMAL = enum.auto()
     NAN = enum.auto()
+
+
+class Disturbed(Exception):
+    """The processor was halted, and nothing was to end: the simulation is to be made again."""
 
 
 class SpecialMet(Exception):
@@ -74,10 +78,10 @@ class SpecialMet(Exception):
     """
 
     def __init__(self, kind: Special, number: int) -> None:
-        """Runs are counted from 0; one that the timer interrupted goes on in the next."""
+        """Runs are counted from 0."""
         super().__init__(kind, number)
         self.kind = kind
         self.number = number
 
 
-Event = PageFault | SystemCall | Breakpoint | HardwareException | TimerInterrupt
+Event = PageFault | SystemCall | Breakpoint | HardwareException | Halted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import struct
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 TEXT, DATA = 0x08048000, 0x0804A000
 CODE_AT = 0x200
 EXIT = "b8 01000000 31db cd80"
+_SIGNALS = 40
 
 
 def run(directory: Path, code: str, profile: MachineProfile = PROFILE) -> Prediction:
@@ -159,6 +161,34 @@ def test_a_program_that_never_ends_ends_the_prediction(tmp_path: Path) -> None:
     prediction = predict(write_program(tmp_path, elf.build()), PROFILE, seconds=0.3)
     assert prediction.not_modelled is not None
     assert "0.3 s" in prediction.not_modelled.what
+
+
+def test_a_signal_to_us_amid_an_instruction_changes_nothing(tmp_path: Path) -> None:
+    # mov ecx, TIMES; loop: add [DATA], 1; dec ecx; jnz loop; cmp [DATA], TIMES; setne bl; exit(ebx)
+    times = struct.pack("<I", 20_000_000).hex()
+    count = f"b9 {times} 83 05 00a00408 01 49 75 f6 31db 81 3d 00a00408 {times} 0f95c3 b8 01000000 cd80"
+    text = Phdr(offset=0, vaddr=TEXT, filesz=0x1000, flags=R | X)
+    bss = Phdr(offset=0, vaddr=DATA, filesz=0, memsz=0x1000, flags=R | W)
+    elf = Elf([text, bss, gnu_stack()], entry=TEXT + CODE_AT)
+    elf.contents = {CODE_AT: bytes.fromhex(count)}
+    program = write_program(tmp_path, elf.build())
+    handled: list[int] = []
+
+    def handle(number: int, _frame: object) -> None:
+        handled.append(number)
+        if len(handled) < _SIGNALS:
+            signal.setitimer(signal.ITIMER_REAL, 0.005)
+
+    before = signal.signal(signal.SIGALRM, handle)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.005)
+        prediction = predict(program, PROFILE)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert len(handled) == _SIGNALS
+    assert prediction.ending is not None
+    assert prediction.ending.status == 0
 
 
 def test_a_child_copies_what_it_writes_and_its_parent_reuses_what_is_left(tmp_path: Path) -> None:
