@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
 import functools
@@ -32,18 +31,6 @@ def is_elf(path: str) -> bool:
             return file.read(0, len(ELF_MAGIC)) == ELF_MAGIC
     except (OSError, ValueError, CannotObserve):
         return False
-
-
-def path_from(cwd: str, path: str) -> str:
-    """Return how this process reaches what a process in `cwd` calls `path`.
-
-    Where we stand there ourselves the path is kept as it is: joined to its directory it might be too long, or
-    lead through directories that we may not search.
-    """
-    with contextlib.suppress(OSError):
-        if os.getcwd() == cwd:  # noqa: PTH109 - text is compared
-            return path
-    return os.path.join(cwd, path)  # noqa: PTH118 - a Path would drop a trailing slash, which means "a directory"
 
 
 class ExecutableFile:

@@ -9,11 +9,11 @@ refuses stands in `predict/kernel/binfmt_script.py`.
 from __future__ import annotations
 
 import enum
-import os
 from contextlib import suppress
 from dataclasses import dataclass
 
-from inspector.elf.file import ExecutableFile, path_from
+from inspector.elf.file import ExecutableFile
+from inspector.elf.path import below_self, interpreter_path, path_from
 from inspector.errors import CannotObserve
 
 BINPRM_BUF_SIZE = 256
@@ -80,7 +80,8 @@ def _skip_blanks(buffer: bytes, start: int) -> int:
 def interpreters(path: str, cwd: str) -> tuple[str, ...]:
     """Return the files that would interpret `path`, the last of them the program; none unless it is a script.
 
-    Ends at what cannot be read: it is the kernel's to say what becomes of that.
+    Ends at what cannot be read, or what is another file to each process (/proc/self): it is the kernel's to
+    say what becomes of that.
     """
     found: list[str] = []
     here = path_from(cwd, path)
@@ -90,7 +91,9 @@ def interpreters(path: str, cwd: str) -> tuple[str, ...]:
                 line = parse_interpreter_line(file.read(0, BINPRM_BUF_SIZE))
             if isinstance(line, NoLine):
                 break
-            here = path_from(cwd, os.fsdecode(line.name))
+            here = path_from(cwd, interpreter_path(line.name))
+            if below_self(here) is not None:
+                break
             found.append(here)
     return tuple(found)
 

@@ -52,7 +52,13 @@ def try_file(contents: bytes, stage: ExecStage, profile: MachineProfile, role: R
     stage.set_file(contents)
     program = stage.program if role is Role.PROGRAM else stage.host
     try:
-        prediction = predict(program, profile, until="exec", folios=folio_layout)
+        prediction = predict(
+            program,
+            profile,
+            until="exec",
+            folios=folio_layout,
+            shared_descriptors=stage.shared_descriptors,
+        )
     except InspectorError as error:
         return Trial(Standing.UNOBSERVED, reason=str(error))
     except Exception as error:  # noqa: BLE001 - what fuzzing is there to find

@@ -80,6 +80,11 @@ class ExecStage:
             self.close()
             raise
 
+    @property
+    def shared_descriptors(self) -> tuple[int, ...]:
+        """What the programs have open under the numbers that this process has it by."""
+        return tuple(self._held)
+
     def __enter__(self) -> Self:
         return self
 

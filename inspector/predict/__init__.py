@@ -16,7 +16,7 @@ from inspector.predict.machine.event import Disturbed, Special, SpecialMet
 from inspector.verb import Verb
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from inspector.model.folio import FolioLayout
     from inspector.model.profile import MachineProfile, RandomBases
@@ -38,6 +38,7 @@ def predict(
     seconds: float = 60.0,
     chance: int = 0,
     folios: FolioLayout | None = None,
+    shared_descriptors: Collection[int] = (),
 ) -> Prediction:
     """Predict what the machine of `profile` does when it executes `program`, to its end.
 
@@ -46,7 +47,8 @@ def predict(
     there, named in `Prediction.not_modelled`; nothing is guessed. Raises UsageError where a
     stop does not exist. A simulation that takes more than `seconds` ends there as not
     modelled. `chance` chooses among assumptions about what is random. `folios` tells how the files that
-    the program maps lie in the page cache; without it, page by page.
+    the program maps lie in the page cache; without it, page by page. `shared_descriptors` are those
+    that the program has in common with this process, under the same numbers, beside its own 0, 1 and 2.
     """
     if program.randomize and bases is None:
         return Prediction(
@@ -58,7 +60,9 @@ def predict(
     deadline = Deadline(seconds)
     first_of: dict[Special, int] = {}
     while True:
-        with Kernel(profile, chance=chance, folios=folios, first_of=first_of) as kernel:
+        with Kernel(
+            profile, chance=chance, folios=folios, first_of=first_of, shared_descriptors=shared_descriptors
+        ) as kernel:
             try:
                 return _predict(kernel, program, bases, stops, until, deadline)
             except Disturbed:

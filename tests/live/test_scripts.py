@@ -121,6 +121,59 @@ def test_scripts_of_scripts(depth: int, place: Path, witness: Path, profile: Mac
     assert prediction.verdict.rule == expected
 
 
+WAYS = ("a script", "PT_INTERP", "execve itself")
+
+
+def leading_to(target: str, by: str, place: Path) -> Program:
+    """Return a program that makes execve look up `target`."""
+    line = os.fsencode(target)
+    script, dynamic = b"#!%s\n" % line, with_interpreter(FIXED, line + b"\0").contents()
+    executable(place / "under-test", script if by == "a script" else dynamic)
+    return launch(target if by == "execve itself" else "./under-test", cwd=place)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["/proc/self/fd/%d", "/proc/thread-self/fd/%d", "/dev/fd/%d/", "/proc/./self/fd/%d/..", "link"],
+)
+@pytest.mark.parametrize("by", WAYS)
+def test_a_descriptor_that_is_ours_alone(
+    by: str, name: str, place: Path, witness: Path, profile: MachineProfile
+) -> None:
+    with (place / "fixed").open("rb") as ours:
+        target = name.replace("%d", str(ours.fileno()))
+        if target == "link":
+            (place / "link").unlink(missing_ok=True)
+            (place / "link").symlink_to(f"/dev/fd/{ours.fileno()}")
+        prediction, wrong = judge(leading_to(target, by, place), witness, profile)
+    assert not wrong
+    assert prediction.verdict is not None
+    assert prediction.verdict.errno == "ENOENT"
+
+
+@pytest.mark.parametrize("target", ["/proc/self", "/proc/self/mem", "/proc/thread-self/fd", "/proc/self/no"])
+@pytest.mark.parametrize("by", WAYS)
+def test_what_is_of_one_kind_to_each_process(
+    by: str, target: str, place: Path, witness: Path, profile: MachineProfile
+) -> None:
+    prediction, wrong = judge(leading_to(target, by, place), witness, profile)
+    assert not wrong
+    assert prediction.verdict is not None
+
+
+@pytest.mark.parametrize(
+    "target", ["/proc/self/exe", "/proc/thread-self/exe", "/dev/stdin", "/dev/fd/0", "/proc/self/cwd/fixed"]
+)
+@pytest.mark.parametrize("by", WAYS)
+def test_a_path_that_leads_each_process_to_something_else(
+    by: str, target: str, place: Path, profile: MachineProfile
+) -> None:
+    prediction = predict(leading_to(target, by, place), profile, until="exec")
+    assert prediction.not_modelled is not None
+    assert prediction.not_modelled.what == "a path that leads through /proc/self"
+    assert prediction.verdict is None
+
+
 def test_a_script_that_is_its_own_interpreter(place: Path, witness: Path, profile: MachineProfile) -> None:
     path = executable(place / "itself", b"#!itself\n")
     _, wrong = judge(launch(path, cwd=place), witness, profile)

@@ -73,3 +73,9 @@ def test_the_executable_behind_a_script(tmp_path: Path) -> None:
 def test_scripts_that_lead_in_a_circle_come_to_an_end(tmp_path: Path) -> None:
     (tmp_path / "itself").write_bytes(b"#!itself\n")
     assert len(interpreters("itself", os.fspath(tmp_path))) == MAX_REWRITES + 1
+
+
+def test_an_interpreter_that_is_the_programs_own_to_look_up(tmp_path: Path) -> None:
+    (tmp_path / "script").write_bytes(b"#!/proc/self/exe\n")
+    assert interpreters("script", os.fspath(tmp_path)) == ()
+    assert executable_behind("script", os.fspath(tmp_path)) == "script"

@@ -9,9 +9,9 @@ the name ps shows, stay the script's.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
+from inspector.elf.path import interpreter_path
 from inspector.elf.script import NoLine, parse_interpreter_line
 from inspector.predict.kernel.errno import Errno, KernelError
 
@@ -43,9 +43,7 @@ def load_script(bprm: LinuxBinprm, buffer: bytes) -> ExecutableFile:
     arguments.push(line.name)
     bprm.interp = line.name
     bprm.interpreters.append(line.name)
-    # An empty path, which a program cannot hand to execve, is the current directory to the kernel.
-    path = os.fsdecode(line.name) or "."
     try:
-        return bprm.open_exec(path)
+        return bprm.open_exec(interpreter_path(line.name))
     except KernelError as error:
         raise KernelError(error.errno, "script.interpreter-unusable") from error

@@ -17,6 +17,8 @@ from inspector.predict.kernel.namei import open_exec
 from inspector.predict.kernel.stack import Strings
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from inspector.elf.file import ExecutableFile
     from inspector.model.profile import MachineProfile
     from inspector.model.program import Program
@@ -33,11 +35,21 @@ class LinuxBinprm:
     """What the handlers are asked about: the file that was named, then each interpreter in turn."""
     arguments: ArgumentPages
 
-    def __init__(self, program: Program, profile: MachineProfile, opened: list[ExecutableFile]) -> None:
-        """Open nothing yet. What `open_exec` opens is added to `opened`, whose owner closes it."""
+    def __init__(
+        self,
+        program: Program,
+        profile: MachineProfile,
+        opened: list[ExecutableFile],
+        shared_descriptors: Collection[int] = (),
+    ) -> None:
+        """Open nothing yet. What `open_exec` opens is added to `opened`, whose owner closes it.
+
+        `shared_descriptors`: see `predict`.
+        """
         self.program = program
         self.profile = profile
         self._opened = opened
+        self._shared_descriptors = shared_descriptors
         self.interp = os.fsencode(program.path)
         """What `file` was called by whoever asked for it: execve's path, or a `#!` line."""
         self.interpreters: list[bytes] = []
@@ -46,7 +58,9 @@ class LinuxBinprm:
     def open_exec(self, path: str) -> ExecutableFile:
         """Open a file as the program that calls execve. Raises KernelError."""
         program = self.program
-        file = open_exec(path, program.cwd, program.credentials, self.profile.exec_rules)
+        file = open_exec(
+            path, program.cwd, program.credentials, self.profile.exec_rules, self._shared_descriptors
+        )
         self._opened.append(file)
         return file
 

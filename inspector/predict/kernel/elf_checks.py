@@ -7,11 +7,11 @@ here is an errno.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inspector.elf import header as elf
+from inspector.elf.path import interpreter_path
 from inspector.predict.kernel.errno import Errno, KernelError
 
 if TYPE_CHECKING:
@@ -145,10 +145,8 @@ def _open_interpreter(main: ElfFile, bprm: LinuxBinprm, layout: elf.ElfClass) ->
         name = elf_read(main.file, segment.offset, segment.filesz, "elf.interpreter-string")
         if name[-1] != 0:
             raise KernelError(Errno.ENOEXEC, "elf.interpreter-string")
-        # An empty path, which a program cannot hand to execve, is the current directory to the kernel.
-        path = os.fsdecode(name.split(b"\0", 1)[0]) or "."
         try:
-            interpreter = bprm.open_exec(path)
+            interpreter = bprm.open_exec(interpreter_path(name.partition(b"\0")[0]))
         except KernelError as error:
             raise KernelError(error.errno, "elf.interpreter-missing") from error
         elf_read(interpreter, 0, layout.ehdr.size, "elf.interpreter-bad")

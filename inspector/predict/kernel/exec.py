@@ -107,7 +107,7 @@ def execve(program: Program, kernel: Kernel, bases: RandomBases | None = None) -
     """
     opened = kernel.host_files
     profile = kernel.profile
-    bprm = LinuxBinprm(program, profile, opened)
+    bprm = LinuxBinprm(program, profile, opened, kernel.shared_descriptors)
     elf_program = limit = None
     process: Process | NativeProcess | None = None
     try:

@@ -12,7 +12,7 @@ from inspector.predict.kernel.pagecache import PageCache
 from inspector.predict.machine.memory import PhysicalMemory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from inspector.elf.file import ExecutableFile
     from inspector.model.address import Pfn, Vpn
@@ -44,13 +44,15 @@ class Kernel:
         chance: int = 0,
         folios: FolioLayout | None = None,
         first_of: Mapping[Special, int] | None = None,
+        shared_descriptors: Collection[int] = (),
     ) -> None:
         """Boot. `chance`, a byte, decides what is random; two kernels that differ in it show what does.
 
         `folios` tells how files lie in the page cache; without it, none has large folios. For
-        `first_of` see `Cpu`.
+        `first_of` see `Cpu`, for `shared_descriptors` `predict`.
         """
         self.profile = profile
+        self.shared_descriptors = shared_descriptors
         self._first_of = first_of
         self.chance = chance
         self.memory = PhysicalMemory()
