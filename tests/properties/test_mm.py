@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from inspector.model.address import PAGE_SIZE, VirtAddr
 from inspector.model.program import Limits
 from inspector.model.vma import Access, Anonymous, FileBacking
+from inspector.predict.kernel.areas import is_data_mapping
 from inspector.predict.kernel.commit import CommitPolicy
 from inspector.predict.kernel.errno import KernelError
 from inspector.predict.kernel.files import FileTable
@@ -16,6 +19,7 @@ from inspector.predict.kernel.mm import AddressSpace
 from inspector.predict.kernel.pagecache import PageCache
 from inspector.predict.kernel.task import Task
 from inspector.predict.kernel.uaccess import copy_to_user
+from inspector.predict.kernel.unmapped_area import UnmappedAreaInfo
 from inspector.predict.kernel.vma import MappedFile
 from inspector.predict.machine.memory import PhysicalMemory
 from inspector.predict.machine.pagetable import PageTables
@@ -31,14 +35,16 @@ PROCESSOR_MEMORY = PhysicalMemory(1 << 26)
 
 def address_space() -> AddressSpace:
     return AddressSpace(
-        task_size=VirtAddr((TOP + 1) * PAGE_SIZE),
-        mmap_base=VirtAddr(TOP * PAGE_SIZE),
-        legacy_base=VirtAddr(LEGACY_BASE * PAGE_SIZE),
-        bottom_up=False,
-        stack_guard_gap=0,
-        lowest_fixed=0,
-        mmap_floor=PAGE_SIZE,
-        hint_floor=PAGE_SIZE,
+        search=UnmappedAreaInfo(
+            task_size=VirtAddr((TOP + 1) * PAGE_SIZE),
+            mmap_base=VirtAddr(TOP * PAGE_SIZE),
+            legacy_base=VirtAddr(LEGACY_BASE * PAGE_SIZE),
+            bottom_up=False,
+            stack_guard_gap=0,
+            lowest_fixed=0,
+            mmap_floor=PAGE_SIZE,
+            hint_floor=PAGE_SIZE,
+        ),
         read_implies_exec=False,
         page_tables=PageTables(X86_64),
         memory=PROCESSOR_MEMORY,
@@ -119,6 +125,8 @@ def test_same_as_a_map_of_pages(steps: list[tuple[object, ...]]) -> None:
                     seen[vpn] = ("", vma.access, 0)
     assert seen == model
     assert all(low.end <= high.start for low, high in zip(mm.vmas, mm.vmas[1:], strict=False))
+    assert mm.areas.total_bytes == sum(area.range.size_bytes for area in mm.areas)
+    assert mm.areas.data_bytes == sum(area.range.size_bytes for area in mm.areas if is_data_mapping(area))
 
 
 @given(st.lists(actions, max_size=30))
@@ -128,7 +136,7 @@ def test_file_areas_that_continue_each_other_are_one_but_for_their_private_pages
     mm, model = address_space(), dict[int, PageBacking]()
     for step in steps:
         apply(mm, model, step)
-    for low, high in zip(mm.areas, mm.areas[1:], strict=False):
+    for low, high in itertools.pairwise(mm.areas):
         pages = (high.start - low.start) // PAGE_SIZE
         if (
             low.end == high.start

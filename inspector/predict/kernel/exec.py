@@ -35,6 +35,7 @@ from inspector.predict.kernel.mm import AddressSpace
 from inspector.predict.kernel.stack import create_elf_tables
 from inspector.predict.kernel.task import COMM_BYTES, Task
 from inspector.predict.kernel.uaccess import copy_to_user
+from inspector.predict.kernel.unmapped_area import UnmappedAreaInfo
 from inspector.predict.machine.pagetable import PageTables
 
 if TYPE_CHECKING:
@@ -262,14 +263,16 @@ def _start_native(
 def _new_task(elf_program: ElfProgram, program: Program, kernel: Kernel, layout: AddressLayout) -> Task:
     profile = kernel.profile
     mm = AddressSpace(
-        task_size=layout.task_size,
-        mmap_base=layout.mmap_base,
-        legacy_base=layout.legacy_base,
-        bottom_up=layout.bottom_up,
-        stack_guard_gap=profile.stack_guard_gap,
-        lowest_fixed=0 if program.credentials.capabilities & CAP_SYS_RAWIO else profile.mmap_min_addr,
-        mmap_floor=profile.mmap_floor,
-        hint_floor=profile.hint_floor,
+        search=UnmappedAreaInfo(
+            task_size=layout.task_size,
+            mmap_base=layout.mmap_base,
+            legacy_base=layout.legacy_base,
+            bottom_up=layout.bottom_up,
+            stack_guard_gap=profile.stack_guard_gap,
+            lowest_fixed=0 if program.credentials.capabilities & CAP_SYS_RAWIO else profile.mmap_min_addr,
+            mmap_floor=profile.mmap_floor,
+            hint_floor=profile.hint_floor,
+        ),
         read_implies_exec=elf_program.read_implies_exec,
         page_tables=PageTables(profile.page_tables),
         memory=kernel.memory,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from inspector.model.address import PAGE_SHIFT, Vpn
 from inspector.model.page import PageKind
 from inspector.model.vma import Access, VmFlag
+from inspector.predict.kernel.areas import Areas
 from inspector.predict.kernel.shmem import harvest
 from inspector.predict.kernel.vma import AnonVma
 from inspector.predict.machine.pagetable import PageTables
@@ -61,7 +62,7 @@ def dup_mm(old: AddressSpace, page_tables: PageTables) -> AddressSpace:
     new = copy.copy(old)
     new.page_tables = page_tables
     new.def_flags = VmFlag.NONE
-    new.areas = [_inherited(area) for area in old.areas]
+    new.areas = Areas(map(_inherited, old.areas))
     new.forget_labels()
     for area in old.areas:
         if area.anon_vma is not None or area.is_pfnmap:

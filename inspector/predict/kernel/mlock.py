@@ -79,8 +79,7 @@ def mlockall(task: Task, flags: int) -> int:
         raise NotModelled("mlockall with MCL_ONFAULT")
     if not can_do_mlock(task):
         raise KernelError(Errno.EPERM)
-    mapped = sum(area.range.size_bytes for area in task.mm.areas)
-    if flags & _MCL_CURRENT and mapped > _limit(task) & -PAGE_SIZE:
+    if flags & _MCL_CURRENT and task.mm.areas.total_bytes > _limit(task) & -PAGE_SIZE:
         raise KernelError(Errno.ENOMEM)
     task.mm.def_flags = VmFlag.LOCKED if flags & _MCL_FUTURE else VmFlag.NONE
     if flags & _MCL_CURRENT:

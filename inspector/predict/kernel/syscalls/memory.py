@@ -61,7 +61,7 @@ def brk(task: Task, address: int) -> int:
         mm.munmap(new, old - new)
     elif new > old:
         above = mm.find_above(old)
-        gap = 0 if above is None or not above.grows_down else mm.stack_guard_gap
+        gap = 0 if above is None or not above.grows_down else mm.search.stack_guard_gap
         if above is not None and new + PAGE_SIZE > above.start - gap:
             return mm.brk
         try:
