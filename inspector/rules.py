@@ -267,6 +267,13 @@ _CATALOGUE = (
         "mm/util.c:__vm_enough_memory()",
     ),
     Rule(
+        "memory.limit",
+        "The program would have more memory mapped than its limits allow.",
+        "RLIMIT_AS (ulimit -v) bounds all that is mapped, RLIMIT_DATA (ulimit -d) what of it is private and"
+        " writable; a segment's zeros count, touched or not.",
+        "mm/mmap.c:may_expand_vm()",
+    ),
+    Rule(
         "vma.read-implies-exec",
         "Without PT_GNU_STACK every readable mapping of an i386 program is executable.",
         "Old toolchains did not say whether they need executable data, so Linux assumes they do.",

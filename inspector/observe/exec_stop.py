@@ -33,8 +33,6 @@ class ExecStop:
     verdict: ExecVerdict
     baseline: FaultCounts
     """Fault counters just before execve."""
-    notes: tuple[str, ...]
-    """What the limits of this session may do to the program, in words."""
 
 
 def lead_through_exec(
@@ -49,13 +47,13 @@ def lead_through_exec(
     or a death there is no process left, and it has been reaped. Raises LaunchFailed.
     """
     _expect_stage(wait())
-    notes = tuple(set_limits(pid, limits))
+    set_limits(pid, limits)
     prepare(pid)
     ptrace.set_options(pid)
     ptrace.continue_to_syscall(pid)
     _expect_syscall_stop(wait())
     baseline = read_fault_counts(pid)
-    return ExecStop(_answer(pid, wait), baseline, notes)
+    return ExecStop(_answer(pid, wait), baseline)
 
 
 def _expect_stage(stop: ptrace.Stopped | ptrace.Gone) -> None:

@@ -122,7 +122,6 @@ def launch(
             process.pid, lambda: launched.wait(deadline.left), program.limits, prepare
         )
         launched.verdict, launched.baseline = reached.verdict, reached.baseline
-        launched.notes += reached.notes
     except BaseException as error:
         launched.close()
         if isinstance(error, CannotObserve) and deadline.passed:

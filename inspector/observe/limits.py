@@ -1,9 +1,8 @@
 """The resource limits programs are run under, as far as this session may set them.
 
 A limit of the session that is lower than what was asked for is raised where that is allowed
-(CAP_SYS_RESOURCE). Where it is not, the program is run, and predicted, under the stack limit that does
-apply. What bounds an address space as a whole is not part of a prediction: where an i386 program could get to
-feel it, it is noted, and the machine is not probed.
+(CAP_SYS_RESOURCE). Where it is not, the program is run, and predicted, under the limit that does apply.
+Where an i386 program could get to feel the limits of an address space as a whole, the machine is not probed.
 
 Source: kernel/sys.c:do_prlimit().
 """
@@ -11,13 +10,9 @@ Source: kernel/sys.c:do_prlimit().
 from __future__ import annotations
 
 import resource
-from typing import TYPE_CHECKING
 
 from inspector.errors import CannotObserve, LaunchFailed
 from inspector.model.program import UNLIMITED, Limits
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _MEMORY = ((resource.RLIMIT_AS, "address space", "v"), (resource.RLIMIT_DATA, "data", "d"))
 _LIMITS = 16
@@ -49,26 +44,25 @@ def _inherited(which: int, soft: int | None) -> tuple[int, int]:
     return limits[0], limits[1]
 
 
-def set_limits(pid: int, limits: Limits) -> Iterator[str]:
-    """Set the limits of `pid`, a program about to be executed; yield what may get in its way, in words.
+def set_limits(pid: int, limits: Limits) -> None:
+    """Set the limits of `pid`, a program about to be executed.
 
-    Raises LaunchFailed for `limits` that are not permitted.
+    Where they say nothing of memory, it is as much as this session may give. Raises LaunchFailed for `limits`
+    that are not permitted.
     """
-    for which, name, option, soft in (
+    wanted = [
         (resource.RLIMIT_STACK, "the stack", "s", limits.stack),
         (resource.RLIMIT_CORE, "core files", "c", limits.core),
-    ):
+    ]
+    for which, name, option in _MEMORY:
+        soft = limits.inherited[which][0] if limits.inherited else _permitted(which, UNLIMITED)
+        wanted.append((which, name, option, soft))
+    for which, name, option, soft in wanted:
         if not _raised(pid, which, soft):
             hard = resource.prlimit(pid, which)[1]
             raise LaunchFailed(
                 f"{_too_low(name, hard)}, below the {_shown(soft)} asked for", help=_cure(option)
             )
-    for which, name, option in _MEMORY:
-        if not _raised(pid, which, UNLIMITED):
-            hard = resource.prlimit(pid, which)[1]
-            resource.prlimit(pid, which, (hard, hard))
-            if hard < _ALL_OF_I386:
-                yield f"{_too_low(name, hard)}, of which the prediction does not know: {_cure(option)}"
 
 
 def require_memory() -> None:

@@ -17,6 +17,7 @@ from inspector.predict.kernel.files import FileTable
 from inspector.predict.kernel.kernel import Kernel
 from inspector.predict.kernel.mm import AddressSpace
 from inspector.predict.kernel.pagecache import PageCache
+from inspector.predict.kernel.rlimit import MemoryLimits
 from inspector.predict.kernel.task import Task
 from inspector.predict.kernel.uaccess import copy_to_user
 from inspector.predict.kernel.unmapped_area import UnmappedAreaInfo
@@ -52,6 +53,7 @@ def address_space() -> AddressSpace:
         fault_around_bytes=16 * PAGE_SIZE,
         special_pages={},
         commit=CommitPolicy(overcommit_memory=1, memory_bytes=0),
+        limits=MemoryLimits(),
     )
 
 

@@ -38,6 +38,8 @@ class LoadedElf:
     phnum: int
     interpreter_base: VirtAddr
     brk: VirtAddr
+    data_bytes: int
+    """From the highest segment's start to the highest end of what a file is behind."""
 
 
 def load(
@@ -102,6 +104,8 @@ def load(
         phnum=main.header.phnum,
         interpreter_base=base,
         brk=page_up(_wrapped(highest + bias)),
+        data_bytes=max((each.vaddr + each.filesz for each in main.loads), default=0)
+        - max((each.vaddr for each in main.loads), default=0),
     )
 
 

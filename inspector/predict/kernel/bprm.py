@@ -14,6 +14,7 @@ from inspector.model.address import PAGE_SIZE, VirtAddr, page_down
 from inspector.model.prediction import ScriptChain
 from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.namei import open_exec
+from inspector.predict.kernel.rlimit import MemoryLimits
 from inspector.predict.kernel.stack import Strings
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class ArgumentPages:
         # Since Linux 5.18 a program always has an argv[0], empty if need be.
         argv = program.argv or ("",)
         self._top = top
-        self._stack_limit = program.limits.stack
+        self._stack_limit = min(program.limits.stack, MemoryLimits.of(program.limits).address_space)
         self._position = self._lowest = VirtAddr(top - kernel_word_bytes)
         room = _string_room(len(argv), len(program.envp), program.limits.stack, kernel_word_bytes)
         self._floor = self._position - room
@@ -130,7 +131,7 @@ class ArgumentPages:
         if len(data) > MAX_ARG_STRLEN:
             raise KernelError(Errno.E2BIG, "exec.argument-too-long")
         self._position = VirtAddr(self._position - len(data))
-        # The stack the strings are copied to may not outgrow its limit either, its first page excepted
+        # The stack the strings are copied to may not outgrow its limits either, its first page excepted
         # (fs/exec.c:get_arg_page(), mm/vma.c:acct_stack_growth()).
         used = self._top - page_down(self._position)
         if self._position < self._floor or used > max(PAGE_SIZE, self._stack_limit):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from inspector.elf.header import ELF32, ELF64, EM_X86_64
 from inspector.elf.script import BINPRM_BUF_SIZE, MAX_REWRITES
 from inspector.errors import NotModelled
-from inspector.model.address import PAGE_SIZE, AddressRange, VirtAddr
+from inspector.model.address import PAGE_SIZE, AddressRange, VirtAddr, page_down
 from inspector.model.auxv import AuxType
 from inspector.model.prediction import ExecVerdict, Outcome
 from inspector.model.program import CAP_SYS_RAWIO
@@ -32,6 +32,7 @@ from inspector.predict.kernel.fault import fault_in_pages
 from inspector.predict.kernel.files import standard_files
 from inspector.predict.kernel.layout import address_layout, initial_stack_start, native_layout
 from inspector.predict.kernel.mm import AddressSpace
+from inspector.predict.kernel.rlimit import MemoryLimits
 from inspector.predict.kernel.stack import create_elf_tables
 from inspector.predict.kernel.task import COMM_BYTES, Task
 from inspector.predict.kernel.uaccess import copy_to_user
@@ -224,7 +225,7 @@ def _start(
     task = _new_task(elf_program, program, kernel, layout)
     loaded, vdso = _load(task, elf_program, layout, bases, strings)
     mm = task.mm
-    mm.vdso = vdso
+    mm.vdso, mm.data_segment_bytes = vdso, loaded.data_bytes
     tables = _create_elf_tables(strings, layout, program, profile, loaded, vdso)
     stack = write_tables(task, tables, strings, layout.stack_top)
     moved = layout.et_dyn_base if profile.static_pie_moves_brk else None
@@ -283,6 +284,7 @@ def _new_task(elf_program: ElfProgram, program: Program, kernel: Kernel, layout:
         anon_vma_merging=profile.anon_vma_merging,
         mprotect_uncharges=profile.mprotect_uncharges,
         commit=CommitPolicy(profile.overcommit_memory, profile.ram_bytes + profile.swap_bytes),
+        limits=MemoryLimits.of(program.limits),
     )
     task = Task(
         kernel,
@@ -332,6 +334,9 @@ def _setup_arg_pages(task: Task, elf_program: ElfProgram, layout: AddressLayout,
         access |= Access.EXECUTE
     start = initial_stack_start(layout.stack_top, strings.lowest, task.limits.stack)
     area = AddressRange(start, layout.stack_top)
+    # So far it has the pages of the strings; these were not refused.
+    if start < page_down(strings.lowest):
+        mm.limits.require(mm.areas, area.size_bytes, is_data=False)
     mm.insert(Vma(area, access, Sharing.PRIVATE, Anonymous(), VmFlag.GROWSDOWN | VmFlag.ACCOUNT))
     mm.start_stack = strings.start
     fault_in_pages(task, strings.lowest, layout.stack_top - strings.lowest, Access.WRITE)

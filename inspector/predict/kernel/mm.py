@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from inspector.model.address import Pfn
     from inspector.predict.kernel.commit import CommitPolicy
     from inspector.predict.kernel.pagecache import PageCache
+    from inspector.predict.kernel.rlimit import MemoryLimits
     from inspector.predict.kernel.unmapped_area import UnmappedAreaInfo
     from inspector.predict.machine.memory import PhysicalMemory
     from inspector.predict.machine.pagetable import PageTables
@@ -47,6 +48,7 @@ class AddressSpace:
         fault_around_bytes: int,
         special_pages: Mapping[str, Sequence[Pfn | None]],
         commit: CommitPolicy,
+        limits: MemoryLimits,
         heap_label_touches: bool = False,
         anon_vma_merging: AnonVmaMerging = AnonVmaMerging.EITHER,
         mprotect_uncharges: bool = True,
@@ -67,6 +69,8 @@ class AddressSpace:
         self.areas = Areas()
         self.start_brk = VirtAddr(0)
         self.brk = VirtAddr(0)
+        self.data_segment_bytes = 0
+        """mm->end_data - mm->start_data."""
         self.heap_label_touches = heap_label_touches
         self.anon_vma_merging = anon_vma_merging
         self.mprotect_uncharges = mprotect_uncharges
@@ -79,6 +83,7 @@ class AddressSpace:
         """Whether an entry has become stricter, or gone, since the processor last forgot what it knew."""
         self._labels: dict[int, tuple[VmArea, Vma]] = {}
         self.commit = commit
+        self.limits = limits
 
     # --- areas ----------------------------------------------------------------------------------
 
@@ -194,6 +199,11 @@ class AddressSpace:
         shared = sharing is Sharing.SHARED
         if file is not None and shared and Access.WRITE in access and not file.writable:
             raise KernelError(Errno.EACCES)
+        self.limits.require(
+            self.areas,
+            size - sum(size for _, size in self.areas.mapped(target)),
+            is_data=Access.WRITE in access and not shared,
+        )
         # Private writable memory is charged against the commit limit (rule `vma.account`).
         flags = VmFlag.NONE if account else VmFlag.NORESERVE
         if account and Access.WRITE in access and not shared:
@@ -221,6 +231,7 @@ class AddressSpace:
             return
         self.get_unmapped_area(start, size, fixed=True)
         self.munmap(start, size)
+        self.limits.require(self.areas, size, is_data=True)
         self.commit.charge(size)
         access = Access.READ | Access.WRITE
         if execute or self.read_implies_exec:
@@ -279,7 +290,8 @@ class AddressSpace:
         below = self.areas.at(index - 1)
         near = below is not None and start - below.end < self.search.stack_guard_gap
         guarded = below is not None and below.access and not below.grows_down
-        if (near and guarded) or stack.end - start > limit:
+        may_expand = self.limits.may_expand(self.areas, stack.start - start, is_data=False)
+        if (near and guarded) or not may_expand or stack.end - start > limit:
             return None
         grown = dataclasses.replace(
             stack,

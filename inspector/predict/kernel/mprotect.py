@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from inspector.model.address import AddressRange
 from inspector.model.page import PageKind
 from inspector.model.vma import Access, Anonymous, Sharing, VmFlag
+from inspector.predict.kernel.areas import is_data_mapping
 from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.gup import mm_populate
 
@@ -46,6 +48,11 @@ def _mprotect_fixup(task: Task, area: VmArea, pages: AddressRange, access: Acces
         raise KernelError(Errno.EACCES)
     flags = area.flags
     if Access.WRITE in access:
+        # Only the limit of data may forbid it: as large as it is, the address space is already.
+        was_data, is_data = (is_data_mapping(each) for each in (area, replace(area, access=access)))
+        size, may_expand = pages.size_bytes, mm.limits.may_expand
+        if not may_expand(mm.areas, size, is_data=is_data) and may_expand(mm.areas, size, is_data=was_data):
+            raise KernelError(Errno.ENOMEM, "memory.limit")
         # A private area that becomes writable is charged against the commit limit (rule `vma.account`).
         uncharged = not flags & (VmFlag.ACCOUNT | VmFlag.NORESERVE)
         if area.sharing is Sharing.PRIVATE and Access.WRITE not in area.access and uncharged:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from inspector.errors import NotModelled
 from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, AddressRange, VirtAddr, Vpn, page_up
 from inspector.model.vma import Anonymous, Sharing, Special, VmFlag
+from inspector.predict.kernel.areas import is_data_mapping
 from inspector.predict.kernel.errno import Errno, KernelError
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ def _area_to_remap(mm: AddressSpace, old: VirtAddr, old_size: int, new_size: int
         if fixed and new_size == old_size:
             raise NotModelled("mremap of several areas at once, which depends on the kernel's version")
         raise KernelError(Errno.EFAULT)
+    if new_size > old_size:
+        mm.limits.require(mm.areas, new_size - old_size, is_data=is_data_mapping(area))
     return area
 
 

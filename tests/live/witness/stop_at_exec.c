@@ -3,7 +3,7 @@
  * A second witness for the tests: bare ptrace and /proc, in C, sharing nothing with the tool it judges.
  *
  *     stop_at_exec [--personality HEX] [--stack-limit BYTES|unlimited] [--user UID] [--cwd DIR]
- *                  [--env NAME=VALUE]... -- PATH [ARGV0 [ARG]...]
+ *                  [--as-limit BYTES] [--data-limit BYTES] [--env NAME=VALUE]... -- PATH [ARGV0 [ARG]...]
  *
  * --user gives user and group the same number, and no other groups. Fault counts start at the entry of execve, so
  * they are execve's own. Text that may hold any byte (maps, smaps, auxv, the stack) is printed in hex. Exit status: 0 there is an answer, 2 usage, 3 could not look. */
@@ -49,7 +49,7 @@ static void die(const char *what, ...)
 
 struct launch {
     unsigned long personality;
-    rlim_t stack_limit;
+    rlim_t stack_limit, as_limit, data_limit;
     long user; /* -1: stay who we are */
     const char *cwd;
     char **envp;
@@ -67,15 +67,24 @@ static void touch(char *const *strings)
             ;
 }
 
+static void limit(int which, rlim_t soft)
+{
+    struct rlimit limits;
+
+    if (getrlimit(which, &limits))
+        die("getrlimit");
+    limits.rlim_cur = soft;
+    if (setrlimit(which, &limits))
+        die("setrlimit");
+}
+
 static void become(const struct launch *launch)
 {
-    struct rlimit stack, core = {0, 0};
+    struct rlimit core = {0, 0};
     int null = open("/dev/null", O_RDWR);
 
-    if (getrlimit(RLIMIT_STACK, &stack))
-        die("getrlimit");
-    stack.rlim_cur = launch->stack_limit;
-    if (setrlimit(RLIMIT_STACK, &stack) || setrlimit(RLIMIT_CORE, &core))
+    limit(RLIMIT_STACK, launch->stack_limit);
+    if (setrlimit(RLIMIT_CORE, &core))
         die("setrlimit");
     if (prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0))
         die("prctl(PR_SET_THP_DISABLE)");
@@ -96,6 +105,8 @@ static void become(const struct launch *launch)
     touch((char *[]){launch->path, NULL});
     touch(launch->argv);
     touch(launch->envp);
+    limit(RLIMIT_AS, launch->as_limit);
+    limit(RLIMIT_DATA, launch->data_limit);
     raise(SIGSTOP);
     syscall(SYS_execve, launch->path, launch->argv, launch->envp);
     _exit(NOT_EXECUTED);
@@ -395,7 +406,8 @@ static void watch(void)
 
 int main(int argc, char **argv)
 {
-    struct launch launch = {.personality = ADDR_NO_RANDOMIZE, .stack_limit = 8 << 20, .user = -1};
+    struct launch launch = {.personality = ADDR_NO_RANDOMIZE, .stack_limit = 8 << 20, .user = -1,
+                            .as_limit = RLIM_INFINITY, .data_limit = RLIM_INFINITY};
     size_t variables = 0;
     int i;
 
@@ -408,6 +420,10 @@ int main(int argc, char **argv)
             launch.personality = strtoul(value, NULL, 16);
         else if (!strcmp(argv[i], "--stack-limit"))
             launch.stack_limit = strcmp(value, "unlimited") ? strtoull(value, NULL, 10) : RLIM_INFINITY;
+        else if (!strcmp(argv[i], "--as-limit"))
+            launch.as_limit = strtoull(value, NULL, 10);
+        else if (!strcmp(argv[i], "--data-limit"))
+            launch.data_limit = strtoull(value, NULL, 10);
         else if (!strcmp(argv[i], "--user"))
             launch.user = strtol(value, NULL, 10);
         else if (!strcmp(argv[i], "--cwd"))
@@ -419,7 +435,7 @@ int main(int argc, char **argv)
     }
     if (i + 1 >= argc || strcmp(argv[i], "--")) {
         fputs("usage: stop_at_exec [--personality HEX] [--stack-limit BYTES|unlimited] [--user UID] [--cwd DIR]"
-              " [--env NAME=VALUE]... -- PATH [ARGV0 [ARG]...]\n", stderr);
+              " [--as-limit BYTES] [--data-limit BYTES] [--env NAME=VALUE]... -- PATH [ARGV0 [ARG]...]\n", stderr);
         return 2;
     }
     launch.path = argv[i + 1];

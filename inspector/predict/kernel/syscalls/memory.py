@@ -49,9 +49,13 @@ def access_of(protection: int) -> Access:
 
 @system_call("brk")
 def brk(task: Task, address: int) -> int:
-    """Move the end of the heap, which never merges with .bss. Source: mm/mmap.c:brk()."""
+    """Move the end of the heap, which never merges with .bss.
+
+    Source: mm/mmap.c:brk(), include/linux/mm.h:check_data_rlimit().
+    """
     mm = task.mm
-    if address < mm.start_brk:
+    too_much = address - mm.start_brk + mm.data_segment_bytes > mm.limits.data
+    if address < mm.start_brk or too_much:
         return mm.brk
     old, new = page_up(mm.brk), page_up(address)
     if new < old:
