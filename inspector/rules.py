@@ -34,7 +34,8 @@ _CATALOGUE = (
     Rule(
         "exec.path",
         "The path does not lead to a file.",
-        "Path resolution stops at the first component that is missing, not a directory or not searchable.",
+        "Path resolution stops at the first component that is missing, not a directory or not searchable, at"
+        " a name of more than 255 bytes, and at the 41st symbolic link; a path of 4096 bytes is not tried.",
         "fs/namei.c:link_path_walk()",
     ),
     Rule(

@@ -48,7 +48,8 @@ class LazyGroup(click.Group):
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 agree, 1 differ, 2 usage, 3 not observed or not modelled, 4 internal error.",
+    epilog="Exit codes: 0 agree, 1 differ, 2 usage, 3 not observed or not modelled, 4 internal error, "
+    "130 interrupted.",
 )
 @click.version_option(package.__version__, prog_name="inspector")
 def inspector() -> None:

@@ -15,7 +15,7 @@ from inspector.cli.options import (
     machine_profile,
     profile_option,
 )
-from inspector.errors import CannotObserve, InspectorError
+from inspector.errors import InspectorError, UsageError
 
 if TYPE_CHECKING:
     from inspector.layout.views import ElfImage
@@ -74,7 +74,7 @@ def _image(path: str) -> ElfImage:
                 return read_image(file)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise CannotObserve(f"{path}: {reason}", help="give the path of an ELF file") from error
+        raise UsageError(f"{path}: {reason}", help="give the path of an ELF file") from error
     behind = interpreters(path, ".")
     advice = f"its interpreter may have some: inspector layout {behind[-1]}" if behind else "give an ELF file"
     raise InspectorError(f"{path}: not an ELF file, so it has no sections", help=advice)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -66,7 +67,7 @@ def command(
         geometry_named(name)
     output = Output(json)
     if program is not None:
-        _show_program(output, program, chosen, solve=solve)
+        _show_program(output, program, names, solve=solve)
     elif mapped is not None:
         _show_cost(output, mapped, chosen, processes, solve=solve)
     else:
@@ -121,21 +122,39 @@ def _show_cost(output: Output, mapped: str, names: Sequence[str], processes: int
 
 def _show_program(output: Output, path: str, names: Sequence[str], *, solve: bool) -> None:
     from inspector.report.pagetable import stops_document
+    from inspector.report.program import not_modelled_text, run_text
     from inspector.simulators.pagetable import GEOMETRIES, cost
     from inspector.simulators.pagetable_document import stops_json
 
+    if not os.path.lexists(path):
+        raise UsageError(f"{path}: no such file", help="give the path of a program")
     prediction = _predicted(path)
+    names = names or _reaching(prediction)
     stops = []
     for snapshot in prediction.snapshots:
         pages = [page.vpn for page in snapshot.pages or ()]
         needed = {name: cost(pages, GEOMETRIES[name][0]).bytes for name in names}
         stops.append((snapshot.checkpoint, needed, snapshot.page_table_bytes or 0))
     if not stops:
-        why = prediction.not_modelled.what if prediction.not_modelled else "it does not run"
+        why = not_modelled_text(prediction)
+        if not why and prediction.verdict is not None:
+            why = f"it {run_text(prediction.verdict)}"
         raise InspectorError(f"{path}: there is nothing to count: {why}", help="inspector predict says more")
     if output.wants_json:
         output.json(stops_json(path, stops, solve=solve))
     output.document(stops_document(path, prediction.profile.page_tables.name, stops, solve=solve))
+
+
+def _reaching(prediction: Prediction) -> tuple[str, ...]:
+    """Return the geometries whose tables reach every page of a program: not all do for a 64-bit one."""
+    from inspector.simulators.pagetable import GEOMETRIES, PAGE_BITS, address_bits
+
+    highest = max((page.vpn for snapshot in prediction.snapshots for page in snapshot.pages or ()), default=0)
+    return tuple(
+        name
+        for name, (geometry, _) in GEOMETRIES.items()
+        if highest << PAGE_BITS < 1 << address_bits(geometry)
+    )
 
 
 def _predicted(path: str) -> Prediction:

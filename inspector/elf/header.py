@@ -1,7 +1,7 @@
 """The ELF header and program headers, exactly the fields the kernel reads, judged by no one yet.
 
 The kernel ignores EI_CLASS, EI_DATA, the version and the section headers, so nothing here refuses a
-file for them; what it does check, and in which order, stands in `predict/kernel/binfmt_elf.py`.
+file for them; what it does check, and in which order, stands in `predict/kernel/elf_checks.py`.
 """
 
 from __future__ import annotations

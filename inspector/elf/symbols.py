@@ -42,6 +42,11 @@ def _search(path: str, name: str) -> VirtAddr | None:
     return None
 
 
+def _name(path: str) -> str:
+    """Return what the user calls the file: the copy that is run has its name, but a path of its own."""
+    return path.rpartition("/")[2] or path
+
+
 def resolve_stop(path: str, stop: str) -> VirtAddr:
     """Return the file address of `stop`: `0x8049000`, or a symbol's name.
 
@@ -56,14 +61,14 @@ def resolve_stop(path: str, stop: str) -> VirtAddr:
         address = _search(path, stop) if stop else None
     except TablesTooLarge as error:
         raise UnknownSymbol(
-            f"{path}: its symbol tables are too large to be searched for {stop!r}",
+            f"{_name(path)}: its symbol tables are too large to be searched for {stop!r}",
             help="give an address: 0x8049000",
         ) from error
     except (OSError, CannotObserve):
         address = None
     if address is None:
         raise UnknownSymbol(
-            f"{path} has no symbol {stop!r}",
+            f"{_name(path)} has no symbol {stop!r}",
             help="name a symbol of its symbol table (nm PROGRAM), or give an address: 0x8049000",
         )
     return address

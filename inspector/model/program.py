@@ -15,6 +15,10 @@ rseq is off because the parent's fault after fork would otherwise depend on when
 """
 
 
+RLIMIT_DATA, RLIMIT_AS = 2, 9
+"""Numbers of include/uapi/asm-generic/resource.h."""
+
+
 class Personality(enum.IntFlag):
     """The bits of include/uapi/linux/personality.h that shape an address space."""
 

@@ -95,7 +95,10 @@ def _predict(
     snapshots = [result.process.snapshot()] if result.process is not None else []
     ending = faults = None
     unreached: tuple[str, ...] = ()
-    if isinstance(result.process, NativeProcess) and until != "exec":
+    if isinstance(result.process, NativeProcess) and result.executable is not None and until != "exec":
+        from inspector.elf.stops import plan_stops
+
+        plan_stops(result.executable, stops, until)  # a stop that does not exist is said to be
         not_modelled = NotModelledAt("64-bit program's instructions")
     if isinstance(result.process, Process) and result.executable is not None and until != "exec":
         from inspector.elf.stops import plan_stops, unreached_stops

@@ -15,6 +15,7 @@ from inspector.report.program import (
     ending_section,
     inputs_section,
     machine_facts,
+    native_facts,
     not_modelled_text,
     notes_section,
     perturbation_section,
@@ -101,6 +102,7 @@ def _head(prediction: Prediction, observation: Observation, findings: tuple[Find
         yield Fact("predicted", not_modelled_text(prediction), mark)
     elif mark is Mark.GOOD:
         yield from verdict_facts("execve", prediction.verdict, ", predicted and observed", mark)
+        yield from native_facts(prediction)
         if prediction.not_modelled is not None:
             yield Fact("ends here", not_modelled_text(prediction), Mark.UNKNOWN)
         return
@@ -153,8 +155,9 @@ def prediction_document(
     ]
     if prediction.verdict is not None:
         facts += verdict_facts("execve", prediction.verdict)
-    if limit:
-        facts.append(Fact("ends here", limit, Mark.UNKNOWN))
+        facts += native_facts(prediction)
+        if limit:
+            facts.append(Fact("ends here", limit, Mark.UNKNOWN))
     facts += _hint(prediction, seen)
     sections = [Section("", (Facts(tuple(facts)),))]
     for snapshot in prediction.snapshots:

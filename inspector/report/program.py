@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from inspector.model.prediction import Outcome
-from inspector.model.program import BASE_ENVIRONMENT, UNLIMITED, Layout
+from inspector.model.program import BASE_ENVIRONMENT, RLIMIT_AS, RLIMIT_DATA, UNLIMITED, Layout
 from inspector.report.document import Block, Fact, Facts, Mark, Paragraph, Section
 from inspector.report.text import counted, shortened, size
 from inspector.rules import RULES
@@ -58,7 +58,12 @@ def _words(words: tuple[str, ...] | list[str]) -> str:
 def _layout(program: Program) -> str:
     name = "the kernel's own" if program.layout is Layout.DEFAULT else program.layout.value
     stack = "unlimited" if program.limits.stack >= UNLIMITED else f"at most {size(program.limits.stack)}"
-    return f"{name}, ASLR {'on' if program.randomize else 'off'}, stack {stack}"
+    limits = [f"stack {stack}"]
+    if program.limits.inherited:
+        for what, which in (("memory", RLIMIT_AS), ("data", RLIMIT_DATA)):
+            soft = program.limits.inherited[which][0]
+            limits += [f"{what} at most {size(soft)}"] if soft < UNLIMITED else []
+    return ", ".join((name, f"ASLR {'on' if program.randomize else 'off'}", *limits))
 
 
 def run_text(verdict: ExecVerdict) -> str:
@@ -81,6 +86,14 @@ def script_facts(script: ScriptChain | None) -> Iterator[Fact]:
     if script is not None:
         yield Fact("interpreter", ", then ".join(script.interpreters))
         yield Fact("its argv", _words(script.argv))
+
+
+def native_facts(prediction: Prediction) -> Iterator[Fact]:
+    """Say what is not predicted of a 64-bit program that runs: its snapshot lacks it."""
+    at_exec = next((each for each in prediction.snapshots if each.checkpoint == "exec"), None)
+    if at_exec is not None and at_exec.registers is None:
+        what = "a 64-bit program's registers, stack and auxiliary vector"
+        yield Fact("not predicted", what, Mark.UNJUDGED)
 
 
 def not_modelled_text(prediction: Prediction) -> str:

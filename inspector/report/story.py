@@ -101,5 +101,6 @@ def _conclusion(story: Story) -> Document:
         mark = Mark.BAD
     ending = f"{shortened(story.program, _LONGEST_NAME)}: {story.ends or 'the program runs'}"
     legend = ((Mark.EXPLAINED, "otherwise than the texts"), (Mark.UNKNOWN, "not observed"))
-    blocks = (Paragraph("; ".join(words) + "."), Paragraph("`inspector rules ID` tells more of a rule."))
-    return Document(ending, (Section("", blocks),), mark, legend)
+    blocks = [Paragraph("; ".join(words) + ".")] if words else []
+    blocks.append(Paragraph("`inspector rules ID` tells more of a rule."))
+    return Document(ending, (Section("", tuple(blocks)),), mark, legend)

@@ -79,7 +79,7 @@ def checked_line(reconciliation: Reconciliation) -> Line:
         standing = Standing.NOT_MODELLED if ended else Standing.UNOBSERVED
         return Line(requested, standing, uncompared_text(reconciliation))
     if prediction.verdict is not None and prediction.verdict.outcome is not Outcome.RUNS:
-        return Line(requested, Standing.AGREES_NOT_RUN, run_text(prediction.verdict))
+        return Line(requested, Standing.AGREES_NOT_RUN, _answer(prediction.verdict))
     return Line(requested, Standing.AGREES, f"{prediction.verdict}: {_counts(reconciliation)}")
 
 

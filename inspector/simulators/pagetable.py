@@ -92,7 +92,8 @@ def cost(pages: Iterable[int], geometry: PageTableGeometry) -> TableCost:
         beyond = next(page for page in mapped if not 0 <= page < 1 << (address_bits(geometry) - PAGE_BITS))
         raise UsageError(
             f"page {beyond:#x} is out of range",
-            help=f"{geometry.name} has {1 << (address_bits(geometry) - PAGE_BITS)} pages",
+            help=f"{geometry.name} has {1 << (address_bits(geometry) - PAGE_BITS)} pages; for others choose "
+            "with --geometry",
         )
     counts = []
     for bits in reversed(geometry.index_bits):

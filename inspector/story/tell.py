@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inspector.elf.script import MAX_REWRITES
 from inspector.layout.views import load_bias
 from inspector.model.prediction import Outcome
 from inspector.rules import RULES
@@ -71,7 +72,7 @@ def _ends(evidence: Evidence) -> str | None:
         limit = evidence.prediction.not_modelled
         return f"not modelled: {limit.what}" if limit is not None else "not predicted"
     if verdict.outcome is Outcome.RUNS:
-        return None
+        return "a 64-bit program, which runs; its story is not told" if _is_native(evidence) else None
     rule = RULES.get(verdict.rule or "")
     return f"{verdict}" + (f", by rule {rule.id}: {rule.statement}" if rule is not None else "")
 
@@ -83,7 +84,9 @@ def _steps(evidence: Evidence, faults: int) -> Iterator[Step]:
     if not evidence.files or (verdict is not None and verdict.rule in _BEFORE_READING):
         yield _ending_step(evidence)
         return
-    for number, file in enumerate(evidence.files):
+    # Of scripts nested too deep the last file has been opened, but is not read: the depth is looked at first.
+    asked = evidence.files[: 1 + MAX_REWRITES]
+    for number, file in enumerate(asked):
         yield header_step(file, is_first=number == 0)
         yield handler_step(evidence, file, is_last=number == len(evidence.files) - 1)
     image = evidence.files[-1].image
@@ -99,6 +102,11 @@ def _steps(evidence: Evidence, faults: int) -> Iterator[Step]:
     yield from told
     if evidence.prediction.faults is not None:
         yield end_step(evidence, len(told))
+
+
+def _is_native(evidence: Evidence) -> bool:
+    """Whether the program runs, and is none of 32 bits."""
+    return evidence.at_exec is not None and evidence.files[-1].image is None
 
 
 def _process(evidence: Evidence, image: ElfImage) -> Iterator[Step]:
@@ -123,6 +131,13 @@ def _ending_step(evidence: Evidence) -> Step:
     verdict = evidence.prediction.verdict
     if verdict is None:
         return Step("The story ends here", "What follows is not modelled, and nothing is guessed.")
+    if _is_native(evidence):
+        return Step(
+            "The story ends here",
+            "execve succeeds, and a 64-bit program starts. What it finds is told of i386 programs alone; its"
+            " areas and pages are predicted all the same: inspector check --until exec.",
+            values=(verdict_value(evidence, verdict),),
+        )
     rule = RULES.get(verdict.rule or "")
     what = (
         "The old program is gone by now, so no one is there to be told: the process is killed."

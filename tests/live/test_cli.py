@@ -215,7 +215,24 @@ def test_a_64_bit_program_is_named_as_not_modelled() -> None:
     done = inspector("check", sys.executable)
     assert done.returncode == 3
     assert "not modelled: 64-bit program" in done.stdout
+    lines = {" ".join(line.split()) for line in done.stdout.splitlines()}
+    assert "· not predicted a 64-bit program's registers, stack and auxiliary vector" in lines
     assert inspector("predict", sys.executable).returncode == 3
+
+
+@pytest.mark.parametrize("verb", ["check", "predict", "observe"])
+def test_a_symbol_that_is_not_there_is_said_of_the_file_the_user_named(verb: str, program: Path) -> None:
+    for path in (sys.executable, program):
+        done = inspector(verb, "--until", "nosuch", path)
+        assert done.returncode == 2
+        assert done.stderr.splitlines()[0] == f"inspector: {Path(path).name} has no symbol 'nosuch'"
+
+
+def test_a_list_says_by_which_rule_a_program_is_refused(tmp_path: Path) -> None:
+    done = inspector("check", tmp_path / "missing", tmp_path)
+    said = " ".join(done.stdout.split())
+    assert "does not run (refused: ENOENT) by exec.path: The path does not lead to a file." in said
+    assert "does not run (refused: EACCES) by exec.not-regular:" in said
 
 
 def test_the_bases_of_a_64_bit_program_are_not_known() -> None:

@@ -129,6 +129,25 @@ def test_the_story_of_what_does_not_run_goes_to_where_it_ends(
     assert [(value["predicted"], value["observed"]) for value in values(document)] == [(ends, ends)]
 
 
+def test_scripts_too_deep_are_told_as_far_as_the_kernel_asks(tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text(f"#!{script}\n", encoding="utf-8")
+    script.chmod(0o755)
+    code, document = story(script)
+    assert code == 0
+    # Five scripts deep is the sixth file; the seventh is opened, and not asked of.
+    assert [step["title"] for step in document["steps"]].count("The search for a handler") == 6
+    assert document["ends"].startswith("refused: ELOOP, by rule script.nesting")
+
+
+def test_of_a_64_bit_program_it_is_said_that_its_story_is_not_told() -> None:
+    code, document = story(sys.executable)
+    assert code == 3
+    assert "64-bit program, which runs" in document["ends"]
+    assert "execve succeeds" in document["steps"][-1]["text"]
+    assert "returns an error" not in document["steps"][-1]["text"]
+
+
 def test_without_a_debugger_the_prediction_is_told_and_the_reason() -> None:
     done = subprocess.run(
         [*COMMAND, "--gdb", "/nonexistent/gdb", str(HELLO)],

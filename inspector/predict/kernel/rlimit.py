@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from inspector.model.address import page_down
-from inspector.model.program import UNLIMITED
+from inspector.model.program import RLIMIT_AS, RLIMIT_DATA, UNLIMITED
 from inspector.predict.kernel.errno import Errno, KernelError
 
 if TYPE_CHECKING:
     from inspector.model.program import Limits
     from inspector.predict.kernel.areas import Areas
-
-_RLIMIT_DATA, _RLIMIT_AS = 2, 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +29,7 @@ class MemoryLimits:
         """Return what `limits` say of them; what is not known is no limit."""
         if not limits.inherited:
             return cls()
-        return cls(limits.inherited[_RLIMIT_AS][0], *limits.inherited[_RLIMIT_DATA])
+        return cls(limits.inherited[RLIMIT_AS][0], *limits.inherited[RLIMIT_DATA])
 
     def may_expand(self, areas: Areas, growth: int, *, is_data: bool) -> bool:
         """Whether `areas` may hold `growth` bytes more, whole pages.

@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from inspector.elf.header import ELF64, EM_X86_64
+from tests.elfwriter import Elf, Phdr
+
 BELADY = ["--refs", "1 2 3 4 1 2 5 1 2 3 4 5"]
 
 
@@ -129,9 +132,27 @@ def test_what_makes_no_sense_is_one_line_and_a_hint(words: list[str]) -> None:
 
 
 def test_a_program_that_does_not_run_has_no_tables(tmp_path: Path) -> None:
-    done = run("pagetable", "--program", str(tmp_path / "missing"))
+    text = tmp_path / "text"
+    text.write_text("no program")
+    text.chmod(0o755)
+    done = run("pagetable", "--program", str(text))
     assert done.returncode == 3
-    assert "nothing to count" in done.stderr
+    assert "nothing to count: it does not run (refused: ENOEXEC)" in done.stderr
+    assert run("pagetable", "--program", str(tmp_path / "missing")).returncode == 2
+
+
+def test_a_64_bit_program_has_tables_of_those_shapes_that_reach_it(tmp_path: Path) -> None:
+    load = Phdr(vaddr=0x400000)
+    native = tmp_path / "native"
+    native.write_bytes(Elf([load], machine=EM_X86_64, layout=ELF64, entry=0x400200).build())
+    native.chmod(0o755)
+    done = run("pagetable", "--program", str(native), "--solve")
+    assert done.returncode == 0, done.stderr
+    heads = next(line for line in done.stdout.splitlines() if line.lstrip().startswith("stop "))
+    assert heads.split() == ["stop", "x86-64", "x86-64-la57", "kernel's"]
+    narrow = run("pagetable", "--program", str(native), "--geometry", "i386")
+    assert narrow.returncode == 2
+    assert "--geometry" in narrow.stderr
 
 
 def test_a_tree_comes_from_a_file(tmp_path: Path) -> None:

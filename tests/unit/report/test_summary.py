@@ -47,9 +47,10 @@ def test_a_program_that_differs_says_in_what() -> None:
 def test_a_refusal_that_was_predicted_agrees() -> None:
     refused = scenes.refused()
     line = checked_line(refused)
-    assert (line.standing, line.detail) == (Standing.AGREES_NOT_RUN, "does not run (refused: EACCES)")
     reason = "by exec.no-permission: The file's mode does not let the caller execute it."
-    assert predicted_line(refused.prediction).detail == f"does not run (refused: EACCES) {reason}"
+    said = f"does not run (refused: EACCES) {reason}"
+    assert (line.standing, line.detail) == (Standing.AGREES_NOT_RUN, said)
+    assert predicted_line(refused.prediction).detail == said
     assert checked_line(scenes.wrongly_refused()).standing is Standing.DIFFERS
 
 
