@@ -79,7 +79,10 @@ class ExecutableFile:
         try:
             return os.pread(self._fd, size, offset)
         except OSError as error:
-            raise CannotObserve(f"{self.path}: {error.strerror}, at byte {offset}") from error
+            raise CannotObserve(
+                f"{self.path}: {error.strerror}, at byte {offset}",
+                help="see whether it can be read: cp it elsewhere",
+            ) from error
 
     def require_unchanged(self) -> None:
         """Raise CannotObserve if someone has written to the file since it was opened."""
@@ -193,7 +196,7 @@ class ExecutableFile:
 
 def _require_regular(path: str, found: os.stat_result) -> None:
     if not stat.S_ISREG(found.st_mode):
-        raise CannotObserve(f"{path}: not a regular file")
+        raise CannotObserve(f"{path}: not a regular file", help="give the path of a file")
 
 
 def address_of_mapping(mapping: mmap.mmap) -> int:

@@ -101,7 +101,9 @@ class ExecStage:
     def _reserve(self, number: int) -> None:
         with contextlib.suppress(OSError):
             os.fstat(number)
-            raise LaunchFailed(f"descriptor {number} is in use")
+            raise LaunchFailed(
+                f"descriptor {number} is in use", help=f"start it without: inspector ... {number}>&-"
+            )
         try:
             with open(os.devnull, "rb") as null:  # noqa: PTH123
                 os.dup2(null.fileno(), number)
@@ -142,7 +144,10 @@ class ExecStage:
                     led = lead_through_exec(pid, wait, program.limits)
                 finally:
                     if expired.is_set():
-                        raise CannotObserve(f"execve was not over within {self._seconds:g} s")
+                        raise CannotObserve(
+                            f"execve was not over within {self._seconds:g} s",
+                            help="try it when the machine is less busy",
+                        )
             runs = led.verdict.outcome is Outcome.RUNS
             return SeenExec(led.verdict, _look(pid, led.baseline) if runs else None)
         finally:

@@ -229,8 +229,7 @@ def _start(
     tables = _create_elf_tables(strings, layout, program, profile, loaded, vdso)
     stack = write_tables(task, tables, strings, layout.stack_top)
     moved = layout.et_dyn_base if profile.static_pie_moves_brk else None
-    mm.start_brk = bases.brk if bases is not None else _start_brk(elf_program, loaded, moved)
-    mm.set_brk(mm.start_brk)
+    mm.set_start_brk(bases.brk if bases is not None else _start_brk(elf_program, loaded, moved))
     task.auxv = tables.auxv
     registers = replace(profile.entry_registers, eip=loaded.entry, esp=tables.image.sp)
     bias = loaded.program_entry - elf_program.main.header.entry
@@ -246,18 +245,19 @@ def _start_native(
 ) -> NativeProcess:
     """Start a 64-bit program, as far as its address space goes."""
     native = kernel.profile.native
-    if native is None or bases is not None:
+    if bases is not None:
+        raise NotModelled("64-bit program's address space under ASLR", help="leave out --aslr")
+    if native is None:
         raise NotModelled(
-            "64-bit program's address space" + (" under ASLR" if bases is not None else ""),
-            help="inspector predicts i386 programs; compile with -m32",
+            "64-bit program's address space",
+            help="its profile tells nothing of it: make one where 64-bit programs run",
         )
     layout = native_layout(program, kernel.profile, native)
     strings = arguments.strings(layout.stack_top)
     task = _new_task(elf_program, program, kernel, layout)
     loaded, _ = _load(task, elf_program, layout, None, strings)
     reserve_tables(task, strings, native)
-    task.mm.start_brk = _start_brk(elf_program, loaded, native.moved_brk)
-    task.mm.set_brk(task.mm.start_brk)
+    task.mm.set_start_brk(_start_brk(elf_program, loaded, native.moved_brk))
     return NativeProcess(task, native.gate_area)
 
 

@@ -326,6 +326,11 @@ class AddressSpace:
         """Label every area anew when it is next asked for."""
         self._labels = {}
 
+    def set_start_brk(self, start: VirtAddr) -> None:
+        """Place the heap, of which there is nothing yet."""
+        self.start_brk = start
+        self.set_brk(start)
+
     def set_brk(self, brk: VirtAddr) -> None:
         """Move the end of the heap, by which it is labelled."""
         self.brk = brk

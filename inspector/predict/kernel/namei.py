@@ -93,4 +93,6 @@ def _errno_of(error: OSError) -> Errno:
     try:
         return Errno(name)
     except ValueError:
-        raise CannotObserve(f"{error.filename}: {error.strerror}") from error
+        raise CannotObserve(
+            f"{error.filename}: {error.strerror}", help="see whether it can be read: cp it elsewhere"
+        ) from error

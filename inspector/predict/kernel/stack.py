@@ -102,6 +102,11 @@ class StackTables:
         return self.image.contents[start - self.image.sp : end - self.image.sp]
 
 
+def random_bytes_at(strings: Strings, *, padding: int, platform: str) -> VirtAddr:
+    """Return where AT_RANDOM's bytes lie; the platform string, which ends in a zero byte, is behind them."""
+    return VirtAddr(((strings.start - padding) & ~0xF) - len(platform.encode()) - 1 - RANDOM_BYTES)
+
+
 def stack_pointer(
     strings: Strings, *, padding: int, platform: str, auxv_entries: int, word_bytes: int
 ) -> VirtAddr:
@@ -109,7 +114,7 @@ def stack_pointer(
 
     Source: fs/binfmt_elf.c:create_elf_tables(), STACK_ROUND().
     """
-    random_at = ((strings.start - padding) & ~0xF) - len(platform.encode()) - 1 - RANDOM_BYTES
+    random_at = random_bytes_at(strings, padding=padding, platform=platform)
     words = 1 + len(strings.argv) + 1 + len(strings.envp) + 1 + 2 * auxv_entries
     return VirtAddr((random_at - word_bytes * words) & ~0xF)
 
@@ -126,13 +131,9 @@ def create_elf_tables(
 
     Source: fs/binfmt_elf.c:create_elf_tables().
     """
-    position = (strings.start - padding) & ~0xF
-    tables_end = VirtAddr(position)
+    random_at = random_bytes_at(strings, padding=padding, platform=profile.platform)
+    platform_at = VirtAddr(random_at + RANDOM_BYTES)
     platform = profile.platform.encode() + b"\0"
-    position -= len(platform)
-    platform_at = VirtAddr(position)
-    position -= RANDOM_BYTES
-    random_at = VirtAddr(position)
 
     known = dict(values)
     known[AuxType.AT_PLATFORM] = platform_at
@@ -164,7 +165,7 @@ def create_elf_tables(
     return StackTables(
         image=StackImage(sp, bytes(image), (Unpredictable(random_at, RANDOM_BYTES, "stack.at-random"),)),
         auxv=auxv,
-        tables_end=tables_end,
+        tables_end=VirtAddr(platform_at + len(platform)),
     )
 
 
