@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @launching_options
 @profile_option
 @click.option("--json", type=AnyPath(), metavar="FILE", help="Write JSON as well; - is stdout, instead.")
+@click.option("--verbose", "-v", is_flag=True, help="Show every section, however many there are.")
 def command(
     program: str,
     env: tuple[str, ...],
@@ -35,6 +36,7 @@ def command(
     in_place: bool,
     profile: str | None,
     json: str | None,
+    verbose: bool,
 ) -> int:
     """Show every section of PROGRAM in its segment, in the area that execve makes of it.
 
@@ -57,7 +59,9 @@ def command(
     views = views_of(image, prediction.snapshots[0] if prediction.snapshots else None)
     if output.wants_json:
         output.json(layout_json(program, prediction.verdict, views))
-    output.document(layout_document(short_name(prediction.program), prediction.verdict, views))
+    if output.wants_text:
+        shown = short_name(prediction.program)
+        output.document(layout_document(shown, prediction.verdict, views, verbose=verbose))
     output.finish()
     return 0
 

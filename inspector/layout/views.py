@@ -7,6 +7,7 @@ addresses that it has once the program is loaded.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -178,8 +179,11 @@ def _placed(
 ) -> PlacedSection:
     load = next((number for number in segments if image.segments[number].type == PT_LOAD), None)
     start, end = section.header.addr + bias, max(section.end, section.header.addr + 1) + bias
-    reached = () if load is None else tuple(vma for vma in vmas if vma.start < end and start < vma.end)
-    return PlacedSection(section, segments, load, reached)
+    if load is None:
+        return PlacedSection(section, segments, load, ())
+    first = bisect_right(vmas, start, key=lambda vma: vma.end)
+    behind = bisect_left(vmas, end, key=lambda vma: vma.start)
+    return PlacedSection(section, segments, load, vmas[first:behind])
 
 
 def _is_of(image: ElfImage, vma: Vma, bias: int) -> bool:

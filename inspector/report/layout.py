@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from inspector.elf.header import segment_name
@@ -12,7 +13,7 @@ from inspector.report.document import Column, Document, Fact, Facts, Paragraph, 
 from inspector.report.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from inspector.layout.views import PlacedSection, Saving, Views
     from inspector.model.prediction import ExecVerdict
@@ -28,10 +29,15 @@ _COLUMNS = (
 )
 _SAME = "|"
 """In the place of an area: still the one above."""
+_MOST_ROWS = 500
+"""Of a table, unless all are asked for: a file of some hundred bytes and a hole has 65,000 sections."""
+_MOST_LISTED = 200
 
 
-def layout_document(name: str, verdict: ExecVerdict | None, views: Views) -> Document:
-    """Return both views of the program that the user called `name`."""
+def layout_document(
+    name: str, verdict: ExecVerdict | None, views: Views, *, verbose: bool = False
+) -> Document:
+    """Return both views of the program that the user called `name`; `verbose` folds nothing, however long."""
     blocks: list[Table | Paragraph] = []
     if verdict is None or verdict.outcome is not Outcome.RUNS:
         what = "execve is not predicted" if verdict is None else f"execve: {verdict}"
@@ -40,12 +46,22 @@ def layout_document(name: str, verdict: ExecVerdict | None, views: Views) -> Doc
         blocks.append(Paragraph(f"The file's addresses count from 0; it is loaded at {views.load_bias:#x}."))
     if not views.image.sections:
         blocks.append(Paragraph("It has no section headers: the kernel needs none."))
-    blocks.append(Table(_COLUMNS, tuple(_rows(views))))
+    rows = list(_rows(views))
+    shown = rows if verbose else rows[:_MOST_ROWS]
+    blocks.append(Table(_COLUMNS, tuple(shown)))
+    if len(shown) < len(rows):
+        words = f"and {len(rows) - len(shown)} more lines; --verbose shows all {len(rows)}"
+        blocks.append(Paragraph(words))
     return Document(
         f"{name}: link view beside execution view",
         tuple(
             section
-            for section in (Section("", tuple(blocks)), _segments(views), _saving(views), _notes(views))
+            for section in (
+                Section("", tuple(blocks)),
+                _segments(views, verbose=verbose),
+                _saving(views, verbose=verbose),
+                _notes(views),
+            )
             if section is not None
         ),
     )
@@ -53,10 +69,12 @@ def layout_document(name: str, verdict: ExecVerdict | None, views: Views) -> Doc
 
 def _rows(views: Views) -> Iterator[Row]:
     """Yield the sections by area, areas without any in their order, then what is not loaded."""
-    left = [placed for placed in views.placed if placed.load is not None]
+    inside = defaultdict(list)
+    for placed in views.placed:
+        for vma in placed.vmas:
+            inside[vma.start].append(placed)
     for vma in views.vmas or ():
-        here = [placed for placed in left if vma in placed.vmas]
-        here.sort(key=lambda placed: placed.section.header.addr)
+        here = sorted(inside[vma.start], key=lambda placed: placed.section.header.addr)
         for number, placed in enumerate(here):
             begun = placed.vmas[0] is not vma
             yield _row(views, placed, vma if number == 0 else None, rest=begun)
@@ -101,14 +119,22 @@ def _why_not_loaded(placed: PlacedSection) -> str:
     return "not loaded" if placed.load is None else "not mapped"
 
 
-def _segments(views: Views) -> Section | None:
+def _listed(texts: Sequence[str], separator: str, *, verbose: bool) -> str:
+    more = 0 if verbose else len(texts) - _MOST_LISTED
+    if more <= 0:
+        return separator.join(texts)
+    return f"{separator.join(texts[:_MOST_LISTED])}{separator}... ({more} more)"
+
+
+def _segments(views: Views, *, verbose: bool) -> Section | None:
     """Return every program header with the sections in it, in the words of `readelf -l`."""
     if not views.image.segments:
         return None
     facts = tuple(
         Fact(
             f"{number:02} {segment_name(segment.type)} {segment.access}",
-            " ".join(section.name for section in views.image.members[number]) or "no section",
+            _listed([section.name for section in views.image.members[number]], " ", verbose=verbose)
+            or "no section",
         )
         for number, segment in enumerate(views.image.segments)
     )
@@ -122,7 +148,7 @@ def _notes(views: Views) -> Section | None:
     return Section("Notes of compiler and linker", (Facts(facts),))
 
 
-def _saving(views: Views) -> Section | None:
+def _saving(views: Views, *, verbose: bool) -> Section | None:
     if not views.savings or not views.image.sections:
         return None
     columns = (
@@ -137,7 +163,7 @@ def _saving(views: Views) -> Section | None:
             (
                 _segment(views, saving.segment),
                 str(len(saving.alone_pages)),
-                _sum(saving),
+                _sum(saving, verbose=verbose),
                 str(saving.together_pages),
                 str(saving.saved_pages),
             )
@@ -164,8 +190,8 @@ def _saving(views: Views) -> Section | None:
     return Section("What merging by permission saves, in pages", blocks)
 
 
-def _sum(saving: Saving) -> str:
+def _sum(saving: Saving, *, verbose: bool) -> str:
     pages = saving.alone_pages
     if len(pages) < 2:  # noqa: PLR2004 - a sum of several
         return str(sum(pages))
-    return f"{'+'.join(map(str, pages))} = {sum(pages)}"
+    return f"{_listed([str(each) for each in pages], '+', verbose=verbose)} = {sum(pages)}"

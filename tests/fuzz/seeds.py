@@ -69,7 +69,21 @@ def _with_symbols() -> Iterator[bytes]:
         )
         image[:52] = header.pack()
         yield bytes(image + table)
+    yield many_sections()
     yield from (b"", b"\x7fELF", Elf().build()[:200])
+
+
+def many_sections() -> bytes:
+    """Return a file of some hundred bytes that has 65,533 sections, if it ends in a hole.
+
+    Nearly all of them lie in the hole, and so are empty headers.
+    """
+    image = Elf([Phdr(filesz=0x80, memsz=0x1000), gnu_stack()], size=0x80).build()
+    table = _SHDR.pack(*[0] * 10) + _SHDR.pack(1, 3, 0, 0, 0x80, 1, 0, 0, 1, 0)
+    header = replace(
+        ElfHeader.parse(image), shoff=len(image), shnum=0xFFFE, shstrndx=1, shentsize=_SHDR.size, flags=22
+    )
+    return header.pack() + image[EHDR_SIZE:] + table
 
 
 def _documents() -> Iterator[bytes]:
