@@ -149,7 +149,9 @@ def _judge(raw: RawEvidence, registers: Registers | None, stack: StackImage | No
         page_table_bytes=parse_status(raw.status).page_table_bytes,
         auxv=None if raw.auxv is None else parse_auxv(raw.auxv, raw.word_bytes),
         stack=stack,
-        brk=stat.start_brk or None,  # 0 is shown to those who may not ptrace the process
+        # Those who may not ptrace the process are shown 0 in place of both (fs/proc/array.c:do_task_stat());
+        # a heap may start at 0, a stack does not.
+        brk=stat.start_brk if stat.start_stack else None,
     )
 
 

@@ -94,11 +94,20 @@ def test_numbers_and_what_is_taken_over() -> None:
 
 
 def test_what_was_not_shown_is_none() -> None:
-    raw = replace(RAW, auxv=None, pagemap=None, stat=RAW.stat.replace(b" 47 ", b" 0 "))
+    raw = replace(RAW, auxv=None, pagemap=None, stat=_hidden(RAW.stat, b"28", b"47"))
     snapshot = snapshot_from_raw(raw)
     assert (snapshot.auxv, snapshot.pages, snapshot.brk) == (None, None, None)
     assert snapshot.vmas is not None
     assert all(vma.flags is None for vma in snapshot.vmas)
+
+
+def test_a_heap_may_start_at_0() -> None:
+    """Only where the stack's start is not shown either, 0 stands for nothing."""
+    assert snapshot_from_raw(replace(RAW, stat=_hidden(RAW.stat, b"47"))).brk == 0
+
+
+def _hidden(stat: bytes, *fields: bytes) -> bytes:
+    return b" ".join(b"0" if word in fields else word for word in stat.split(b" "))
 
 
 def test_flags_go_to_the_same_area_only() -> None:
