@@ -12,8 +12,10 @@ from inspector.model.profile import (
     AnonVmaMerging,
     AuxConstant,
     ExecRules,
+    GateArea,
     LayoutProfile,
     MachineProfile,
+    NativeProfile,
     PageTableGeometry,
     SpecialArea,
     UnclearableTail,
@@ -63,6 +65,21 @@ PROCESSOR = Processor(
     sets_resume_flag=True,
 )
 
+SPECIAL_AREAS = (
+    SpecialArea("[vvar]", 4, "r--p"),
+    SpecialArea("[vvar_vclock]", 2, "r--p"),
+    SpecialArea("[vdso]", 2, "r-xp"),
+)
+
+NATIVE = NativeProfile(
+    layout=LayoutProfile(VirtAddr(0x7FFFFFFFF000), VirtAddr(0x555555554AAA), bottom_up=False),
+    special_areas=SPECIAL_AREAS,
+    gate_area=GateArea(VirtAddr(0xFFFFFFFFFF600000), 1, "--xp", "[vsyscall]"),
+    auxv_entries=23,
+    platform="x86_64",
+    moved_brk=VirtAddr(0x555555555000),
+)
+
 PROFILE = MachineProfile(
     kernel="6.18.0-test",
     machine="x86_64",
@@ -72,11 +89,7 @@ PROFILE = MachineProfile(
         "default": LayoutProfile(VirtAddr(0xFFFFE000), VirtAddr(0x56555000), bottom_up=False),
         "3gb": LayoutProfile(VirtAddr(0xC0000000), VirtAddr(0x41000000), bottom_up=False),
     },
-    special_areas=(
-        SpecialArea("[vvar]", 4, "r--p"),
-        SpecialArea("[vvar_vclock]", 2, "r--p"),
-        SpecialArea("[vdso]", 2, "r-xp"),
-    ),
+    special_areas=SPECIAL_AREAS,
     vdso=bytes(8192),
     vdso_sysenter_offset=0x5E0,
     auxv=(
@@ -140,6 +153,7 @@ PROFILE = MachineProfile(
         rt_sigreturn_offset=0x610,
         keeps_null_selectors=True,
     ),
+    native=NATIVE,
 )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 from contextlib import closing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -37,14 +39,19 @@ _MOST = 10_000_000
 @click.option(
     "--seed", type=click.IntRange(min=0), metavar="S", help="What they are made from. [a fresh one]"
 )
-@click.option("--first", type=click.IntRange(min=0), metavar="NUMBER", help="Begin with this mutant. [0]")
+@click.option(
+    "--first",
+    type=click.IntRange(min=0),
+    metavar="NUMBER",
+    help="Begin with this mutant; alone, show it. [0]",
+)
 @click.option(
     "--layout",
     type=click.Choice([layout.value for layout in Layout]),
     default=Layout.DEFAULT.value,
     help="3gb: the stack ends at 0xc0000000.",
 )
-@click.option("--keep", type=AnyPath(), metavar="DIR", help="Save the mutants that differ, shrunk, in DIR.")
+@click.option("--keep", type=AnyPath(), metavar="DIR", help="Save the mutants that are shown in DIR.")
 @profile_option
 @click.option(
     "--jobs", "-j", type=click.IntRange(min=1), metavar="N", help="Processes at a time. [the cores]"
@@ -65,11 +72,13 @@ def command(
 
     No mutant executes an instruction: each is stopped at exec and killed there. One whose verdict, areas,
     registers, auxiliary vector or brk are not as predicted is shown, with the fewest changed fields
-    that do it.
+    that do it, and the command that does it again.
     """
     from inspector.cli.output import Output
     from inspector.fuzz.campaign import Campaign, Subject
 
+    again = [f"--{name}={value}" for name, value in (("profile", profile),) if value is not None]
+    again += [f"--layout={layout}"] if layout != Layout.DEFAULT.value else []
     campaign = Campaign(
         subjects=tuple(map(Subject.read, programs)),
         profile=machine_profile(profile),
@@ -77,19 +86,30 @@ def command(
         first=first or 0,
         count=count or (_COUNT if first is None else 1),
         layout=Layout(layout),
+        tells_all=first is not None and count in (None, 1),
     )
-    return _run(campaign, Output(json), keep, jobs)
+    return _run(campaign, Output(json), _Shown(keep, tuple(again)), jobs)
 
 
-def _run(campaign: Campaign, output: Output, keep: str | None, jobs: int | None) -> int:
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What becomes of the mutants that are shown."""
+
+    keep: str | None
+    """The directory that they are saved in; it is made when there is one."""
+    options: tuple[str, ...]
+    """What the command that does it again takes besides seed and number."""
+
+
+def _run(campaign: Campaign, output: Output, shown: _Shown, jobs: int | None) -> int:
     from inspector.cli.output import Progress
     from inspector.cli.workers import available_cores, side_by_side
     from inspector.fuzz.campaign import Tally
     from inspector.fuzz.document import fuzz_document
-    from inspector.report.mutants import tally_text
+    from inspector.report.mutants import tally_lines, tally_text
 
-    if keep is not None:
-        _make_directory(keep)
+    if shown.keep is not None:
+        _require_directory(shown.keep)
     progress = Progress(campaign.count, "mutants")
     total = Tally()
     progress.show(0)
@@ -102,7 +122,7 @@ def _run(campaign: Campaign, output: Output, keep: str | None, jobs: int | None)
                 total += outcome
                 progress.clear()
                 for case in outcome.cases:
-                    _show(case, campaign, output, keep)
+                    _show(case, output, shown)
                 progress.show(total.total)
     except Interrupted:
         progress.clear()
@@ -113,7 +133,7 @@ def _run(campaign: Campaign, output: Output, keep: str | None, jobs: int | None)
         )
         raise
     progress.clear()
-    output.lines([tally_text(campaign, total)])
+    output.lines(tally_lines(campaign, total))
     output.json(fuzz_document(campaign, total))
     output.finish()
     return total.exit_code
@@ -131,26 +151,27 @@ def _try(piece: Campaign) -> Tally | InspectorError:
         return report_internal_error(error)
 
 
-def _show(case: Case, campaign: Campaign, output: Output, keep: str | None) -> None:
+def _show(case: Case, output: Output, shown: _Shown) -> None:
     from inspector.fuzz.document import mutant_document
     from inspector.report.mutants import case_line
 
-    output.lines([case_line(case, campaign.layout, output.style)])
+    output.lines([case_line(case, shown.options, output.style)])
     output.json(mutant_document(case))
-    if keep is not None:
+    if shown.keep is not None:
         name = f"{os.path.basename(case.program)}-{case.seed}-{case.number}"  # noqa: PTH119 - any bytes
-        _save(os.path.join(keep, name), case.contents)  # noqa: PTH118
+        _save(shown.keep, name, case.contents)
 
 
-def _make_directory(path: str) -> None:
+def _require_directory(path: str) -> None:
+    """Raise CannotSave for what is there and no directory; one that is not there is made when needed."""
+    if os.path.lexists(path) and not os.path.isdir(path):  # noqa: PTH112
+        raise CannotSave(f"{path}: {os.strerror(errno.ENOTDIR)}", help="give --keep a directory")
+
+
+def _save(directory: str, name: str, contents: bytes) -> None:
+    path = os.path.join(directory, name)  # noqa: PTH118 - any bytes
     try:
-        os.makedirs(path, exist_ok=True)  # noqa: PTH103
-    except OSError as error:
-        raise CannotSave(f"{path}: {error.strerror}", help="give --keep a directory") from error
-
-
-def _save(path: str, contents: bytes) -> None:
-    try:
+        os.makedirs(directory, exist_ok=True)  # noqa: PTH103
         with open(path, "wb") as file:  # noqa: PTH123
             file.write(contents)
         os.chmod(path, 0o755)  # noqa: PTH101, S103 - programs, to be run by hand

@@ -9,20 +9,21 @@ from typing import TYPE_CHECKING
 from inspector.elf.file import ExecutableFile
 from inspector.errors import CannotObserve, UsageError
 from inspector.fuzz.fields import changes
-from inspector.fuzz.mutation import Role, mutant, role
+from inspector.fuzz.mutation import mutant
 from inspector.fuzz.shrink import shrink
-from inspector.fuzz.trial import Standing, try_file
+from inspector.fuzz.surroundings import Role, Surroundings, role, surroundings
+from inspector.fuzz.trial import Standing, Trial, try_file
 from inspector.model.program import Layout
 from inspector.observe.exec_stage import ExecStage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from inspector.fuzz.fields import Change
-    from inspector.fuzz.trial import Trial
     from inspector.model.profile import MachineProfile
 
 _LARGEST_BYTES = 64 << 20
+_UNJUDGED = (Standing.NOT_MODELLED, Standing.UNOBSERVED)
 _GRAVEST_FIRST = (
     (Standing.BROKEN, 4),
     (Standing.DIFFERS, 1),
@@ -53,6 +54,8 @@ class Subject:
                 f"{path}: more than {_LARGEST_BYTES >> 20} MiB, which each mutant would copy",
                 help="give a smaller program",
             )
+        if not contents:
+            raise UsageError(f"{path}: it is empty", help="give a program, for there is nothing to mutate")
         return cls(path, contents)
 
 
@@ -66,6 +69,8 @@ class Campaign:
     first: int
     count: int
     layout: Layout = Layout.DEFAULT
+    tells_all: bool = False
+    """Whether a mutant that agrees, or cannot be judged, is a case as well."""
 
     def pieces(self, size: int) -> Iterator[Campaign]:
         """Yield it in pieces of at most `size` mutants."""
@@ -89,40 +94,45 @@ class Campaign:
 
     def _try(self, subject: Subject, number: int, stage: ExecStage) -> Tally:
         contents = mutant(subject.contents, self.seed, number)
-        tried_as = role(self.seed, number)
-        trial = try_file(contents, stage, self.profile, tried_as)
-        one = Counter([trial.standing])
-        if trial.standing in (Standing.NOT_MODELLED, Standing.UNOBSERVED):
-            return Tally(one, Counter([(trial.standing, trial.reason)]))
-        if trial.standing is Standing.AGREES:
-            return Tally(one)
-        smallest = shrink(
-            subject.contents,
-            contents,
-            lambda smaller: try_file(smaller, stage, self.profile, tried_as).kind == trial.kind,
-        )
-        # Shown as it was seen last: the smaller file may differ in less.
-        shown = try_file(smallest, stage, self.profile, tried_as)
-        case = Case(
-            subject.name,
-            self.seed,
-            number,
-            tried_as,
-            changes(subject.contents, smallest),
-            shown if shown.kind == trial.kind else trial,
-            smallest,
-        )
-        return Tally(one, cases=(case,))
+        tried_as, around = role(self.seed, number), surroundings(self.seed, number)
+
+        def tried(contents: bytes, around: Surroundings) -> Trial:
+            return try_file(contents, stage, self.profile, tried_as, around)
+
+        trial = tried(contents, around)
+        why = trial.reason if trial.standing in _UNJUDGED else ", ".join(trial.compared)
+        tally = Tally(Counter([trial.standing]), Counter([(trial.standing, why)]))
+        if trial.standing in (Standing.DIFFERS, Standing.BROKEN):
+            around = _plainest(around, lambda plainer: tried(contents, plainer).kind == trial.kind)
+            contents = shrink(
+                subject.contents, contents, lambda smaller: tried(smaller, around).kind == trial.kind
+            )
+            # Shown as it was seen last, with the addresses that it has now.
+            last = tried(contents, around)
+            trial = last if last.kind == trial.kind else trial
+        elif not self.tells_all:
+            return tally
+        changed = changes(subject.contents, contents)
+        case = Case(subject.name, self.seed, number, tried_as, around, changed, trial, contents)
+        return replace(tally, cases=(case,))
+
+
+def _plainest(around: Surroundings, still_shows: Callable[[Surroundings], bool]) -> Surroundings:
+    """Return the surroundings with everything as it ordinarily is that what is to be seen does not need."""
+    while (found := next(filter(still_shows, around.plainer()), None)) is not None:
+        around = found
+    return around
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A mutant that did not come out as predicted, reduced to what matters."""
+    """A mutant to be shown; one that did not come out as predicted is reduced to what matters."""
 
     program: str
     seed: int
     number: int
     role: Role
+    surroundings: Surroundings
     changes: tuple[Change, ...]
     trial: Trial
     contents: bytes
@@ -134,7 +144,7 @@ class Tally:
 
     standings: Counter[Standing] = field(default_factory=Counter)
     reasons: Counter[tuple[Standing, str]] = field(default_factory=Counter)
-    """Of those that could not be judged: why."""
+    """Of those that could not be judged, why; of others the aspects that agree, joined by commas."""
     cases: tuple[Case, ...] = ()
 
     def __add__(self, other: Tally) -> Tally:
@@ -146,7 +156,7 @@ class Tally:
         return self.standings.total()
 
     def reasons_of(self, standing: Standing) -> dict[str, int]:
-        """Return why mutants of one standing could not be judged, the most frequent reason first."""
+        """Return why mutants have a standing, the most frequent reason first."""
         return {reason: count for (each, reason), count in self.reasons.most_common() if each is standing}
 
     @property

@@ -1,6 +1,6 @@
-"""What fuzzing found, as JSON: an object for each mutant that differs, and one that counts them all.
+"""What fuzzing found, as JSON: an object for each mutant that is shown, and one that counts them all.
 
-    inspector.mutant/1    a mutant, the fields that make it one, and what came out otherwise than predicted
+    inspector.mutant/1    a mutant, the fields that make it one, and what came out
     inspector.fuzz/1      the last object: how many came out how
 
 Offsets are hexadecimal strings, bytes are hexadecimal; `offset` null is the file's size, a number of 8 bytes.
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from inspector.fuzz.mutation import Role
+from inspector.fuzz.surroundings import Role
 from inspector.fuzz.trial import Standing
 from inspector.model.document.codec import encode
 
@@ -37,19 +37,38 @@ class DifferenceJson(msgspec.Struct):
     rule: str | None
 
 
+class SurroundingsJson(msgspec.Struct):
+    """What execve was given beside the file; null: as every program gets it."""
+
+    stack_limit: int
+    bottom_up: bool
+    argv_lengths: list[int] | None
+    envp_lengths: list[int] | None
+
+
+class ComparedJson(msgspec.Struct):
+    """How many mutants agree in exactly these aspects."""
+
+    aspects: list[str]
+    mutants: int
+
+
 class MutantJson(msgspec.Struct):
-    """One mutant, with the fewest changed fields that still show the same."""
+    """One mutant; one that differs has the fewest changed fields that still show the same."""
 
     program: str
     seed: int
     number: int
     role: Literal["program", "interpreter"]
     """What it was to the kernel: executed itself, or the PT_INTERP of a sound program."""
-    standing: Literal["differs", "broke the prediction"]
+    surroundings: SurroundingsJson
+    standing: Literal["agrees", "differs", "not modelled", "not observed", "broke the prediction"]
+    compared: list[str]
+    """The aspects that agree."""
     changes: list[ChangeJson]
     differences: list[DifferenceJson]
     error: str | None
-    """What broke the prediction."""
+    """What broke the prediction, is not modelled, or could not be observed."""
     schema: Literal["inspector.mutant/1"] = "inspector.mutant/1"
 
 
@@ -61,6 +80,8 @@ class FuzzJson(msgspec.Struct):
     first: int
     count: int
     agree: int
+    compared: list[ComparedJson]
+    """Of those that agree: in what."""
     differ: int
     broke_the_prediction: int
     not_modelled: dict[str, int]
@@ -68,6 +89,17 @@ class FuzzJson(msgspec.Struct):
     not_observed: dict[str, int]
     """How many, by why."""
     schema: Literal["inspector.fuzz/1"] = "inspector.fuzz/1"
+
+
+_STANDINGS: dict[
+    Standing, Literal["agrees", "differs", "not modelled", "not observed", "broke the prediction"]
+] = {
+    Standing.AGREES: "agrees",
+    Standing.DIFFERS: "differs",
+    Standing.NOT_MODELLED: "not modelled",
+    Standing.UNOBSERVED: "not observed",
+    Standing.BROKEN: "broke the prediction",
+}
 
 
 def mutant_document(case: "Case") -> bytes:
@@ -78,7 +110,14 @@ def mutant_document(case: "Case") -> bytes:
             seed=case.seed,
             number=case.number,
             role="program" if case.role is Role.PROGRAM else "interpreter",
-            standing="broke the prediction" if case.trial.standing is Standing.BROKEN else "differs",
+            surroundings=SurroundingsJson(
+                case.surroundings.stack_limit,
+                case.surroundings.bottom_up,
+                _list_or_none(case.surroundings.argv_lengths),
+                _list_or_none(case.surroundings.envp_lengths),
+            ),
+            standing=_STANDINGS[case.trial.standing],
+            compared=list(case.trial.compared),
             changes=[
                 ChangeJson(
                     change.name,
@@ -97,6 +136,10 @@ def mutant_document(case: "Case") -> bytes:
     )
 
 
+def _list_or_none(lengths: tuple[int, ...] | None) -> list[int] | None:
+    return None if lengths is None else list(lengths)
+
+
 def fuzz_document(campaign: "Campaign", tally: "Tally") -> bytes:
     """Return the counts as a line of JSON, without a line end."""
     return encode(
@@ -106,6 +149,10 @@ def fuzz_document(campaign: "Campaign", tally: "Tally") -> bytes:
             first=campaign.first,
             count=tally.total,
             agree=tally.standings[Standing.AGREES],
+            compared=[
+                ComparedJson(aspects.split(", "), count)
+                for aspects, count in tally.reasons_of(Standing.AGREES).items()
+            ],
             differ=tally.standings[Standing.DIFFERS],
             broke_the_prediction=tally.standings[Standing.BROKEN],
             not_modelled=tally.reasons_of(Standing.NOT_MODELLED),

@@ -8,14 +8,25 @@ true of whatever made the mutant, and a mutant can be put together from some of 
 
 from __future__ import annotations
 
+import dataclasses
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from inspector.elf.header import EHDR_SIZE, ELF_MAGIC, PHDR_SIZE, PT_INTERP, ElfHeader, parse_program_headers
+from inspector.elf.header import (
+    ELF32,
+    ELF64,
+    ELF_MAGIC,
+    EM_X86_64,
+    PT_INTERP,
+    ElfHeader,
+    parse_program_headers,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from inspector.elf.header import ElfClass
 
 _BLOCK_BYTES = 4096
 _LARGEST_NUMBER_BYTES = 4
@@ -61,43 +72,51 @@ def _shown(value: bytes, other: bytes) -> str:
 
 _SIZE = struct.Struct("<Q")
 
-_HEADER = (
+_IDENT = (
     ("EI_MAG", 4),
     *((name, 1) for name in ("EI_CLASS", "EI_DATA", "EI_VERSION", "EI_OSABI", "EI_ABIVERSION")),
     ("EI_PAD", 7),
-    *((name, 2) for name in ("e_type", "e_machine")),
-    *((name, 4) for name in ("e_version", "e_entry", "e_phoff", "e_shoff", "e_flags")),
-    *((name, 2) for name in ("e_ehsize", "e_phentsize", "e_phnum", "e_shentsize", "e_shnum", "e_shstrndx")),
 )
-PROGRAM_HEADER = ("p_type", "p_offset", "p_vaddr", "p_paddr", "p_filesz", "p_memsz", "p_flags", "p_align")
+_CODE_BYTES = {"H": 2, "I": 4, "Q": 8}
+"""Of the format characters of an ElfClass's structures."""
 
 
-def header_fields() -> tuple[Field, ...]:
-    """Return the fields of Elf32_Ehdr."""
-    fields, offset = [], 0
-    for name, size in _HEADER:
-        fields.append(Field(name, offset, size))
-        offset += size
-    return tuple(fields)
+def class_of(data: bytes) -> ElfClass:
+    """Return by whose structures the kernel reads a file: e_machine decides, EI_CLASS is not looked at."""
+    return ELF64 if ElfHeader.parse(data).machine == EM_X86_64 else ELF32
 
 
-def program_header_fields(number: int, offset: int) -> tuple[Field, ...]:
+def header_fields(layout: ElfClass) -> tuple[Field, ...]:
+    """Return the fields of the ELF header."""
+    codes = layout.ehdr.format.removeprefix("<16s")
+    names = [f"e_{field.name}" for field in dataclasses.fields(ElfHeader) if field.name != "ident"]
+    rest = zip(names, map(_CODE_BYTES.__getitem__, codes), strict=True)
+    return tuple(_in_a_row(0, (*_IDENT, *rest)))
+
+
+def program_header_fields(number: int, offset: int, layout: ElfClass) -> tuple[Field, ...]:
     """Return the fields of the program header `number`, which begins at `offset`."""
-    return tuple(
-        Field(f"phdr[{number}].{name}", offset + 4 * place, 4) for place, name in enumerate(PROGRAM_HEADER)
-    )
+    codes = layout.phdr.format.removeprefix("<")
+    names = [f"phdr[{number}].p_{name}" for name in layout.phdr_fields]
+    return tuple(_in_a_row(offset, zip(names, map(_CODE_BYTES.__getitem__, codes), strict=True)))
+
+
+def _in_a_row(offset: int, named: Iterable[tuple[str, int]]) -> Iterator[Field]:
+    for name, size in named:
+        yield Field(name, offset, size)
+        offset += size
 
 
 def fields_of(data: bytes) -> tuple[Field, ...]:
     """Return the named fields of an ELF file in ascending order, none overlapping; none of other files."""
-    if data[:4] != ELF_MAGIC or len(data) < EHDR_SIZE:
+    layout = class_of(data)
+    if data[:4] != ELF_MAGIC or len(data) < layout.ehdr.size:
         return ()
-    header = ElfHeader.parse(data)
-    fields = list(header_fields())
-    table = data[header.phoff : header.phoff + header.phnum * PHDR_SIZE]
-    segments = parse_program_headers(table)
-    for number, segment in enumerate(segments):
-        fields += program_header_fields(number, header.phoff + number * PHDR_SIZE)
+    header = ElfHeader.parse(data, layout)
+    fields = list(header_fields(layout))
+    table = data[header.phoff : header.phoff + header.phnum * layout.phdr.size]
+    for number, segment in enumerate(parse_program_headers(table, layout)):
+        fields += program_header_fields(number, header.phoff + number * layout.phdr.size, layout)
         if segment.type == PT_INTERP:
             fields.append(Field("interpreter", segment.offset, segment.filesz))
     return tuple(_apart(fields, len(data)))

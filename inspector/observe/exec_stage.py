@@ -8,7 +8,8 @@ are the strings on their stacks:
 
     /proc/self/fd/900    the file being tried; what is tried may name itself as its interpreter
     /proc/self/fd/901    its companion, the same file all along
-    /proc/self/fd/902    a host: a sound program of a single page that asks for 900 as its interpreter
+    /proc/self/fd/902    a host: a sound program of a single page, of the companion's class, that asks
+                         for 900 as its interpreter
 
 Nothing is left behind, whatever ends us.
 """
@@ -22,9 +23,10 @@ from pathlib import Path
 from signal import SIGKILL
 from typing import TYPE_CHECKING, Self
 
+from inspector.elf.header import ELF32, ELF64, EM_X86_64, ElfHeader
 from inspector.errors import CannotObserve, LaunchFailed, NotModelled
 from inspector.model.prediction import Outcome
-from inspector.model.program import BASE_ENVIRONMENT, Layout, Limits, Program
+from inspector.model.program import BASE_ENVIRONMENT, Layout, Limits, Personality, Program
 from inspector.observe import ptrace
 from inspector.observe.anonymous import anonymous_executable
 from inspector.observe.credentials import current_credentials
@@ -67,15 +69,15 @@ class ExecStage:
         """The program whose interpreter the file is."""
         self._seconds = seconds
         self._held: list[int] = []
-        self._launchers: dict[str, int] = {}
+        self._launchers: dict[Program, int] = {}
+        """Of the two programs as they ordinarily are started."""
         try:
             for number in (_FILE, _COMPANION, _HOST):
                 self._reserve(number)
             self._put(_COMPANION, companion)
-            self._put(_HOST, _host_image())
+            self._put(_HOST, _host_image(companion))
             for program in (self.program, self.host):
-                image = launcher_image(program, parent=os.getpid(), descriptor=_HOST + 1)
-                self._launchers[program.path] = anonymous_executable(image)
+                self._launchers[program] = _launcher(program, program.personality)
         except BaseException:
             self.close()
             raise
@@ -124,12 +126,46 @@ class ExecStage:
         """Have `contents` tried from now on: a new file each time."""
         self._put(_FILE, contents)
 
-    def execute(self, program: Program) -> SeenExec:
-        """Lead `program`, one of this stage's two, through execve and end what came of it.
+    @staticmethod
+    def otherwise(
+        program: Program,
+        *,
+        stack_limit: int,
+        argv: tuple[str, ...] | None = None,
+        envp: tuple[str, ...] | None = None,
+    ) -> Program:
+        """Return one of this stage's programs under a stack limit, as far as permitted, with other strings.
 
-        Raises LaunchFailed, or CannotObserve if it takes too long.
+        None leaves them as they are.
         """
-        pid = self._spawn(program)
+        limits = replace(program.limits, stack=stack_limit)
+        # Whether a limit is permitted is tried on ourselves, who need our stack.
+        if stack_limit > program.limits.stack:
+            limits = permitted(limits)
+        return replace(
+            program,
+            limits=limits,
+            argv=program.argv if argv is None else argv,
+            envp=program.envp if envp is None else envp,
+        )
+
+    def execute(self, program: Program, *, bottom_up: bool = False) -> SeenExec:
+        """Lead `program`, one of this stage's, through execve and end what came of it.
+
+        `bottom_up` gives it ADDR_COMPAT_LAYOUT. Raises LaunchFailed, or CannotObserve if it takes too long.
+        """
+        personality = program.personality | (
+            Personality.ADDR_COMPAT_LAYOUT if bottom_up else Personality.NONE
+        )
+        if program in self._launchers and not bottom_up:
+            return self._lead(self._spawn(self._launchers[program]), program)
+        launcher = _launcher(program, personality)
+        try:
+            return self._lead(self._spawn(launcher), program)
+        finally:
+            os.close(launcher)
+
+    def _lead(self, pid: int, program: Program) -> SeenExec:
         gone = False
 
         def wait() -> ptrace.Stopped | ptrace.Gone:
@@ -155,13 +191,13 @@ class ExecStage:
                 os.kill(pid, SIGKILL)
                 os.waitpid(pid, 0)
 
-    def _spawn(self, program: Program) -> int:
+    def _spawn(self, launcher: int) -> int:
         nothing = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)]
         # Onto themselves: they stay open in the launcher, and nothing else does.
         kept = [(os.POSIX_SPAWN_DUP2, number, number) for number in self._held]
         try:
             return os.posix_spawn(
-                f"/proc/self/fd/{self._launchers[program.path]}",
+                f"/proc/self/fd/{launcher}",
                 ["launcher"],
                 {},
                 file_actions=[*nothing, *kept],
@@ -196,10 +232,16 @@ def _core_limit(pattern: Path = Path("/proc/sys/kernel/core_pattern")) -> int:
         return 0
 
 
-def _host_image() -> bytes:
+def _launcher(program: Program, personality: Personality) -> int:
+    image = launcher_image(program, parent=os.getpid(), descriptor=_HOST + 1, personality=personality)
+    return anonymous_executable(image)
+
+
+def _host_image(companion: bytes) -> bytes:
     code = Assembler(_HOST_BASE)
     name = FILE_PATH.encode() + b"\0"
-    return link(code, entry=code.start, interpreter=(code.data(name), len(name)))
+    layout = ELF64 if ElfHeader.parse(companion).machine == EM_X86_64 else ELF32
+    return link(code, entry=code.start, interpreter=(code.data(name), len(name)), layout=layout)
 
 
 def _look(pid: int, baseline: FaultCounts) -> Snapshot:

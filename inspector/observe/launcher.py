@@ -17,7 +17,7 @@ from inspector.model.address import PAGE_SIZE
 from inspector.observe.tiny_elf import Assembler, link
 
 if TYPE_CHECKING:
-    from inspector.model.program import Program
+    from inspector.model.program import Personality, Program
 
 # System calls of arch/x86/entry/syscalls/syscall_32.tbl.
 _CLOSE, _EXECVE, _PTRACE, _SIGNAL, _GETPPID = 6, 11, 26, 48, 64
@@ -45,10 +45,13 @@ SETUP_FAILURES = {
 """What an exit status of the launcher means."""
 
 
-def launcher_image(program: Program, *, parent: int, descriptor: int) -> bytes:
+def launcher_image(
+    program: Program, *, parent: int, descriptor: int, personality: Personality | None = None
+) -> bytes:
     """Return the launcher's ELF file for `program`.
 
     It is to be run as a child of process `parent`, and closes `descriptor`, through which it was run.
+    `personality` is the program's own unless given.
     """
     asm = Assembler(_BASE)
     paths = _pointers(asm, program)
@@ -68,7 +71,7 @@ def launcher_image(program: Program, *, parent: int, descriptor: int) -> bytes:
     # Yama (ptrace_scope 1) lets only a parent trace; gdb is a sibling. Without Yama this fails, unneeded.
     asm.syscall(_PRCTL, _PR_SET_PTRACER, _PTRACER_ANY)
     asm.syscall(_PRCTL, _PR_SET_THP_DISABLE, 1, 0, 0, 0)
-    asm.syscall(_PERSONALITY, program.personality)
+    asm.syscall(_PERSONALITY, program.personality if personality is None else personality)
     asm.exit_unless_zero_or_more(104)
     for number in range(1, _SIGNALS + 1):
         if number not in (signal.SIGKILL, signal.SIGSTOP):

@@ -9,7 +9,9 @@ import json
 import struct
 from typing import TYPE_CHECKING, Any
 
-from inspector.elf.header import EHDR_SIZE, ELF_MAGIC, EM_386, PHDR_SIZE
+from inspector.elf.header import EHDR_SIZE, ELF64, ELF_MAGIC, EM_386, PHDR_SIZE
+from inspector.fuzz.fields import class_of
+from inspector.fuzz.mutation import mutate
 
 if TYPE_CHECKING:
     import random
@@ -33,6 +35,8 @@ _VALUES: tuple[Any, ...] = (
 
 def mutate_elf(data: bytes, rng: random.Random) -> bytes:
     """Change one thing about the header, the program headers or the section headers."""
+    if class_of(data) is ELF64 or rng.random() < 0.3:
+        return mutate(data, rng)
     image = bytearray(data.ljust(EHDR_SIZE, b"\0"))
     if rng.random() < 0.05 or image[:4] != ELF_MAGIC:
         image[:4] = ELF_MAGIC

@@ -9,9 +9,9 @@ from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inspector.elf.header import EHDR_SIZE, ElfHeader
-from tests.elfwriter import Elf, Phdr, gnu_stack
-from tests.fuzz.targets import EVIDENCE, LAYOUT_3GB, OLDER_KERNEL, RANDOMIZED
+from inspector.elf.header import EHDR_SIZE, ELF64, EM_X86_64, ET_DYN, PT_INTERP, ElfHeader
+from tests.elfwriter import Elf, Phdr, R, W, gnu_stack
+from tests.fuzz.targets import EVIDENCE, LAYOUT_3GB, OLDER_KERNEL, RANDOMIZED, WIDE_INTERPRETER
 from tests.live.odd_programs import CHOSEN, OVER_THE_STRINGS
 from tests.unit.model.real_documents import CHECK, OBSERVATION, PREDICTION, PROFILE
 
@@ -47,8 +47,27 @@ def _programs() -> Iterator[bytes]:
         # What was cut off becomes a hole, up to the next power of two.
         header = replace(ElfHeader.parse(data), flags=(size - 1).bit_length())
         yield replace(header, version=next(versions)).pack() + data[EHDR_SIZE:]
+    yield from _wide_programs()
     yield from (b"", b"#!/bin/sh\n", b"#!", b"\x7fELF", b"\x7fELF\2\1\1".ljust(64, b"\0"))
     yield Elf(phnum=0xFFFF).build().rstrip(b"\0")
+
+
+def _wide_programs() -> Iterator[bytes]:
+    """Yield 64-bit programs, with and without an interpreter, ending in a hole of up to 16 KiB."""
+    name = WIDE_INTERPRETER.encode() + b"\0"
+    interp = Phdr(PT_INTERP, offset=0x200, vaddr=0, filesz=len(name))
+    data = Phdr(offset=0x1000, vaddr=0x402000, memsz=0x3000, flags=R | W)
+    fixed = Elf([Phdr(vaddr=0x400000), data, gnu_stack()], machine=EM_X86_64, entry=0x400100, layout=ELF64)
+    movable = replace(fixed, type=ET_DYN, entry=0x100, phdrs=[Phdr(vaddr=0), replace(data, vaddr=0x2000)])
+    for elf in (fixed, movable):
+        yield _ending_in_a_hole(elf)
+        yield _ending_in_a_hole(replace(elf, phdrs=[interp, *elf.phdrs], contents={interp.offset: name}))
+
+
+def _ending_in_a_hole(elf: Elf) -> bytes:
+    image = elf.build()
+    header = replace(ElfHeader.parse(image, ELF64), flags=(len(image) - 1).bit_length())
+    return header.pack(ELF64) + image.rstrip(b"\0")[ELF64.ehdr.size :]
 
 
 def _with_symbols() -> Iterator[bytes]:

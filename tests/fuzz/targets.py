@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inspector.elf.file import ExecutableFile
-from inspector.elf.header import ElfHeader
+from inspector.elf.header import ELF64, EM_X86_64, ET_DYN, ElfHeader
 from inspector.elf.stops import plan_stops
 from inspector.errors import InspectorError
+from inspector.fuzz.fields import class_of
 from inspector.layout.document import layout_json
 from inspector.layout.views import read_image, views_of
 from inspector.model import document
@@ -54,7 +55,7 @@ from inspector.simulators.overlay.document import overlay_json
 from inspector.story.document import story_json
 from inspector.story.evidence import Evidence, read_files
 from inspector.story.tell import tell
-from tests.elfwriter import Elf
+from tests.elfwriter import Elf, Phdr, R, W, gnu_stack
 from tests.live.odd_programs import INTERPRETERS
 from tests.machines import PROFILE, write_program
 from tests.unit.model.real_documents import OBSERVATION, PREDICTION
@@ -72,6 +73,16 @@ OLDER_KERNEL, LAYOUT_3GB, RANDOMIZED = 1, 2, 4
 PROGRAM_HOLE_SHIFT, SYMBOLS_HOLE_SHIFT = 18, 26
 """e_flags, which no kernel reads either: the file ends in a hole, at 1 << this at the most. A program's is
 small, for its hash would take most of the time."""
+
+WIDE_INTERPRETER = "interp-64"
+"""A 64-bit program's."""
+WIDE_LOADER = Elf(
+    [Phdr(vaddr=0), Phdr(offset=0x1000, vaddr=0x2000, memsz=0x2800, flags=R | W), gnu_stack()],
+    type=ET_DYN,
+    machine=EM_X86_64,
+    entry=0x200,
+    layout=ELF64,
+).build()
 
 _MANY_PAGES = re.compile(rb'"count": ?[0-9]{6}')
 """A document may tell of 16 GiB of pages in a few words, as a recording of a large process does. That many
@@ -98,7 +109,7 @@ def _directory() -> Path:
     memory = Path("/dev/shm")  # noqa: S108
     made = tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None)
     _kept.append(made)
-    for name, contents in INTERPRETERS.items():
+    for name, contents in {**INTERPRETERS, WIDE_INTERPRETER: WIDE_LOADER}.items():
         path = Path(made.name) / name
         path.write_bytes(contents)
         path.chmod(0o755)
@@ -110,7 +121,7 @@ _kept: list[tempfile.TemporaryDirectory[str]] = []
 
 def _on_disk(data: bytes, largest_shift: int) -> tuple[Program, ElfHeader]:
     written = write_program(_directory(), data)
-    header = ElfHeader.parse(data)
+    header = ElfHeader.parse(data, class_of(data))
     with Path(written.path).open("r+b") as file:
         file.truncate(max(len(data), 1 << header.flags % (largest_shift + 1)))
     return written, header

@@ -17,12 +17,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.elf.header import ELF32, ET_DYN
-from inspector.errors import LaunchFailed
+from inspector.elf.header import ELF32, ELF64, EM_X86_64, ET_DYN
+from inspector.errors import LaunchFailed, NotModelled
+from inspector.fuzz import trial
 from inspector.fuzz.campaign import Campaign, Subject
-from inspector.fuzz.mutation import Role
-from inspector.fuzz.trial import Standing, Trial, try_file
+from inspector.fuzz.fields import changes
+from inspector.fuzz.mutation import mutant
+from inspector.fuzz.surroundings import Role, Surroundings, surroundings
+from inspector.fuzz.trial import Standing, try_file
 from inspector.model.prediction import ExecVerdict, Outcome
+from inspector.model.program import UNLIMITED, Layout
 from inspector.observe.exec_stage import ExecStage
 from inspector.predict.kernel import binfmt_elf
 from inspector.predict.kernel.elf_checks import ElfProgram
@@ -42,6 +46,14 @@ TINY = Elf().build()
 MUTANTS = int(os.environ.get("INSPECTOR_FUZZ_MUTANTS", "400"))
 
 
+WIDE = Elf([Phdr(vaddr=0x400000), gnu_stack()], machine=EM_X86_64, entry=0x400100, layout=ELF64).build()
+EVERYTHING = (
+    *("verdict", "VMAs", "registers", "stack bytes", "auxv", "pages"),
+    *("minor faults", "major faults", "page tables", "brk"),
+)
+OF_64_BITS = tuple(name for name in EVERYTHING if name not in ("registers", "stack bytes", "auxv"))
+
+
 def subjects() -> tuple[Subject, ...]:
     if not FIXTURES:
         pytest.skip("fixtures not built: run make fixtures")
@@ -54,12 +66,62 @@ def fuzz(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_mutants_of_the_fixtures_agree(profile: MachineProfile) -> None:
-    tally = Campaign(subjects(), profile, seed=1, first=0, count=MUTANTS).run()
+@pytest.mark.parametrize("layout", Layout)
+def test_mutants_of_the_fixtures_agree(layout: Layout, profile: MachineProfile) -> None:
+    tally = Campaign(subjects(), profile, seed=1, first=0, count=MUTANTS, layout=layout).run()
     shown = [(case.program, case.number, *map(str, case.changes), case.trial) for case in tally.cases]
     assert shown == []
     assert tally.standings[Standing.AGREES] >= 0.999 * MUTANTS
     assert not tally.standings[Standing.UNOBSERVED]
+    compared = tally.reasons_of(Standing.AGREES)
+    assert compared["verdict"] > MUTANTS / 4
+    assert compared[", ".join(EVERYTHING)] > MUTANTS / 4
+
+
+def test_mutants_of_64_bit_programs_agree(profile: MachineProfile) -> None:
+    given = (Subject("wide", WIDE), Subject.read("/bin/true"))
+    tally = Campaign(given, profile, seed=1, first=0, count=MUTANTS).run()
+    shown = [(case.program, case.number, *map(str, case.changes), case.trial) for case in tally.cases]
+    assert shown == []
+    assert tally.reasons_of(Standing.AGREES)[", ".join(OF_64_BITS)] > MUTANTS / 4
+
+
+@pytest.mark.parametrize("contents", [TINY, WIDE], ids=["32-bit", "64-bit"])
+@pytest.mark.parametrize(
+    "around",
+    [
+        Surroundings(stack_limit=0),
+        Surroundings(stack_limit=1 << 30),
+        Surroundings(stack_limit=UNLIMITED),
+        Surroundings(bottom_up=True),
+        Surroundings(argv_lengths=()),
+        Surroundings(argv_lengths=(131071,)),
+        Surroundings(envp_lengths=(131072,)),
+        Surroundings(stack_limit=0x21000, bottom_up=True, argv_lengths=(1,) * 1500),
+    ],
+    ids=str,
+)
+def test_surroundings_reach_the_program(
+    around: Surroundings, contents: bytes, profile: MachineProfile
+) -> None:
+    """They are predicted and executed alike, and what the kernel makes of the program changes with them."""
+    with ExecStage(contents) as stage:
+        stage.set_file(contents)
+        tried = try_file(contents, stage, profile, surroundings=around)
+        plain = stage.execute(stage.program)
+        program = stage.otherwise(
+            stage.program,
+            stack_limit=around.stack_limit,
+            argv=around.strings("argv"),
+            envp=around.strings("envp"),
+        )
+        seen = stage.execute(program, bottom_up=around.bottom_up)
+    assert tried.standing is Standing.AGREES
+    assert plain.snapshot is not None
+    if seen.snapshot is None:
+        assert seen.verdict == ExecVerdict(Outcome.REFUSED, errno="E2BIG")
+    else:
+        assert seen.snapshot.vmas != plain.snapshot.vmas or seen.snapshot.auxv != plain.snapshot.auxv
 
 
 def test_verdict_and_address_space_are_compared(profile: MachineProfile) -> None:
@@ -92,7 +154,7 @@ def test_a_segment_over_the_initial_stack(
     over = Phdr(offset=0x1000, vaddr=top - 0x1000, flags=R | W)
     program = Elf(phdrs=[Phdr(), over, gnu_stack()], contents={0x1000: contents}).build()
     with ExecStage(program) as stage:
-        assert try_file(program, stage, profile) == Trial(Standing.AGREES)
+        assert try_file(program, stage, profile).standing is Standing.AGREES
         seen = stage.execute(stage.program).snapshot
     assert seen is not None
     assert seen.stack is not None
@@ -109,7 +171,7 @@ def test_a_stack_that_cannot_be_written_kills(flags: int, profile: MachineProfil
     over = Phdr(offset=offset, vaddr=top - 0x1000, flags=flags)
     program = Elf(phdrs=[Phdr(), over, gnu_stack()]).build()
     with ExecStage(program) as stage:
-        assert try_file(program, stage, profile) == Trial(Standing.AGREES)
+        assert try_file(program, stage, profile).standing is Standing.AGREES
         assert stage.execute(stage.program).verdict == ExecVerdict(Outcome.KILLED, signal="SIGSEGV")
 
 
@@ -121,7 +183,7 @@ def test_an_interpreter_whose_size_wraps(profile: MachineProfile) -> None:
         phdrs=[Phdr(vaddr=0xFFFFC000, memsz=0x5000), Phdr(offset=0x1000, vaddr=0x10000000), gnu_stack()],
     ).build()
     with ExecStage(interpreter) as stage:
-        assert try_file(interpreter, stage, profile, Role.INTERPRETER) == Trial(Standing.AGREES)
+        assert try_file(interpreter, stage, profile, Role.INTERPRETER).standing is Standing.AGREES
         assert stage.execute(stage.host).verdict == ExecVerdict(Outcome.RUNS)
 
 
@@ -160,6 +222,28 @@ def test_a_broken_rule_is_found_and_shrunk_to_its_field(
         assert case.trial.differences[0].observed == "killed: SIGSEGV"
 
 
+def test_surroundings_are_put_back_where_they_do_not_matter(
+    profile: MachineProfile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(binfmt_elf, "_check_size", lambda *_: None)
+    tally = Campaign((Subject("tiny", TINY),), profile, seed=1, first=0, count=300).run()
+    numbers = [case.number for case in tally.cases]
+    assert any(surroundings(1, number) != Surroundings() for number in numbers)
+    assert {case.surroundings for case in tally.cases} == {Surroundings()}
+
+
+def test_what_a_prediction_does_not_model_is_counted_by_name(
+    profile: MachineProfile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise NotModelled("a thing")
+
+    monkeypatch.setattr(trial, "predict", unknown)
+    with ExecStage(TINY) as stage:
+        found = try_file(TINY, stage, profile)
+    assert (found.standing, found.reason) == (Standing.NOT_MODELLED, "a thing")
+
+
 def test_a_prediction_that_breaks_is_a_finding(
     profile: MachineProfile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,7 +253,7 @@ def test_a_prediction_that_breaks_is_a_finding(
     monkeypatch.setattr(binfmt_elf, "_check_size", broken)
     tally = Campaign((Subject("tiny", TINY),), profile, seed=1, first=0, count=20).run()
     assert tally.exit_code == 4
-    assert tally.cases[0].trial.reason == "IndexError: out of range"
+    assert re.fullmatch(r"IndexError: out of range, at test_fuzz.py:\d+", tally.cases[0].trial.reason)
 
 
 def test_a_predicted_errno_is_held_against_the_real_one(
@@ -199,14 +283,47 @@ def test_the_command_says_how_many_agree_and_mutants_can_be_made_again(tmp_path:
     assert (total["schema"], total["count"], total["seed"]) == ("inspector.fuzz/1", 120, 3)
     assert total["agree"] + sum(total["not_modelled"].values()) == 120
     assert total["differ"] == 0
-    one = fuzz(str(made), "--seed", "3", "--first", "7")
-    assert re.match(r"seed 3, 1 mutants? from 7: ", one.stdout)
+    assert sum(each["mutants"] for each in total["compared"]) == total["agree"]
+
+
+@pytest.mark.parametrize("contents", [TINY, WIDE], ids=["32-bit", "64-bit"])
+def test_a_mutant_replayed_alone_is_shown_and_saved(contents: bytes, tmp_path: Path) -> None:
+    """It is the mutant that the whole stretch had by that number, under the same surroundings."""
+    made, keep = tmp_path / "tiny", tmp_path / "keep"
+    made.write_bytes(contents)
+    number = next(n for n in range(100) if surroundings(3, n).argv_lengths is not None)
+    expected = mutant(contents, 3, number)
+    done = fuzz(str(made), "--seed", "3", "--first", str(number), "--keep", str(keep), "--json", "-")
+    shown, total = map(json.loads, done.stdout.splitlines())
+    assert (total["count"], total["first"]) == (1, number)
+    assert [change["field"] for change in shown["changes"]] == [
+        change.name for change in changes(contents, expected)
+    ]
+    assert shown["surroundings"]["argv_lengths"] == list(surroundings(3, number).argv_lengths or ())
+    assert shown["compared"][0] == "verdict"
+    assert (keep / f"tiny-3-{number}").read_bytes() == expected
+    text = fuzz(str(made), "--seed", "3", "--first", str(number)).stdout.splitlines()
+    assert f"argv of {len(shown['surroundings']['argv_lengths'])} string" in text[0]
+    assert text[0].endswith(f"again: inspector fuzz {made} --seed 3 --first {number}")
+    assert text[1].startswith(f"seed 3, 1 mutant from {number}: ")
+
+
+def test_where_nothing_differs_no_directory_is_made(tmp_path: Path) -> None:
+    made, keep = tmp_path / "tiny", tmp_path / "keep"
+    made.write_bytes(TINY)
+    assert fuzz(str(made), "--seed", "3", "--count", "5", "--keep", str(keep)).returncode == 0
+    assert not keep.exists()
+    done = fuzz(str(made), "--seed", "3", "--count", "5", "--keep", str(made))
+    assert done.returncode == 3
+    assert done.stderr.startswith(f"inspector: {made}: Not a directory")
 
 
 def test_a_program_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
-    for path in ("/no/such/program", str(tmp_path), str(fifo), "/dev/null"):
+    empty = tmp_path / "empty"
+    empty.touch()
+    for path in ("/no/such/program", str(tmp_path), str(fifo), "/dev/null", str(empty)):
         done = fuzz(path, "--count", "1")
         assert done.returncode == 2
         assert done.stderr.startswith(f"inspector: {path}: ")
@@ -215,7 +332,7 @@ def test_a_program_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
 
 def test_anything_can_be_mutated(tmp_path: Path) -> None:
     made = tmp_path / "text"
-    for contents in (b"", b"#!/no/such\n", b"text\n", b"\x7fELF" + b"\xff" * 100):
+    for contents in (b"\n", b"#!/no/such\n", b"text\n", b"\x7fELF" + b"\xff" * 100):
         made.write_bytes(contents)
         done = fuzz(str(made), "--count", "60", "--seed", "1")
         assert done.returncode in (0, 3), (contents, done.stdout, done.stderr)
@@ -319,7 +436,8 @@ def test_what_differs_is_kept_and_does_differ_again(tmp_path: Path) -> None:
     assert done.returncode == 1, done.stderr
     line = done.stdout.splitlines()[0]
     again = shlex.split(line.partition("again: inspector fuzz ")[2])
-    assert fuzz(*again, "--profile", str(profile)).stdout.splitlines()[0] == line
+    assert f"--profile={profile}" in again
+    assert fuzz(*again).stdout.splitlines()[0] == line
     assert "predicted refused: ENOEXEC" in line
     name = f"tiny-4-{again[again.index('--first') + 1]}"
     assert os.access(keep / name, os.X_OK)

@@ -7,6 +7,7 @@ import struct
 
 import pytest
 
+from inspector.elf.header import ELF64, EM_X86_64
 from inspector.fuzz.fields import Change, apply, changes, fields_of
 from tests.elfwriter import Elf, Phdr
 
@@ -49,6 +50,20 @@ def test_a_file_does_not_differ_from_itself() -> None:
 )
 def test_what_differs_is_named(mutant: bytes, words: list[str]) -> None:
     assert described(mutant) == words
+
+
+def test_a_64_bit_file_has_fields_of_its_own() -> None:
+    """e_machine tells them apart, as it does to the kernel; the class byte says nothing."""
+    wide = Elf([Phdr(vaddr=0x400000)], machine=EM_X86_64, layout=ELF64).build()
+    wide = wide[:4] + b"\1" + wide[5:]
+    offsets = {field.name: (field.offset, field.size) for field in fields_of(wide)}
+    assert offsets["e_entry"] == (24, 8)
+    assert offsets["e_phnum"] == (56, 2)
+    assert offsets["phdr[0].p_flags"] == (68, 4)
+    assert offsets["phdr[0].p_vaddr"] == (80, 8)
+    assert offsets["phdr[0].p_align"] == (112, 8)
+    moved = wide[:80] + struct.pack("<Q", 1 << 47) + wide[88:]
+    assert [str(change) for change in changes(wide, moved)] == ["phdr[0].p_vaddr 0x400000 -> 0x800000000000"]
 
 
 def test_the_first_line_of_a_script_is_one_field() -> None:

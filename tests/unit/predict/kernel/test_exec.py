@@ -212,12 +212,13 @@ def test_refusals_name_their_rule(tmp_path: Path, case: str) -> None:
     assert verdict(tmp_path, elf) == (answer, rule)
 
 
-def test_a_64_bit_program_is_named_not_guessed(tmp_path: Path) -> None:
+def test_a_64_bit_program_on_a_machine_that_told_nothing_of_them_is_named(tmp_path: Path) -> None:
     program = write_program(tmp_path, Elf(machine=EM_X86_64, layout=ELF64).build())
-    result = execve(program, Kernel(PROFILE))
+    unprobed = replace(PROFILE, native=None)
+    result = execve(program, Kernel(unprobed))
     assert result.verdict is None
     assert [file.path for file in result.files] == [program.path]
-    prediction = predict(program, PROFILE)
+    prediction = predict(program, unprobed)
     assert prediction.verdict is None
     assert prediction.not_modelled is not None
     assert prediction.not_modelled.what == "64-bit program's address space"
