@@ -11,8 +11,11 @@ import pytest
 from inspector.elf.header import ELF64, EM_X86_64, ET_DYN, PT_INTERP
 from inspector.fuzz.fields import changes
 from inspector.fuzz.mutation import mutant
+from inspector.fuzz.surroundings import Surroundings
+from inspector.fuzz.trial import Standing, try_file
 from inspector.model.address import VirtAddr
 from inspector.model.profile import RandomBases
+from inspector.observe.exec_stage import ExecStage
 from inspector.predict import predict
 from tests.elfwriter import Elf, Phdr, R, W, gnu_stack
 from tests.live.against_witness import mismatches
@@ -157,6 +160,30 @@ def test_a_stack_that_must_grow_for_its_tables(place: Path, witness: Path, profi
     assert not mismatches(predict(program, profile, until="exec"), witness_exec(witness, program))
 
 
+CONTENTS = {"zeros": b"", "strings": b"ab\0" * 0x1000, "no end": b"x" * 0x3000}
+
+
+@pytest.mark.parametrize("contents", CONTENTS)
+@pytest.mark.parametrize("flags", [R, 0, R | W, W], ids=["r--", "---", "rw-", "-w-"])
+@pytest.mark.parametrize("pages", [1, 2, 3])
+@pytest.mark.parametrize("below", [1, 2, 3, 4])
+def test_a_segment_over_the_initial_stack(
+    below: int, pages: int, flags: int, contents: str, profile: MachineProfile
+) -> None:
+    """The kernel measures argv and envp in what the segment has in their place (rule `stack.overlaid`)."""
+    assert profile.native is not None
+    size = min(pages, below) * 0x1000
+    top = profile.native.layout.task_size
+    over = Phdr(offset=0x1000, vaddr=top - below * 0x1000, filesz=size, flags=flags)
+    program = replace(
+        NATIVE, phdrs=[LOAD64, over, gnu_stack()], contents={0x1000: CONTENTS[contents]}
+    ).build()
+    # Strings of two pages, so that the tables are on the third.
+    strings = Surroundings(argv_lengths=(5000,))
+    with ExecStage(program) as stage:
+        assert try_file(program, stage, profile, surroundings=strings).standing is Standing.AGREES
+
+
 def test_a_64_bit_program_under_aslr_is_named(place: Path, profile: MachineProfile) -> None:
     program = replace(launch(executable(place / "case", NATIVE.build()), cwd=place), randomize=True)
     anywhere = VirtAddr(0x7FFF_0000)
@@ -181,9 +208,6 @@ def test_a_mutant_of_a_64_bit_file(number: int, place: Path, witness: Path, prof
     contents = mutant(ORIGINALS[number % len(ORIGINALS)].build(), 64, number)
     program = launch(executable(place / "case", contents), cwd=place)
     prediction = predict(program, profile, until="exec")
-    if prediction.not_modelled is not None:
-        assert prediction.not_modelled.what == "segment over the initial stack of a 64-bit program"
-        return
     assert not mismatches(prediction, witness_exec(witness, program))
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from inspector.errors import NotModelled
 from inspector.model.address import PAGE_SIZE, AddressRange, VirtAddr, address_of
 from inspector.model.snapshot import StackImage
 from inspector.model.vma import Access
@@ -18,7 +17,7 @@ from inspector.predict.kernel.bprm import MAX_ARG_STRLEN
 from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.fault import fault_in_pages
 from inspector.predict.kernel.stack import RANDOM_BYTES, stack_pointer
-from inspector.predict.kernel.uaccess import copy_to_user, put_user, strnlen_user
+from inspector.predict.kernel.uaccess import copy_to_user, store, strnlen_user
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from inspector.predict.kernel.stack import StackTables, Strings
     from inspector.predict.kernel.task import Task
 
-_WORD = 4
+_WORD, _NATIVE_WORD = 4, 8
 
 
 def write_tables(task: Task, tables: StackTables, strings: Strings, top: VirtAddr) -> StackImage:
@@ -47,21 +46,41 @@ def write_tables(task: Task, tables: StackTables, strings: Strings, top: VirtAdd
     return StackImage(sp, _found(task, sp, end), tuple(_below(end, tables.image.unpredictable)))
 
 
-def reserve_tables(task: Task, strings: Strings, native: NativeProfile) -> None:
+def reserve_tables(task: Task, strings: Strings, native: NativeProfile, top: VirtAddr) -> None:
     """Touch what the tables of a 64-bit program take, the stack growing as they need it.
 
-    Raises KernelError(EFAULT), rule `exec.stack-full`; NotModelled for a segment over the initial stack.
+    What they say, but for the strings' places, is not predicted: zeros stand for it, read by no one before
+    the program does. `top` is where the stack ends. Raises KernelError like `write_tables`.
     """
+    platform = native.platform.encode() + b"\0"
+    platform_at = (strings.start & ~0xF) - len(platform)
     sp = stack_pointer(
-        strings, padding=0, platform=native.platform, auxv_entries=native.auxv_entries, word_bytes=8
+        strings,
+        padding=0,
+        platform=native.platform,
+        auxv_entries=native.auxv_entries,
+        word_bytes=_NATIVE_WORD,
     )
     mm = task.mm
-    if any(area.end > sp and not area.grows_down for area in mm.areas):
-        raise NotModelled("segment over the initial stack of a 64-bit program")
-    if mm.find(sp) is None and mm.expand_stack(sp, task.limits.stack) is None:
-        raise KernelError(Errno.EFAULT, "exec.stack-full")
-    fault_in_pages(task, sp, strings.start - sp, Access.WRITE)
+    try:
+        copy_to_user(task, platform_at, platform)
+        copy_to_user(task, platform_at - RANDOM_BYTES, bytes(RANDOM_BYTES))
+        _extend_stack(task, sp)
+        stack = mm.find(strings.start)
+        if stack is not None and stack.grows_down and stack.start <= sp and stack.end == top:
+            fault_in_pages(task, sp, strings.start - sp, Access.WRITE)
+        else:
+            auxv = bytes(2 * _NATIVE_WORD * native.auxv_entries)
+            _put_measured(task, sp, strings, auxv, _NATIVE_WORD)
+    except KernelError as error:
+        raise KernelError(error.errno, error.rule or "stack.overlaid") from error
     mm.start_stack = sp
+
+
+def _extend_stack(task: Task, sp: VirtAddr) -> None:
+    """Have an area where the stack pointer is. Source: mm/mmap.c:find_extend_vma_locked()."""
+    if task.mm.find(sp) is None and task.mm.expand_stack(sp, task.limits.stack) is None:
+        raise KernelError(Errno.EFAULT, "exec.stack-full")
 
 
 def _put_tables(task: Task, tables: StackTables, strings: Strings, top: VirtAddr) -> None:
@@ -69,32 +88,37 @@ def _put_tables(task: Task, tables: StackTables, strings: Strings, top: VirtAddr
     platform, random, words = tables.written(task.kernel.random_bytes(RANDOM_BYTES))
     copy_to_user(task, *platform)
     copy_to_user(task, *random)
-    if task.mm.find(sp) is None and task.mm.expand_stack(sp, task.limits.stack) is None:
-        raise KernelError(Errno.EFAULT, "exec.stack-full")
+    _extend_stack(task, sp)
     if _found(task, strings.start, top) == tables.image.contents[strings.start - sp :]:
         # The strings are as they were, and so are their lengths.
         copy_to_user(task, *words)
     else:
-        _put_measured(task, tables, strings)
+        _put_measured(task, sp, strings, tables.auxv_bytes, _WORD)
 
 
-def _put_measured(task: Task, tables: StackTables, strings: Strings) -> None:
-    """Write argc, the pointers and the auxiliary vector, each pointer a string's length behind the last."""
+def _put_measured(task: Task, sp: VirtAddr, strings: Strings, auxv: bytes, word: int) -> None:
+    """Write argc, the pointers and the auxiliary vector, each pointer a string's length behind the last.
+
+    `word` is a pointer's size in bytes.
+    """
+    place, string = sp, strings.start
+
+    def put(value: int) -> None:
+        nonlocal place
+        store(task, place, (value % (1 << 8 * word)).to_bytes(word, "little"))
+        place = VirtAddr(place + word)
+
     argc, envc = len(strings.argv), len(strings.envp)
-    sp, string = tables.image.sp, strings.start
-    put_user(task, sp, argc)
-    place = sp + _WORD
+    put(argc)
     for count in (argc, envc):
         for _ in range(count):
-            put_user(task, place, string)
-            place += _WORD
+            put(string)
             length = strnlen_user(task, string, MAX_ARG_STRLEN)
             if not 0 < length <= MAX_ARG_STRLEN:
                 raise KernelError(Errno.EINVAL)
             string = VirtAddr(string + length)
-        put_user(task, place, 0)
-        place += _WORD
-    copy_to_user(task, place, tables.auxv_bytes)
+        put(0)
+    copy_to_user(task, place, auxv)
 
 
 def _found(task: Task, start: VirtAddr, end: VirtAddr) -> bytes:

@@ -256,7 +256,7 @@ def _start_native(
     strings = arguments.strings(layout.stack_top)
     task = _new_task(elf_program, program, kernel, layout)
     loaded, _ = _load(task, elf_program, layout, None, strings)
-    reserve_tables(task, strings, native)
+    reserve_tables(task, strings, native, layout.stack_top)
     task.mm.set_start_brk(_start_brk(elf_program, loaded, native.moved_brk))
     return NativeProcess(task, native.gate_area)
 
