@@ -76,6 +76,7 @@ def command(
     names = policies or ("fifo",)
     output = Output(json)
     drawn = refs is None or "random" in names
+    asked = seed
     if seed is None:
         import secrets
 
@@ -96,7 +97,9 @@ def command(
         for name in names:
             _show(output, _played(name, references, frames, window, seed), solve=solve)
     if drawn:
-        output.lines(["", f"drawn with --seed {seed}"])
+        found = anomaly and asked not in (None, seed)
+        first = f", the first from {asked} on whose string shows the anomaly" if found else ""
+        output.lines(["", f"drawn with --seed {seed}{first}"])
     output.finish()
     return 0
 

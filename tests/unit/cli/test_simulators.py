@@ -76,6 +76,13 @@ def test_an_anomaly_is_found_and_shown() -> None:
     done = run("replace", "--anomaly", "--seed", "3", "--solve")
     assert done.returncode == 0
     assert "Belady's anomaly: fifo faults" in done.stdout
+    *_, note = done.stdout.splitlines()
+    found = note.removeprefix("drawn with --seed ").removesuffix(
+        ", the first from 3 on whose string shows the anomaly"
+    )
+    assert int(found) > 3
+    again = run("replace", "--anomaly", "--seed", found, "--solve").stdout
+    assert again.replace(f"--seed {found}", note.removeprefix("drawn with ")) == done.stdout
 
 
 def test_a_long_string_is_told_in_numbers() -> None:
