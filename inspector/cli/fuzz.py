@@ -77,8 +77,9 @@ def command(
     from inspector.cli.output import Output
     from inspector.fuzz.campaign import Campaign, Subject
 
-    again = [f"--{name}={value}" for name, value in (("profile", profile),) if value is not None]
-    again += [f"--layout={layout}"] if layout != Layout.DEFAULT.value else []
+    again: tuple[str, ...] = () if profile is None else (f"--profile={profile}",)
+    if layout != Layout.DEFAULT.value:
+        again += (f"--layout={layout}",)
     campaign = Campaign(
         subjects=tuple(map(Subject.read, programs)),
         profile=machine_profile(profile),
@@ -88,7 +89,7 @@ def command(
         layout=Layout(layout),
         tells_all=first is not None and count in (None, 1),
     )
-    return _run(campaign, Output(json), _Shown(keep, tuple(again)), jobs)
+    return _run(campaign, Output(json), _Shown(keep, again), jobs)
 
 
 @dataclass(frozen=True, slots=True)
