@@ -59,14 +59,16 @@ def _wide_programs() -> Iterator[bytes]:
     data = Phdr(offset=0x1000, vaddr=0x402000, memsz=0x3000, flags=R | W)
     fixed = Elf([Phdr(vaddr=0x400000), data, gnu_stack()], machine=EM_X86_64, entry=0x400100, layout=ELF64)
     movable = replace(fixed, type=ET_DYN, entry=0x100, phdrs=[Phdr(vaddr=0), replace(data, vaddr=0x2000)])
+    named = {interp.offset: name}
     for elf in (fixed, movable):
-        yield _ending_in_a_hole(elf)
-        yield _ending_in_a_hole(replace(elf, phdrs=[interp, *elf.phdrs], contents={interp.offset: name}))
+        yield _ending_in_a_hole(elf, version=0)
+        yield _ending_in_a_hole(replace(elf, phdrs=[interp, *elf.phdrs], contents=named), version=0)
+        yield _ending_in_a_hole(elf, version=OLDER_KERNEL)
 
 
-def _ending_in_a_hole(elf: Elf) -> bytes:
+def _ending_in_a_hole(elf: Elf, *, version: int) -> bytes:
     image = elf.build()
-    header = replace(ElfHeader.parse(image, ELF64), flags=(len(image) - 1).bit_length())
+    header = replace(ElfHeader.parse(image, ELF64), version=version, flags=(len(image) - 1).bit_length())
     return header.pack(ELF64) + image.rstrip(b"\0")[ELF64.ehdr.size :]
 
 

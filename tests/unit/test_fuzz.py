@@ -8,12 +8,16 @@ import sys
 import time
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
-from inspector.elf.header import EHDR_SIZE, PHDR_SIZE, ElfHeader
+from inspector.elf.header import EHDR_SIZE, ELF64, PHDR_SIZE, ElfHeader
 from inspector.errors import BadDocument
+from inspector.fuzz.fields import class_of
 from inspector.model.document import parse_prediction
+from inspector.predict.kernel import exec as exec_
+from inspector.predict.kernel.elf_tables import reserve_tables
 from tests.elfwriter import Elf
 from tests.fuzz import __main__ as command
 from tests.fuzz.mutators import MUTATORS, mutate_document, mutate_elf
@@ -28,6 +32,20 @@ def test_every_seed_is_taken(target: str) -> None:
     assert len(given) > 5
     for seed in given:
         TARGETS[target](seed)
+
+
+def test_64_bit_seeds_reach_the_loader_of_64_bit_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    reached = []
+
+    def noting(*arguments: Any) -> None:  # noqa: ANN401
+        reserve_tables(*arguments)
+        reached.append(arguments)
+
+    monkeypatch.setattr(exec_, "reserve_tables", noting)
+    wide = [seed for seed in seeds("program") if class_of(seed) is ELF64]
+    for seed in wide:
+        TARGETS["program"](seed)
+    assert len(reached) == len(wide) == 6
 
 
 def seeded(seed: object) -> Random:
