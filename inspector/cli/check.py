@@ -27,10 +27,10 @@ from inspector.cli.options import (
 from inspector.errors import CannotObserve, GdbError, InspectorError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
     from inspector.cli.batch import Presented
+    from inspector.cli.listing import Listed
     from inspector.cli.output import Output
     from inspector.model.observation import Observation
     from inspector.model.prediction import Prediction
@@ -78,7 +78,7 @@ class Checked:
     "listed",
     type=AnyPath(),
     metavar="FILE",
-    help="Check what FILE lists, too: on a line [NAME=VALUE]... PROGRAM [ARG]...",
+    help="Check what FILE lists, too: on a line [--stop WHERE]... [NAME=VALUE]... PROGRAM [ARG]...",
 )
 @stop_options
 @profile_option
@@ -105,21 +105,21 @@ def command(
 
     What follows -- are arguments for the programs.
     """
+    from inspector.cli.listing import Listed, listed_programs
     from inspector.cli.output import Output
 
     how = launching_of(env, stdin, layout, aslr, in_place)
-    launched = [(how, program) for program in programs]
+    wanted = [Listed(program, how) for program in programs]
     if listed is not None:
-        from inspector.cli.listing import listed_programs
-
-        launched += listed_programs(listed, how)
-    if not launched:
+        wanted += listed_programs(listed, how)
+    if not wanted:
         raise click.UsageError("Missing argument 'PROGRAM...'.")
-    if stops or until not in (None, "exec", "exit"):
-        verify_stops(launched, stops, until)
+    wanted = [replace(each, stops=(*stops, *each.stops)) for each in wanted]
+    for each in wanted:
+        verify_stops(each, until)
     machine = machine_profile(profile)
     requests = [
-        Request(program, launching, machine, stops, until, seconds, gdb) for launching, program in launched
+        Request(each.requested, each.launching, machine, each.stops, until, seconds, gdb) for each in wanted
     ]
     output = Output(json, verbose=verbose)
     if len(requests) == 1:
@@ -157,17 +157,16 @@ def preload(*, faults: bool = True) -> None:
         import_module(f"inspector.{name}")
 
 
-def verify_stops(
-    launched: Sequence[tuple[Launching, str]], stops: tuple[str, ...], until: str | None
-) -> None:
+def verify_stops(wanted: Listed, until: str | None) -> None:
     """Raise UnknownSymbol or UsageError before anything is run, if some stop makes no sense for a program."""
     from inspector.elf.stops import plan_stops
 
-    for launching, requested in launched:
-        with replace(launching, in_place=True).prepare(requested) as program:
-            executable = _executable(program)
-        if executable is not None:
-            plan_stops(executable, stops, until)
+    if not wanted.stops and until in (None, "exec", "exit"):
+        return
+    with replace(wanted.launching, in_place=True).prepare(wanted.requested) as program:
+        executable = _executable(program)
+    if executable is not None:
+        plan_stops(executable, wanted.stops, until)
 
 
 def _executable(program: Program) -> str | None:

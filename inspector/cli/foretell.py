@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from inspector.errors import InspectorError, UsageError
@@ -9,6 +10,7 @@ from inspector.errors import InspectorError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from inspector.model.folio import FileFolios
     from inspector.model.prediction import Prediction
     from inspector.model.profile import MachineProfile, RandomBases
     from inspector.model.program import Program
@@ -25,12 +27,17 @@ def foretell(
 ) -> Prediction:
     """Predict `program`; what the prediction could not read ends it as something not modelled."""
     from inspector.model.prediction import NotModelledAt, Prediction
-    from inspector.observe.folios import folio_layout
     from inspector.predict import predict
 
     try:
         return predict(
-            program, profile, bases=bases, stops=stops, until=until, seconds=seconds, folios=folio_layout
+            program,
+            profile,
+            bases=bases,
+            stops=stops,
+            until=until,
+            seconds=seconds,
+            folios=partial(_folios, program, seconds),
         )
     except UsageError:
         raise
@@ -38,3 +45,18 @@ def foretell(
         # The report names the program already.
         what = str(error).removeprefix(f"{program.path}: ") + (f" ({error.help})" if error.help else "")
         return Prediction(program, profile, verdict=None, not_modelled=NotModelledAt(what), bases=bases)
+
+
+def _folios(program: Program, seconds: float, path: str) -> FileFolios | None:
+    """Return how the page cache holds the file at `path`, which is mapped for that.
+
+    Of a staged program others count how often it is mapped, so that has to wait until they are done.
+    """
+    from inspector.observe.deadline import Deadline
+    from inspector.observe.folios import folio_layout
+    from inspector.observe.turns import turn
+
+    if path != program.path or path == program.requested:
+        return folio_layout(path)
+    with turn([path], Deadline.after(seconds)):
+        return folio_layout(path)

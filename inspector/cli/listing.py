@@ -1,14 +1,15 @@
-"""Lists of programs, each with arguments and variables of its own: a line is what a shell would be given.
+"""Lists of programs, each with stops, variables and arguments of its own, quoted as for a shell.
 
-# NAME=VALUE... PROGRAM ARG...
+# [--stop WHERE]... [NAME=VALUE]... PROGRAM [ARG]...
 EMPTY= 'SPACES=two  words' fixtures/build/many_arguments '' 'two  words'
+--stop shared --stop copied fixtures/build/sharing
 """
 
 from __future__ import annotations
 
 import os
 import shlex
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from inspector.cli.output import load
@@ -17,11 +18,21 @@ from inspector.errors import BadDocument, UsageError
 if TYPE_CHECKING:
     from inspector.cli.options import Launching
 
-_HELP = "a line is [NAME=VALUE]... PROGRAM [ARG]..., quoted as for a shell"
+_HELP = "a line is [--stop WHERE]... [NAME=VALUE]... PROGRAM [ARG]..., quoted as for a shell"
 
 
-def listed_programs(path: str, launching: Launching) -> list[tuple[Launching, str]]:
-    """Return how each program of the list in file `path` is to be started, and its path.
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One program to be run."""
+
+    requested: str
+    launching: Launching
+    stops: tuple[str, ...] = ()
+    """Where to stop it, beside what is asked for all."""
+
+
+def listed_programs(path: str, launching: Launching) -> list[Listed]:
+    """Return the programs of the list in file `path`.
 
     Variables and arguments are added to those of `launching`; `-` is stdin. Raises UsageError.
     """
@@ -46,7 +57,13 @@ def _lines(path: str) -> list[str]:
         raise UsageError(f"--list {error}", help="give --list a readable file") from error
 
 
-def _program(place: str, words: list[str], launching: Launching) -> tuple[Launching, str]:
+def _program(place: str, words: list[str], launching: Launching) -> Listed:
+    stops = []
+    while words[:1] == ["--stop"]:
+        if len(words) == 1:
+            raise UsageError(f"{place}: --stop where?", help=_HELP)
+        stops.append(words[1])
+        words = words[2:]
     variables = 0
     while variables < len(words) and _is_assignment(words[variables]):
         variables += 1
@@ -58,7 +75,7 @@ def _program(place: str, words: list[str], launching: Launching) -> tuple[Launch
         environment=(*launching.environment, *environment),
         arguments=(*launching.arguments, *arguments),
     )
-    return how, program
+    return Listed(program, how, tuple(stops))
 
 
 def _is_assignment(word: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from inspector.model.address import VirtAddr
+from inspector.model.address import Pfn, VirtAddr
 from inspector.model.ending import Ending
 from inspector.model.fault import Fault
 from inspector.model.prediction import ExecVerdict, FileIdentity
@@ -28,6 +28,26 @@ class Perturbation:
 
 
 @dataclass(frozen=True, slots=True)
+class RawRelative:
+    """What was read of a process that the program has forked."""
+
+    maps: bytes
+    pagemap: tuple[tuple[VirtAddr, bytes], ...]
+    """As in RawEvidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawFrames:
+    """What the kernel tells of frames."""
+
+    first: Pfn
+    flags: bytes
+    """/proc/kpageflags from there on, eight bytes a frame."""
+    counts: bytes
+    """/proc/kpagecount of the same."""
+
+
+@dataclass(frozen=True, slots=True)
 class RawEvidence:
     """The bytes one checkpoint was read from, kept so that a recording can be judged again."""
 
@@ -45,6 +65,10 @@ class RawEvidence:
     """The counts just before execve, to be subtracted from those of `stat`."""
     word_bytes: int = 4
     """Word size of the program, by which `auxv` is read."""
+    relatives: tuple[RawRelative, ...] = ()
+    """The processes it had forked that were alive, as PagePlace numbers them; only with `frames`."""
+    frames: tuple[RawFrames, ...] | None = None
+    """Of every resident page of it and of its relatives, ascending. None: they were not to be seen."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from inspector.model.address import VirtAddr
 from inspector.model.auxv import AuxEntry
+from inspector.model.frame import FrameRun
 from inspector.model.page import PageState
 from inspector.model.registers import Registers
 from inspector.model.vma import Vma
@@ -54,6 +55,12 @@ class Snapshot:
     """In ascending address order."""
     pages: tuple[PageState, ...] | None = None
     """Resident pages in ascending order; a kernel's vvar pages are never among them (VM_PFNMAP)."""
+    frames: tuple[FrameRun, ...] | None = None
+    """Who owns the frames of these pages, and of those of the processes it has forked that are alive.
+
+    In ascending order, process by process. None: page frames were not to be seen, or one of the processes was
+    still running.
+    """
     minor_faults: int | None = None
     """Since execve."""
     major_faults: int | None = None

@@ -9,6 +9,7 @@ launch ──> exec          looked at by us alone, undisturbed
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ from inspector.model.observation import Observation, Perturbation, RawEvidence
 from inspector.model.prediction import Outcome
 from inspector.model.vma import FileBacking
 from inspector.observe.deadline import Deadline
+from inspector.observe.family import family_at_rest
 from inspector.observe.folios import seen_folios
 from inspector.observe.gdb.session import GdbSession
 from inspector.observe.gdb.stops import (
@@ -35,7 +37,7 @@ from inspector.observe.gdb.stops import (
     SignalReceived,
     SyscallEntry,
 )
-from inspector.observe.host import host_facts
+from inspector.observe.host import host_facts, sees_page_frames
 from inspector.observe.launch import Launched, launch
 from inspector.observe.page_cache import code_files, settle
 from inspector.observe.signals import is_fatal
@@ -50,6 +52,8 @@ if TYPE_CHECKING:
     from inspector.model.program import Program
     from inspector.model.registers import Registers
     from inspector.model.snapshot import FaultCounts, Snapshot
+
+_PATIENCE_SECONDS = 1.0
 
 
 def observe(
@@ -128,6 +132,9 @@ class _Run:
     ending: Ending | None = None
     gdb_version: str | None = None
     is_i386: bool = True
+    sees_frames: bool = field(default_factory=sees_page_frames)
+    patience_seconds: float = _PATIENCE_SECONDS
+    """How long the stops of the run will still wait, together, for processes that go on running."""
 
     @property
     def executable(self) -> str:
@@ -160,10 +167,29 @@ class _Run:
             baseline=self.launched.baseline,
             registers=registers,
             word_bytes=4 if self.is_i386 else 8,
+            relatives=self._relatives(checkpoint),
         )
         self.snapshots.append(snapshot)
         self.raw.append(raw)
         return snapshot
+
+    def _relatives(self, checkpoint: str) -> tuple[int, ...] | None:
+        """Return what the program has forked, at rest; None where page frames cannot be looked at."""
+        if not self.sees_frames:
+            return None
+        started = time.monotonic()
+        try:
+            relatives = family_at_rest(self.launched.pid, Deadline.after(self.patience_seconds))
+        except CannotObserve as error:
+            self.sees_frames = False
+            self.notes.append(f"whose page frames are was not looked at: {error}")
+            return None
+        if relatives is None:
+            self.patience_seconds = max(0.0, self.patience_seconds - (time.monotonic() - started))
+            self.notes.append(
+                f"whose page frames are at {checkpoint} was not looked at, for a process it forked still ran"
+            )
+        return relatives
 
     def _look_as(self, checkpoints: Sequence[str], registers: Registers) -> None:
         """Take one snapshot and keep it under each of its names."""

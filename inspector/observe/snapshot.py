@@ -25,14 +25,15 @@ from typing import TYPE_CHECKING
 
 from inspector.errors import BadDocument, CannotObserve, ProcessVanished
 from inspector.model.address import AddressRange, VirtAddr, address_of
-from inspector.model.observation import RawEvidence
+from inspector.model.observation import RawEvidence, RawRelative
 from inspector.model.page import PageKind, PageState
 from inspector.model.snapshot import FaultCounts, Snapshot, StackImage
 from inspector.model.vma import Anonymous, Sharing, Special, Vma
+from inspector.observe.frames import judge_frames, resident_frames
 from inspector.observe.procfs.auxv import parse_auxv
-from inspector.observe.procfs.files import ProcessFiles
+from inspector.observe.procfs.files import ProcessFiles, read_frames
 from inspector.observe.procfs.maps import parse_maps
-from inspector.observe.procfs.pagemap import PagemapEntry, parse_pagemap
+from inspector.observe.procfs.pagemap import ENTRY_BYTES, PagemapEntry, parse_pagemap
 from inspector.observe.procfs.smaps import parse_smaps
 from inspector.observe.procfs.stat import Stat, parse_stat
 from inspector.observe.procfs.status import parse_status
@@ -54,13 +55,16 @@ def take_snapshot(
     registers: Registers | None,
     stack: StackImage | None = None,
     word_bytes: int = 4,
+    relatives: Sequence[int] | None = None,
 ) -> tuple[Snapshot, RawEvidence]:
     """Return what /proc shows of process `pid` now, and the bytes it was read from.
 
     The process should be stopped: of a running one the parts may be of different moments. `baseline` is
     `read_fault_counts` of just before execve; `word_bytes` the word size of the program, not of the kernel;
-    `registers` and `stack` come from whoever stopped it. What this machine does not show (smaps, auxv,
-    pagemap) is None in the snapshot. Nothing in the process changes: no page becomes resident by this.
+    `registers` and `stack` come from whoever stopped it. With `relatives`, all that it has forked and that is
+    alive (`family_at_rest()`), the frames of its pages and of theirs are looked at, too. What this machine
+    does not show (smaps, auxv, pagemap, frames) is None in the snapshot. Nothing in the process changes: no
+    page becomes resident by this.
 
     Raises ProcessVanished if the process ends (or, running, calls execve) meanwhile, and CannotObserve if
     it may not be looked at.
@@ -81,11 +85,35 @@ def take_snapshot(
             baseline=baseline,
             word_bytes=word_bytes,
         )
+    if relatives is not None:
+        raw = _with_frames(raw, relatives)
     # Read last, it tells whether the address space was there to the end: exit takes it before the process.
     if parse_status(raw.status).page_table_bytes is None:
         message = f"process {pid} ended while it was looked at"
         raise ProcessVanished(message, help="It has ended; start it again.")
     return snapshot_from_raw(raw, registers=registers, stack=stack), raw
+
+
+def _with_frames(raw: RawEvidence, relatives: Sequence[int]) -> RawEvidence:
+    """Return `raw` with what the kernel tells of every frame; as it is where frames are not to be seen."""
+    if raw.pagemap is None:
+        return raw
+    try:
+        family = tuple(map(_relative, relatives))
+    except CannotObserve:  # it is another user's, for one
+        return raw
+    pagemaps = [raw.pagemap, *(each.pagemap for each in family)]
+    found = [frame for pagemap in pagemaps for frame in resident_frames(pagemap)]
+    pages = sum(len(entries) // ENTRY_BYTES for pagemap in pagemaps for _, entries in pagemap)
+    frames = read_frames(found) if len(found) == pages else None
+    return raw if frames is None else replace(raw, relatives=family, frames=frames)
+
+
+def _relative(pid: int) -> RawRelative:
+    with ProcessFiles(pid) as files:
+        maps = files.maps()
+        areas = [vma.range for vma in parse_maps(maps) if not _is_outside_mm(vma)]
+        return RawRelative(maps, files.resident_pages(areas).pagemap)
 
 
 def snapshot_from_raw(
@@ -144,6 +172,7 @@ def _judge(raw: RawEvidence, registers: Registers | None, stack: StackImage | No
         registers=registers,
         vmas=vmas,
         pages=None if raw.pagemap is None else tuple(_pages(raw, vmas)),
+        frames=judge_frames(raw, vmas),
         minor_faults=faults.minor,
         major_faults=faults.major,
         page_table_bytes=parse_status(raw.status).page_table_bytes,

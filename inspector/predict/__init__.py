@@ -83,6 +83,8 @@ def _predict(
     assumptions: tuple[Assumption, ...] = ()
     if bases is not None:
         assumptions = tuple(Assumption(name, f"{value:#x}") for name, value in vars_of(bases))
+    if program.path != program.requested:
+        kernel.own_file = program.path
     result = execve(program, kernel, bases)
     limit = result.not_modelled
     not_modelled = None if limit is None else NotModelledAt(limit.what, limit.ip)

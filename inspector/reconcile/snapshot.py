@@ -15,6 +15,7 @@ from inspector.model.address import address_of
 from inspector.model.auxv import AuxType
 from inspector.model.finding import Finding, Verdict
 from inspector.model.registers import REGISTER_NAMES
+from inspector.reconcile.frames import compare_frames, frame_count
 from inspector.reconcile.pages import compare_pages
 from inspector.reconcile.stack import comparable_bytes, compare_stack
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from inspector.model.address import Vpn
     from inspector.model.auxv import AuxEntry
+    from inspector.model.frame import FrameRun
     from inspector.model.page import PageState
     from inspector.model.registers import Registers
     from inspector.model.snapshot import Snapshot
@@ -59,6 +61,9 @@ def compare_snapshots(predicted: Snapshot, observed: Snapshot, tolerances: Toler
     def pages(at: str, mine: Sequence[PageState], seen: Sequence[PageState]) -> Iterator[Finding]:
         return compare_pages(at, mine, seen, lambda vpn, *kinds: tolerances.page(area_of(vpn), *kinds))
 
+    def frames(at: str, mine: Sequence[FrameRun], seen: Sequence[FrameRun]) -> Iterator[Finding]:
+        return compare_frames(at, mine, seen, tolerances.cached, tolerances.same_file)
+
     def area_of(vpn: Vpn) -> Vma | None:
         return next((vma for vma in predicted.vmas or () if address_of(vpn) in vma.range), None)
 
@@ -68,6 +73,7 @@ def compare_snapshots(predicted: Snapshot, observed: Snapshot, tolerances: Toler
     yield from compare("stack bytes", predicted.stack, observed.stack, comparable_bytes, compare_stack)
     yield from compare("auxv", _without_null(predicted.auxv), _without_null(observed.auxv), len, _auxv)
     yield from compare("pages", predicted.pages, observed.pages, len, pages)
+    yield from compare("frames", predicted.frames, observed.frames, frame_count, frames)
     yield from _fault_counts(predicted, observed, tolerances)
     yield from _number(
         at, "page tables", predicted.page_table_bytes, observed.page_table_bytes, "fault.page-tables"

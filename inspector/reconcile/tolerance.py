@@ -80,15 +80,22 @@ class Tolerances:
             return "vma.shared-inode"
         return None
 
+    def same_file(self, predicted: str | None, observed: str | None) -> bool:
+        """Whether the two paths are of the same file, or of copies of one."""
+        return predicted == observed or (predicted, observed) in self.copies
+
     def page(self, area: Vma | None, predicted: str, observed: str) -> str | None:
         """Return the rule that explains a page that is resident on one side only, if one does."""
         return self.fault(area) if {predicted, observed} == {"file", "absent"} else None
 
     def fault(self, area: Vma | None) -> str | None:
         """Return the rule that explains a fault in `area` that one side alone has, if one does."""
-        if area is None or not isinstance(area.backing, FileBacking):
+        return self.cached(area.backing.path if area and isinstance(area.backing, FileBacking) else None)
+
+    def cached(self, path: str | None) -> str | None:
+        """Return the rule that explains a page of the file at `path` that only one side maps, if one does."""
+        if path is None:
             return None
-        path = area.backing.path
         unknown = self.cache_unknown and path != self.staged
         return "fault.page-cache" if unknown or path in self.cached_otherwise else None
 

@@ -55,10 +55,10 @@ class Judge:
         return worst(self._by_aspect.get(name, ())) or self._otherwise
 
     def place(self, aspect: str, where: str) -> Mark | None:
-        """Return the mark of the place that findings name `where`, or `where` and a column."""
+        """Return the mark of the place that findings name `where`, or `where` and more, such as a column."""
         findings = self._by_aspect.get(aspect)
         if not findings:
             return self._otherwise
-        here = [finding for finding in findings if finding.where.split(" ", 1)[0] == where]
+        here = [finding for finding in findings if f"{finding.where} ".startswith(f"{where} ")]
         # An aspect with findings about other places says of this one that nothing was wrong.
         return worst(here) or worst(finding for finding in findings if not finding.where) or Mark.GOOD

@@ -15,6 +15,7 @@ from inspector.model.auxv import AuxType
 from inspector.model.registers import REGISTER_NAMES
 from inspector.model.snapshot import Snapshot
 from inspector.report.document import Block, Column, Fact, Facts, Mark, Paragraph, Row, Section, Table
+from inspector.report.frames import frame_blocks
 from inspector.report.text import counted, short_size, size
 from inspector.rules import find_rule
 
@@ -67,6 +68,11 @@ def snapshot_sections(
             _auxv(mine.auxv, seen.auxv, judge) if verbose or auxv_wrong else (),
         ),
         ("pages", f"Resident pages {at}", _pages(mine.pages, seen.pages, judge, verbose=verbose)),
+        (
+            "frames",
+            f"Who owns the frames {at}",
+            frame_blocks(mine.frames, seen.frames, judge, verbose=verbose),
+        ),
     ):
         if block:
             yield Section(title, block, judge.aspect(aspect))

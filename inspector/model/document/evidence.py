@@ -5,10 +5,11 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from inspector.model.address import PAGE_SHIFT, VirtAddr, vpn_of
+from inspector.model.address import PAGE_SHIFT, Pfn, VirtAddr, vpn_of
+from inspector.model.document.frame import MAX_PAGES, RunLength
 from inspector.model.document.scalars import Count, PageHex, from_hex, to_hex
-from inspector.model.document.snapshot import MAX_PAGES, RunLength, address_runs, addresses_of
-from inspector.model.observation import RawEvidence
+from inspector.model.document.snapshot import address_runs, addresses_of
+from inspector.model.observation import RawEvidence, RawFrames, RawRelative
 from inspector.model.snapshot import FaultCounts
 
 _ENTRY_BYTES = 8
@@ -35,6 +36,21 @@ class FaultCountsJson(Struct, frozen=True):
     major: Count
 
 
+class RelativeJson(Struct, frozen=True):
+    """What was read of a process that the program had forked."""
+
+    maps: bytes
+    pagemap: tuple[PagemapJson, ...]
+
+
+class RawFramesJson(Struct, frozen=True):
+    """/proc/kpageflags and /proc/kpagecount from frame `first` on, eight bytes a frame."""
+
+    first: Count
+    flags: bytes
+    counts: bytes
+
+
 class EvidenceJson(Struct, frozen=True):
     """What /proc held at one checkpoint, byte for byte. null: it could not be read.
 
@@ -51,6 +67,12 @@ class EvidenceJson(Struct, frozen=True):
     zero_pages: Annotated[tuple[PageRunJson, ...] | None, Meta(description="pages that map the zero page")]
     baseline: FaultCountsJson
     word_bytes: Annotated[Literal[4, 8], Meta(description="word size of the program, by which auxv is read")]
+    relatives: Annotated[
+        tuple[RelativeJson, ...], Meta(description="in order of birth; only with `frames`")
+    ] = ()
+    frames: Annotated[
+        tuple[RawFramesJson, ...] | None, Meta(description="of all resident pages; null: not to be seen")
+    ] = None
 
 
 def evidence_json(raw: RawEvidence) -> EvidenceJson:
@@ -63,13 +85,19 @@ def evidence_json(raw: RawEvidence) -> EvidenceJson:
         auxv=raw.auxv,
         status=raw.status,
         stat=raw.stat,
-        pagemap=None
-        if pagemap is None
-        else tuple(PagemapJson(to_hex(at), entries) for at, entries in pagemap),
+        pagemap=None if pagemap is None else _pagemap_json(pagemap),
         zero_pages=None if zeros is None else tuple(PageRunJson(*run) for run in address_runs(zeros)),
         baseline=FaultCountsJson(raw.baseline.minor, raw.baseline.major),
         word_bytes=8 if raw.word_bytes == 8 else 4,  # noqa: PLR2004 - the two there are
+        relatives=tuple(RelativeJson(each.maps, _pagemap_json(each.pagemap)) for each in raw.relatives),
+        frames=None
+        if raw.frames is None
+        else tuple(RawFramesJson(run.first, run.flags, run.counts) for run in raw.frames),
     )
+
+
+def _pagemap_json(runs: Iterable[tuple[VirtAddr, bytes]]) -> tuple[PagemapJson, ...]:
+    return tuple(PagemapJson(to_hex(start), entries) for start, entries in runs)
 
 
 def evidences_of(jsons: Sequence[EvidenceJson]) -> tuple[RawEvidence, ...]:
@@ -94,7 +122,15 @@ def _evidence_of(json: EvidenceJson) -> RawEvidence:
         zero_pages=None if json.zero_pages is None else _zero_pages_of(json.zero_pages),
         baseline=FaultCounts(json.baseline.minor, json.baseline.major),
         word_bytes=json.word_bytes,
+        relatives=tuple(RawRelative(each.maps, _pagemap_of(each.pagemap)) for each in json.relatives),
+        frames=None if json.frames is None else tuple(map(_raw_frames_of, json.frames)),
     )
+
+
+def _raw_frames_of(json: RawFramesJson) -> RawFrames:
+    if len(json.flags) % _ENTRY_BYTES or len(json.flags) != len(json.counts):
+        raise ValueError(f"of the frames from {json.first} on not each has its flags and its count")
+    return RawFrames(Pfn(json.first), json.flags, json.counts)
 
 
 def _pagemap_of(runs: Sequence[PagemapJson]) -> tuple[tuple[VirtAddr, bytes], ...]:

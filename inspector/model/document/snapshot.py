@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 
 from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, Pfn, VirtAddr, Vpn, address_of, vpn_of
 from inspector.model.auxv import AuxEntry
+from inspector.model.document.frame import MAX_PAGES, FramesJson, RunLength, frames_json, frames_of
 from inspector.model.document.rule import known_rule
 from inspector.model.document.scalars import (
     Bytes16,
@@ -30,12 +31,8 @@ from inspector.model.page import PageKind, PageState
 from inspector.model.registers import REGISTER_NAMES, Registers
 from inspector.model.snapshot import Snapshot, StackImage, Unpredictable
 
-MAX_PAGES = 1 << 22
-"""Pages in all snapshots of a document: 16 GiB. A run is a few bytes of JSON, and may claim any number."""
-
 State = Literal["file", "anonymous", "zero", "special", "unknown"]
 RegisterName = Annotated[str, Meta(pattern=f"^({'|'.join(REGISTER_NAMES)})$")]
-RunLength = Annotated[int, Meta(ge=1, le=MAX_PAGES)]
 
 
 class RegistersJson(Struct, frozen=True):
@@ -95,6 +92,10 @@ class SnapshotJson(Struct, frozen=True):
         tuple[RegisterName, ...] | None,
         Meta(description="predicted registers that depend on random bytes; null: not found out"),
     ] = None
+    frames: Annotated[
+        tuple[FramesJson, ...] | None,
+        Meta(description="of these pages, and of those of the processes it has forked; null: not seen"),
+    ] = None
 
 
 class UnpredictableJson(Struct, frozen=True):
@@ -127,6 +128,7 @@ def snapshot_json(snapshot: Snapshot) -> SnapshotJson:
         brk=to_hex_or_none(snapshot.brk),
         auxv=None if auxv is None else tuple(AuxEntryJson(e.type, e.name, to_hex(e.value)) for e in auxv),
         random_registers=snapshot.random_registers,
+        frames=frames_json(snapshot.frames),
     )
 
 
@@ -146,6 +148,8 @@ def snapshots_of(jsons: Sequence[SnapshotJson], stack: StackJson | None) -> tupl
     """
     if sum(run.count for json in jsons for run in json.pages or ()) > MAX_PAGES:
         raise ValueError(f"more than {MAX_PAGES} pages")
+    if sum(run.count for json in jsons for run in json.frames or ()) > MAX_PAGES:
+        raise ValueError(f"more than {MAX_PAGES} frames")
     snapshots = [_snapshot_of(json) for json in jsons]
     if stack is not None:
         at_exec = next((n for n, snapshot in enumerate(snapshots) if snapshot.checkpoint == "exec"), None)
@@ -173,6 +177,7 @@ def _snapshot_of(json: SnapshotJson) -> Snapshot:
         auxv=None if json.auxv is None else tuple(AuxEntry(e.type, from_hex(e.value)) for e in json.auxv),
         random_registers=json.random_registers,
         brk=None if brk is None else VirtAddr(brk),
+        frames=frames_of(json.frames),
     )
 
 

@@ -12,9 +12,12 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import contextmanager
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from inspector.errors import CannotObserve, ProcessVanished
+from inspector.model.address import Pfn
+from inspector.model.observation import RawFrames
 from inspector.observe.procfs.resident import ResidentPages, find_resident
 from inspector.observe.procfs.stat import parse_stat
 from inspector.observe.procfs.status import parse_status
@@ -24,12 +27,12 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from inspector.model.address import AddressRange, Pfn
+    from inspector.model.address import AddressRange
 
 _READ_BYTES = 1 << 16
 _PID_LIMIT = 1 << 22
 """PID_MAX_LIMIT of include/linux/threads.h."""
-_KPAGEFLAGS_BYTES = 8
+_KPAGE_BYTES = 8
 _EXECVE_TRIES = 8
 _PF_KTHREAD = 0x0020_0000
 """include/linux/sched.h"""
@@ -104,6 +107,17 @@ class ProcessFiles:
         with self._open("pagemap") as pagemap:
             return find_resident(pagemap, areas, frame_flags)
 
+    def children(self) -> tuple[int, ...]:
+        """Return the pids of its children, of each thread's in order of birth, the ended ones among them.
+
+        CannotObserve where the kernel does not list them (CONFIG_PROC_CHILDREN).
+        Source: fs/proc/array.c:get_children_pid().
+        """
+        with self._open("task", os.O_DIRECTORY) as tasks:
+            threads = sorted(map(int, os.listdir(tasks)))  # noqa: PTH208 - a descriptor
+        listings = (self._read(f"task/{thread}/children") for thread in threads)
+        return tuple(int(pid) for listing in listings for pid in listing.split())
+
     def memory(self, area: AddressRange) -> bytes:
         """Return the bytes of `area`; CannotObserve if some of it is not mapped.
 
@@ -142,10 +156,13 @@ class ProcessFiles:
         return b"".join(pieces)
 
     @contextmanager
-    def _open(self, name: str) -> Iterator[int]:
-        """Open one file for reading; an errno inside the block becomes one of our errors."""
+    def _open(self, name: str, flags: int = 0) -> Iterator[int]:
+        """Open one file for reading, with more `flags` if need be.
+
+        An errno inside the block becomes one of our errors.
+        """
         try:
-            fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._directory)
+            fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC | flags, dir_fd=self._directory)
             try:
                 yield fd
             finally:
@@ -161,16 +178,49 @@ class ProcessFiles:
 def frame_flags(frames: Iterable[Pfn]) -> dict[Pfn, int] | None:
     """Return the KPF_ flags of `frames`; None if /proc/kpageflags may not be read (CAP_SYS_ADMIN)."""
     try:
-        fd = os.open("/proc/kpageflags", os.O_RDONLY | os.O_CLOEXEC)
+        with _opened("/proc/kpageflags") as flags:
+            return {
+                frame: int.from_bytes(_of_each(range(frame, frame + 1), flags), "little") for frame in frames
+            }
     except OSError:
         return None
+
+
+def read_frames(frames: Iterable[Pfn]) -> tuple[RawFrames, ...] | None:
+    """Return what the kernel tells of `frames`, ascending; None if that may not be read (CAP_SYS_ADMIN).
+
+    Source: fs/proc/page.c:kpageflags_read(), kpagecount_read().
+    """
     try:
-        return {
-            frame: int.from_bytes(os.pread(fd, _KPAGEFLAGS_BYTES, frame * _KPAGEFLAGS_BYTES), "little")
-            for frame in frames
-        }
+        with _opened("/proc/kpageflags") as flags, _opened("/proc/kpagecount") as counts:
+            return tuple(
+                RawFrames(Pfn(run.start), *(_of_each(run, table) for table in (flags, counts)))
+                for run in _consecutive(frames)
+            )
+    except OSError:
+        return None
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[int]:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield fd
     finally:
         os.close(fd)
+
+
+def _of_each(frames: range, table: int) -> bytes:
+    """Return the eight bytes that a table by frame number has for each of `frames`."""
+    return os.pread(table, len(frames) * _KPAGE_BYTES, frames.start * _KPAGE_BYTES)
+
+
+def _consecutive(frames: Iterable[Pfn]) -> Iterator[range]:
+    """Yield the runs of consecutive numbers among `frames`, ascending."""
+    ordered = sorted(set(frames))
+    for _, members in groupby(enumerate(ordered), key=lambda item: item[1] - item[0]):
+        run = [frame for _, frame in members]
+        yield range(run[0], run[-1] + 1)
 
 
 def _vanished(pid: int) -> ProcessVanished:

@@ -51,6 +51,8 @@ class Status:
     """0 off, 1 strict, 2 filter."""
     thp_enabled: bool | None
     """False after prctl(PR_SET_THP_DISABLE)."""
+    switches: int | None
+    """How often it has left the processor, of its own will or not."""
 
 
 def parse_status(data: bytes) -> Status:
@@ -72,6 +74,7 @@ def _status(fields: dict[str, list[bytes]]) -> Status:
     page_tables = fields.get("VmPTE")
     seccomp = fields.get("Seccomp")
     thp_enabled = fields.get("THP_enabled")
+    switches = [fields.get(f"{kind}_ctxt_switches") for kind in ("voluntary", "nonvoluntary")]
     return Status(
         state=fields["State"][0].decode("ascii"),
         tgid=int(fields["Tgid"][0]),
@@ -90,6 +93,7 @@ def _status(fields: dict[str, list[bytes]]) -> Status:
         sig_cgt=_signals(fields["SigCgt"]),
         seccomp=None if seccomp is None else int(seccomp[0]),
         thp_enabled=None if thp_enabled is None else thp_enabled[0] == b"1",
+        switches=None if None in switches else sum(int(words[0]) for words in switches if words),
     )
 
 

@@ -70,6 +70,8 @@ class Kernel:
         """In order of creation."""
         self.current: Task | None = None
         """The task that runs on the processor."""
+        self.own_file: str | None = None
+        """The path of a file that no other process has to do with, as a program staged for one run is."""
         self.at_rest = False
         """Whether no task but the current one can go on."""
         self.special_pages = dict(self._special_pages())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from inspector.model.page import PageState
 from inspector.model.snapshot import Snapshot
+from inspector.predict.kernel.rmap import frames_of_family
 from inspector.predict.kernel.signal import SignalState
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ class Task:
                 for vpn, entry in self.mm.page_tables.entries()
                 if entry.kind is not None
             ),
+            frames=frames_of_family(self),
             minor_faults=self.minor_faults,
             major_faults=0,
             page_table_bytes=self.mm.page_tables.size_bytes,

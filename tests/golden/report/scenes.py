@@ -13,6 +13,7 @@ from inspector.model.address import AddressRange, FileOffset, VirtAddr, Vpn
 from inspector.model.auxv import AuxEntry, AuxType
 from inspector.model.ending import Ending
 from inspector.model.fault import Fault, FaultKind, FaultMode
+from inspector.model.frame import FrameOwner, FrameRun, PagePlace
 from inspector.model.observation import Host, Observation, Perturbation
 from inspector.model.page import PageKind, PageState
 from inspector.model.prediction import (
@@ -162,6 +163,36 @@ def differing() -> Reconciliation:
         brk=None,
     )
     return reconcile(PREDICTION, replace(OBSERVATION, snapshots=(exec_,), perturbations=(), output=b""))
+
+
+def sharing() -> Reconciliation:
+    """Return a program and its child, which was to copy two pages and copied one."""
+    cached = FrameRun(0, Vpn(0x08049), 16, FrameOwner.PAGE_CACHE, PATH, FileOffset(0x1000), 2)
+    written = FrameRun(0, Vpn(0x080ED), 2, FrameOwner.PRIVATE, mapped=1)
+    zero = FrameRun(0, Vpn(0x080EF), 1, FrameOwner.ZERO)
+    common = FrameRun(0, Vpn(0xF7FF5), 1, FrameOwner.SHARED_MEMORY, "/dev/zero (deleted)", FileOffset(0), 2)
+    vdso = FrameRun(0, Vpn(0xF7FFC), 1, FrameOwner.KERNEL, mapped=2, or_more=True)
+    stack_page = FrameRun(0, Vpn(0xFFFFD), 1, FrameOwner.COPY_ON_WRITE, mapped=2)
+
+    def childs(run: FrameRun) -> FrameRun:
+        return replace(run, process=1, same_as=PagePlace(0, run.start))
+
+    predicted = (
+        *(cached, written, zero, common, vdso, stack_page),
+        *(childs(cached), replace(written, process=1), replace(zero, process=1)),
+        *(childs(common), childs(vdso), childs(stack_page)),
+    )
+    still = replace(written.part(1, 1), owner=FrameOwner.COPY_ON_WRITE, mapped=2)
+    observed = (
+        *(cached, written.part(0, 1), still, zero, common, replace(vdso, mapped=7, or_more=False)),
+        *(stack_page, childs(cached), replace(written.part(0, 1), process=1), childs(still)),
+        *(replace(zero, process=1), childs(common), childs(replace(vdso, mapped=7, or_more=False))),
+        childs(stack_page),
+    )
+    return reconcile(
+        replace(PREDICTION, snapshots=(EXEC, replace(MAIN, frames=predicted))),
+        replace(OBSERVATION, snapshots=(EXEC, replace(MAIN, frames=observed))),
+    )
 
 
 def explained() -> Reconciliation:
@@ -414,6 +445,7 @@ __all__ = [
     "live",
     "not_modelled",
     "refused",
+    "sharing",
     "told",
     "two_runs",
     "unreached",

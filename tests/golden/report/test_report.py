@@ -48,6 +48,7 @@ DOCUMENTS: dict[str, Callable[[], Document]] = {
     "observe_unreached": lambda: observation_document(scenes.unreached().observation),
     "check_two_runs": lambda: check_document(scenes.two_runs()),
     "check_blind": lambda: check_document(scenes.blind()),
+    "check_frames": lambda: check_document(scenes.sharing()),
     "check_refused": lambda: check_document(scenes.refused()),
     "check_refused_with_a_hint": lambda: check_document(
         scenes.refused(), seen=Glance(exists=True, kind=Kind.C_SOURCE)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.cli.listing import listed_programs
+from inspector.cli.listing import Listed, listed_programs
 from inspector.cli.options import Launching
 from inspector.errors import UsageError
 from inspector.model.program import Layout
@@ -17,9 +17,16 @@ HOW = Launching(("last",), ("A=1",), "/dev/null", Layout.DEFAULT, randomize=Fals
 
 
 def listed(tmp_path: Path, text: str) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+    return [
+        (each.requested, each.launching.environment, each.launching.arguments)
+        for each in listed_in(tmp_path, text)
+    ]
+
+
+def listed_in(tmp_path: Path, text: str) -> list[Listed]:
     file = tmp_path / "list"
     file.write_bytes(text.encode("utf-8", "surrogateescape"))
-    return [(path, how.environment, how.arguments) for how, path in listed_programs(str(file), HOW)]
+    return listed_programs(str(file), HOW)
 
 
 def test_a_line_is_what_a_shell_would_be_given(tmp_path: Path) -> None:
@@ -31,6 +38,13 @@ def test_a_line_is_what_a_shell_would_be_given(tmp_path: Path) -> None:
     ]
 
 
+def test_a_line_may_begin_with_stops_of_its_own(tmp_path: Path) -> None:
+    first, second = listed_in(tmp_path, "--stop f --stop 'syscall:brk#2' A=b ./a --stop g\n./b\n")
+    assert (first.requested, first.stops) == ("./a", ("f", "syscall:brk#2"))
+    assert first.launching.arguments == ("last", "--stop", "g")
+    assert second.stops == ()
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -38,6 +52,8 @@ def test_a_line_is_what_a_shell_would_be_given(tmp_path: Path) -> None:
         ("# only a comment\n", "list lists no program"),
         ("./a\n./b 'open\n", "list:2: no closing quotation"),
         ("A=1 B=2\n", "list:1: there is no program"),
+        ("--stop main\n", "list:1: there is no program"),
+        ("--stop main --stop\n", r"list:1: --stop where\?"),
     ],
 )
 def test_what_is_no_list_is_said_with_its_line(tmp_path: Path, text: str, said: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hypothesis import strategies as st
@@ -12,7 +13,15 @@ from inspector.model.document.check import Check
 from inspector.model.ending import Ending
 from inspector.model.fault import Fault, FaultKind, FaultMode
 from inspector.model.finding import Finding, Verdict
-from inspector.model.observation import Host, Observation, Perturbation, RawEvidence
+from inspector.model.frame import FrameOwner, FrameRun, PagePlace
+from inspector.model.observation import (
+    Host,
+    Observation,
+    Perturbation,
+    RawEvidence,
+    RawFrames,
+    RawRelative,
+)
 from inspector.model.page import PageKind, PageState
 from inspector.model.prediction import (
     Assumption,
@@ -89,6 +98,29 @@ def page_lists(draw: st.DrawFn) -> tuple[PageState, ...]:
 
 
 @st.composite
+def frame_lists(draw: st.DrawFn) -> tuple[FrameRun, ...]:
+    bounds = sorted(draw(st.sets(st.tuples(st.integers(0, 2), vpns), max_size=8)))
+    return tuple(
+        draw(
+            every(
+                FrameRun,
+                process=st.just(process),
+                start=st.just(Vpn(start)),
+                count=st.just(min(end - start, 1 << 16)),
+                owner=maybe(st.sampled_from(FrameOwner)),
+                file=maybe(texts),
+                offset=maybe(words.map(FileOffset)),
+                mapped=maybe(counts),
+                or_more=st.booleans(),
+                same_as=maybe(st.builds(PagePlace, st.integers(0, 2), vpns.map(Vpn))),
+            )
+        )
+        for (process, start), (other, end) in pairwise(bounds)
+        if process == other
+    )
+
+
+@st.composite
 def stacks(draw: st.DrawFn) -> StackImage:
     contents = draw(st.binary(max_size=40))
     sp = draw(st.integers(0, (1 << 64) - 100))
@@ -115,6 +147,7 @@ def snapshots(checkpoint: str, stack: SearchStrategy[StackImage | None]) -> Sear
         auxv=maybe(few(every(AuxEntry, type=st.integers(0, 60) | counts, value=words))),
         stack=stack,
         brk=maybe(addresses),
+        frames=maybe(frame_lists()),
     )
 
 
@@ -231,6 +264,16 @@ def evidences(draw: st.DrawFn) -> RawEvidence:
             zero_pages=maybe(st.sets(page_addresses, max_size=5).map(lambda pages: tuple(sorted(pages)))),
             baseline=every(FaultCounts, minor=counts, major=counts),
             word_bytes=st.sampled_from([4, 8]),
+            relatives=few(every(RawRelative, maps=blob, pagemap=st.just(pagemap)), 2),
+            frames=maybe(
+                few(
+                    every(
+                        RawFrames,
+                        first=counts.map(Pfn),
+                        **dict.fromkeys(("flags", "counts"), st.binary(min_size=16, max_size=16)),
+                    )
+                )
+            ),
         )
     )
 

@@ -33,7 +33,7 @@ def test_equal_evidence_agrees_in_every_aspect(prediction: Prediction) -> None:
     result = reconcile(prediction, seen(prediction))
     assert {finding.verdict for finding in result.findings} == {Verdict.AGREES}
     assert [finding.aspect for finding in result.findings] == [
-        "verdict", "VMAs", "registers", "stack bytes", "auxv", "pages",
+        "verdict", "VMAs", "registers", "stack bytes", "auxv", "pages", "frames",
         "minor faults", "major faults", "page tables", "brk",
     ]  # fmt: skip
     assert result.exit_code == 0

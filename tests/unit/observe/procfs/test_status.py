@@ -29,6 +29,8 @@ SigBlk:\t8000000000000000
 SigIgn:\t0000000000001001
 SigCgt:\t0000000180000000
 Seccomp:\t2
+voluntary_ctxt_switches:\t150
+nonvoluntary_ctxt_switches:\t7
 """  # noqa: W291 - the kernel prints the blank
 
 
@@ -42,6 +44,7 @@ def test_the_fields_have_their_meaning() -> None:
     assert status.threads == 2
     assert status.page_table_bytes == 44 * 1024
     assert status.seccomp == 2
+    assert status.switches == 157
     assert status.thp_enabled is False
 
 
