@@ -38,6 +38,7 @@ class FaultLog(Sequence[Fault]):
         self._file_offsets = array("q")
         self._mapped_starts = array("q")
         self._mapped_ends = array("q")
+        self._symbols: list[str | None] = []
 
     def record(
         self,
@@ -51,6 +52,7 @@ class FaultLog(Sequence[Fault]):
         area: Vma | None = None,
         file_offset: FileOffset | None = None,
         mapped: AddressRange | None = None,
+        symbol: str | None = None,
     ) -> None:
         """Add the Fault of these fields."""
         self._processes.append(process)
@@ -64,6 +66,7 @@ class FaultLog(Sequence[Fault]):
         self._file_offsets.append(_NONE if file_offset is None else file_offset)
         self._mapped_starts.append(_NONE if mapped is None else mapped.start)
         self._mapped_ends.append(_NONE if mapped is None else mapped.end)
+        self._symbols.append(symbol)
 
     def __len__(self) -> int:
         return len(self._processes)
@@ -101,4 +104,5 @@ class FaultLog(Sequence[Fault]):
             self._areas[index],
             None if file_offset == _NONE else FileOffset(file_offset),
             None if start == _NONE else AddressRange(VirtAddr(start), VirtAddr(end)),
+            self._symbols[index],
         )

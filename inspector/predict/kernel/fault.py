@@ -70,6 +70,7 @@ def exc_page_fault(task: Task, address: VirtAddr, access: Access, ip: VirtAddr |
         None if area is None else mm.labelled_area(area),
         None if handled is None else handled.file_offset,
         None if handled is None else handled.mapped,
+        None if ip is None else task.kernel.name_instruction(mm, ip),
     )
     return refused
 

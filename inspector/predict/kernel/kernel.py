@@ -5,20 +5,23 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Self
 
-from inspector.model.address import PAGE_SIZE
+from inspector.elf.file import ExecutableFile
+from inspector.elf.symbolizer import Symbolizer
+from inspector.model.address import PAGE_SHIFT, PAGE_SIZE
 from inspector.model.fault_log import FaultLog
 from inspector.predict.kernel.files import Terminal
 from inspector.predict.kernel.pagecache import PageCache
+from inspector.predict.kernel.vma import MappedFile
 from inspector.predict.machine.memory import PhysicalMemory
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from inspector.elf.file import ExecutableFile
-    from inspector.model.address import Pfn, Vpn
+    from inspector.model.address import Pfn, VirtAddr, Vpn
     from inspector.model.folio import FolioLayout
     from inspector.model.profile import MachineProfile
     from inspector.predict.kernel.files import Directory
+    from inspector.predict.kernel.mm import AddressSpace
     from inspector.predict.kernel.pipe import Pipe
     from inspector.predict.kernel.task import Task
     from inspector.predict.machine.cpu import Cpu, State
@@ -75,6 +78,10 @@ class Kernel:
         self.at_rest = False
         """Whether no task but the current one can go on."""
         self.special_pages = dict(self._special_pages())
+        self._symbolizers: dict[tuple[tuple[int, int], int], Symbolizer] = {}
+        """By device and inode of a file."""
+        self._instructions: dict[tuple[tuple[int, int], int, int], str | None] = {}
+        """Names by file and offset in it, so that each is one string however often it is wanted."""
 
     @functools.cached_property
     def cpu(self) -> Cpu:
@@ -127,6 +134,23 @@ class Kernel:
         """Return a process's number, of which the program has asked to be told."""
         self.assume("process numbers", f"from {_FIRST_PID} on, in order of creation")
         return pid
+
+    def name_instruction(self, mm: AddressSpace, ip: VirtAddr) -> str | None:
+        """Return the function that the instruction at `ip` lies in, `main+0x12`; None if no file tells.
+
+        No kernel does this: it is for the reader of the faults.
+        """
+        area = mm.find(ip)
+        file = None if area is None else area.origin
+        if area is None or not isinstance(file, MappedFile) or not isinstance(file.contents, ExecutableFile):
+            return None
+        place = file.device, file.inode, (area.page_offset << PAGE_SHIFT) + ip - area.start
+        if place not in self._instructions:
+            symbolizer = self._symbolizers.get(place[:2])
+            if symbolizer is None:
+                symbolizer = self._symbolizers[place[:2]] = Symbolizer(file.contents)
+            self._instructions[place] = symbolizer.name(place[2])
+        return self._instructions[place]
 
     def assume(self, name: str, value: str) -> None:
         """Write down something that the program was told and no one can know."""

@@ -24,6 +24,7 @@ OF_THE_PROGRAM = Fault(
     area=HEAP,
     file_offset=FileOffset(1 << 40),
     mapped=AddressRange(VirtAddr(0xFFFF_E000), VirtAddr(0xFFFF_F000)),
+    symbol="main+0x12",
 )
 OF_THE_KERNEL = Fault(0, FaultMode.KERNEL, VirtAddr(0), Access.READ, False, None, FaultKind.REFUSED)
 AT_ZERO = replace(OF_THE_PROGRAM, ip=VirtAddr(0), file_offset=FileOffset(0))
@@ -40,9 +41,7 @@ def log() -> FaultLog:
 
 
 def record(log: FaultLog, fault: Fault) -> None:
-    *recorded, symbol = (getattr(fault, field.name) for field in fields(Fault))
-    assert symbol is None
-    log.record(*recorded)
+    log.record(*(getattr(fault, field.name) for field in fields(Fault)))
 
 
 def test_what_was_recorded_is_told_again(log: FaultLog) -> None:
