@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from inspector.cli.output import Output
 
 Item = TypeVar("Item")
+Called = tuple[str, tuple[str, ...]]
+"""How the user named a program: by a path, and the arguments it is to be given."""
 
 _GRAVEST_FIRST = (4, 1, 2, 3, 0)
 """Exit codes: a bug hides everything, a difference is what the tool is for, the rest could not be judged."""
@@ -47,24 +49,37 @@ def run_batch(
     output: Output,
     *,
     jobs: int | None,
-    name: Callable[[Item], str] = str,
+    called: Callable[[Item], Called],
     hint: str = "",
 ) -> int:
     """Present each program, side by side and in order; return the exit code.
 
-    `name` gives the path by which the user named a program; `hint` is shown before the total, if any.
+    `called` gives the path and the arguments by which the user named a program; `hint` is shown before the
+    total, if any.
     """
-    work = partial(_guarded, present, name)
+    work = partial(_guarded, present, called)
     with closing(side_by_side(work, items, jobs or available_cores())) as outcomes:
-        return _show(outcomes, list(map(name, items)), output, predicted=False, hint=hint)
+        return _show(outcomes, list(map(called, items)), output, predicted=False, hint=hint)
 
 
 def present_each(
-    present: Callable[[str], Presented], programs: Sequence[str], output: Output, *, hint: str = ""
+    present: Callable[[str], Presented],
+    programs: Sequence[str],
+    output: Output,
+    *,
+    arguments: tuple[str, ...] = (),
+    hint: str = "",
 ) -> int:
-    """Present each program of a prediction, one after the other in this process; return the exit code."""
-    outcomes = (_guarded(present, str, program) for program in programs)
-    return _show(outcomes, programs, output, predicted=True, hint=hint)
+    """Present each program of a prediction, one after the other in this process; return the exit code.
+
+    All are given the same `arguments`.
+    """
+
+    def called(program: str) -> Called:
+        return program, arguments
+
+    outcomes = (_guarded(present, called, program) for program in programs)
+    return _show(outcomes, list(map(called, programs)), output, predicted=True, hint=hint)
 
 
 def arguments_hint_for(programs: Sequence[str]) -> str:
@@ -79,7 +94,7 @@ def arguments_hint_for(programs: Sequence[str]) -> str:
 
 def _show(
     outcomes: Iterable[Presented | WorkerDied],
-    programs: Sequence[str],
+    programs: Sequence[Called],
     output: Output,
     *,
     predicted: bool,
@@ -90,7 +105,7 @@ def _show(
     shown: list[Presented] = []
     progress.show(0)
     for program, outcome in zip(programs, outcomes, strict=True):
-        one = _failed(program, outcome) if isinstance(outcome, WorkerDied) else outcome
+        one = _failed(*program, outcome) if isinstance(outcome, WorkerDied) else outcome
         shown.append(one)
         progress.clear()
         output.lines(line_text(one.line, width, output.style))
@@ -108,26 +123,26 @@ def _show(
     return gravest([one.exit_code for one in shown])
 
 
-def _guarded(present: Callable[[Item], Presented], name: Callable[[Item], str], item: Item) -> Presented:
+def _guarded(present: Callable[[Item], Presented], called: Callable[[Item], Called], item: Item) -> Presented:
     """Present one program in a worker, where every error is an outcome."""
     try:
         return present(item)
     except InspectorError as error:
-        return _failed(name(item), error)
+        return _failed(*called(item), error)
     except Exception as error:  # noqa: BLE001 - a bug met by one program is not the end of the others
         from inspector.cli.internal import report_internal_error
 
-        return _failed(name(item), report_internal_error(error))
+        return _failed(*called(item), report_internal_error(error))
 
 
-def _failed(program: str, error: InspectorError) -> Presented:
-    return Presented(failure_line(program, error), error.exit_code)
+def _failed(program: str, arguments: tuple[str, ...], error: InspectorError) -> Presented:
+    return Presented(failure_line(program, arguments, error), error.exit_code)
 
 
-def failure_line(program: str, error: InspectorError) -> Line:
+def failure_line(program: str, arguments: tuple[str, ...], error: InspectorError) -> Line:
     """Return the line of a program that an error ended."""
     if isinstance(error, NotModelled):
         standing = Standing.NOT_MODELLED
     else:
         standing = Standing.FAILED if error.exit_code in (2, 4) else Standing.UNOBSERVED
-    return Line(program, standing, f"{error}; {error.help}" if error.help else str(error))
+    return Line(program, standing, f"{error}; {error.help}" if error.help else str(error), arguments)

@@ -53,6 +53,11 @@ class Request:
     seconds: float
     gdb: str | None
 
+    @property
+    def called(self) -> tuple[str, tuple[str, ...]]:
+        """The path and the arguments by which the user named it."""
+        return self.requested, self.launching.arguments
+
 
 @dataclass(frozen=True, slots=True)
 class Checked:
@@ -135,7 +140,7 @@ def command(
             requests,
             output,
             jobs=jobs,
-            name=attrgetter("requested"),
+            called=attrgetter("called"),
             hint=arguments_hint_for(programs),
         )
 
@@ -267,7 +272,7 @@ def _present(output: Output, request: Request) -> Presented:
     if checked.reconciliation is not None:
         line = checked_line(checked.reconciliation)
     else:
-        line = failure_line(request.requested, checked.error or InspectorError("nothing was observed"))
+        line = failure_line(*request.called, checked.error or InspectorError("nothing was observed"))
     in_full = output.wants_text and (output.verbose or line.standing is Standing.DIFFERS)
     return Presented(
         line,

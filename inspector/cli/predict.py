@@ -61,7 +61,8 @@ def command(
     from inspector.cli.batch import arguments_hint_for, present_each
 
     present = partial(_present, how, machine, until, output)
-    return present_each(present, programs, output, hint=arguments_hint_for(programs))
+    hint = arguments_hint_for(programs)
+    return present_each(present, programs, output, arguments=how.arguments, hint=hint)
 
 
 def _predict(

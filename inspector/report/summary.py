@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import shlex
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from inspector.model.finding import Verdict
 from inspector.model.prediction import Outcome
 from inspector.report.document import Mark
 from inspector.report.program import not_modelled_text, run_text, uncompared_text
-from inspector.report.text import counted, display_width, shortened, wrapped
+from inspector.report.text import counted, cut_off, display_width, shortened, wrapped
 from inspector.rules import RULES
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from inspector.report.terminal import Style
 
 _WIDEST_NAME = 36
+_NARROWEST_ARGUMENTS = 2
 _COUNTED_ASPECTS = {"VMAs": "VMA", "pages": "page", "faults": "fault"}
 """What one of each is called."""
 
@@ -58,29 +60,32 @@ class Line:
     requested: str
     standing: Standing
     detail: str
+    arguments: tuple[str, ...] = ()
+    """What the program was given: it may stand in the list more than once."""
 
 
 def checked_line(reconciliation: Reconciliation) -> Line:
     """Return the line of a program that was predicted and observed."""
+    program = reconciliation.prediction.program
+    standing, detail = _outcome(reconciliation)
+    return Line(program.requested, standing, detail, program.argv[1:])
+
+
+def _outcome(reconciliation: Reconciliation) -> tuple[Standing, str]:
+    """Return how it came out, and the words for it."""
     prediction = reconciliation.prediction
-    requested = prediction.program.requested
     if not reconciliation.of_one_run:
         inputs = ", ".join(finding.where for finding in reconciliation.differences)
-        return Line(requested, Standing.DIFFERS, f"two different runs: {inputs}")
+        return Standing.DIFFERS, f"two different runs: {inputs}"
     if reconciliation.differences:
         aspects = ", ".join(dict.fromkeys(finding.aspect for finding in reconciliation.differences))
-        return Line(
-            requested,
-            Standing.DIFFERS,
-            f"{counted(len(reconciliation.differences), 'difference')}: {aspects}",
-        )
+        return Standing.DIFFERS, f"{counted(len(reconciliation.differences), 'difference')}: {aspects}"
     if reconciliation.exit_code:
         ended = prediction.not_modelled is not None and reconciliation.observation.cut_short is None
-        standing = Standing.NOT_MODELLED if ended else Standing.UNOBSERVED
-        return Line(requested, standing, uncompared_text(reconciliation))
+        return Standing.NOT_MODELLED if ended else Standing.UNOBSERVED, uncompared_text(reconciliation)
     if prediction.verdict is not None and prediction.verdict.outcome is not Outcome.RUNS:
-        return Line(requested, Standing.AGREES_NOT_RUN, _answer(prediction.verdict))
-    return Line(requested, Standing.AGREES, f"{prediction.verdict}: {_counts(reconciliation)}")
+        return Standing.AGREES_NOT_RUN, _answer(prediction.verdict)
+    return Standing.AGREES, f"{prediction.verdict}: {_counts(reconciliation)}"
 
 
 def _counts(reconciliation: Reconciliation) -> str:
@@ -96,15 +101,15 @@ def _counts(reconciliation: Reconciliation) -> str:
 
 def predicted_line(prediction: Prediction) -> Line:
     """Return the line of a program that was only predicted."""
-    requested = prediction.program.requested
+    requested, arguments = prediction.program.requested, prediction.program.argv[1:]
     if prediction.not_modelled is not None:
-        return Line(requested, Standing.NOT_MODELLED, not_modelled_text(prediction))
+        return Line(requested, Standing.NOT_MODELLED, not_modelled_text(prediction), arguments)
     counts = [
         f"{len(snapshot.vmas or ())} VMAs, {len(snapshot.pages or ())} pages at {snapshot.checkpoint}"
         for snapshot in prediction.snapshots
     ]
     detail = ": ".join(filter(None, (_answer(prediction.verdict), "; ".join(counts))))
-    return Line(requested, Standing.PREDICTED, detail)
+    return Line(requested, Standing.PREDICTED, detail, arguments)
 
 
 def _answer(verdict: ExecVerdict | None) -> str:
@@ -115,18 +120,30 @@ def _answer(verdict: ExecVerdict | None) -> str:
     return f"{run_text(verdict)} by {rule.id}: {rule.statement}"
 
 
-def name_width(requested: Iterable[str], style: Style) -> int:
-    """Return how many columns the names of a list are given."""
-    return min(max((display_width(_name(text, style)) for text in requested), default=0), _WIDEST_NAME)
+def name_width(programs: Iterable[tuple[str, Sequence[str]]], style: Style) -> int:
+    """Return how many columns the names of a list are given; `programs` are paths and arguments."""
+    widths = (display_width(" ".join(_name(*program, style))) for program in programs)
+    return min(max(widths, default=0), _WIDEST_NAME)
 
 
-def _name(requested: str, style: Style) -> str:
-    return style.clean(requested) or "''"
+def _name(requested: str, arguments: Sequence[str], style: Style) -> tuple[str, ...]:
+    """Return the name, and the arguments if there are any, as one text."""
+    words = (style.clean(" ".join(map(shlex.quote, arguments))),) if arguments else ()
+    return style.clean(requested) or "''", *words
+
+
+def _name_in(width: int, line: Line, style: Style) -> str:
+    """Return the name in so many columns, and as much of the arguments as there is room for."""
+    name, *words = _name(line.requested, line.arguments, style)
+    room = width - display_width(name) - 1
+    if not words or room < _NARROWEST_ARGUMENTS:
+        return shortened(name, width, style.ellipsis)
+    return f"{name} {cut_off(words[0], room, style.ellipsis)}"
 
 
 def line_text(line: Line, width: int, style: Style) -> Iterator[str]:
     """Yield the text of a line; what does not fit beside a name of `width` columns continues below."""
-    name = shortened(_name(line.requested, style), width, style.ellipsis)
+    name = _name_in(width, line, style)
     mark = _MARKS[line.standing]
     indent = style.sign_width(mark) + 1 + width + 2
     padding = " " * (width - display_width(name))

@@ -35,9 +35,13 @@ def present(program: str) -> Presented:
             return Presented(Line(program, Standing.AGREES, "runs"), 0, (), b"{}")
 
 
+def called(program: str) -> tuple[str, tuple[str, ...]]:
+    return program, ()
+
+
 def test_one_line_a_program_then_details_then_the_total(capsys: pytest.CaptureFixture[str]) -> None:
     programs = ("fine", "unseen", "differs", "unknown")
-    assert run_batch(present, programs, Output(), jobs=2) == 1
+    assert run_batch(present, programs, Output(), jobs=2, called=called) == 1
     out, err = capsys.readouterr()
     assert out.splitlines() == [
         "✓ fine     runs",
@@ -56,7 +60,7 @@ def test_a_bug_met_by_one_program_does_not_stop_the_others(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    assert run_batch(present, ("broken", "fine"), Output(), jobs=1) == 4
+    assert run_batch(present, ("broken", "fine"), Output(), jobs=1, called=called) == 4
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("✗ broken  internal error: KeyError: 'broken'; this is a bug")
     assert "✓ fine    runs" in lines
@@ -66,7 +70,7 @@ def test_a_bug_met_by_one_program_does_not_stop_the_others(
 def test_json_on_stdout_is_one_object_a_line_in_order_and_nothing_else(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert run_batch(present, ("differs", "fine"), Output("-"), jobs=2) == 1
+    assert run_batch(present, ("differs", "fine"), Output("-"), jobs=2, called=called) == 1
     assert capsys.readouterr().out == '{"d":1}\n{}\n'
 
 

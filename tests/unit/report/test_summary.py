@@ -76,9 +76,18 @@ def test_an_empty_name_is_visible() -> None:
 
 
 def test_names_share_a_width_that_leaves_room_for_the_rest() -> None:
-    assert name_width(["a", "bcd"], STYLE) == 3
-    assert name_width(["x" * 200], STYLE) == 36
-    assert name_width([""], STYLE) == 2
+    assert name_width([("a", ()), ("bcd", ())], STYLE) == 3
+    assert name_width([("x" * 200, ())], STYLE) == 36
+    assert name_width([("", ())], STYLE) == 2
+    assert name_width([("a", ("b c",))], STYLE) == 7
+
+
+def test_a_programs_arguments_stand_behind_its_name_as_far_as_there_is_room() -> None:
+    line = Line("a/pager", Standing.AGREES, "runs", ("fifo", "3", "1 2 3"))
+    assert text(line, 22) == ["✓ a/pager fifo 3 '1 2 3'  runs"]
+    assert text(line, 17) == ["✓ a/pager fifo 3 '…  runs"]
+    assert text(line, 8) == ["✓ a/pager   runs"]
+    assert checked_line(scenes.agreeing()).arguments == ()
 
 
 def test_the_total_always_counts_the_three_that_matter() -> None:
