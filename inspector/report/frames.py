@@ -59,6 +59,8 @@ def frame_blocks(
 def _rows(
     process: int, predicted: Sequence[FrameRun] | None, observed: Sequence[FrameRun] | None, judge: Judge
 ) -> Iterator[Row]:
+    if predicted is not None and observed is not None and judge.aspect("frames") is Mark.GOOD:
+        observed = predicted  # where strangers map a file's pages unevenly, that is no reason to cut its run
     for mine, seen in opposite(predicted or (), observed or ()):
         run = mine or seen
         if run is None or run.process != process:
