@@ -47,6 +47,8 @@ class FaultTrace:
     """None: it was not started."""
     ending: Ending | None = None
     """How the first process ended, without si_code and address. None: it had to be killed."""
+    children: tuple[Ending | None, ...] = ()
+    """How each process that it forked ended, process 1 first; no si_code, no address. None: not seen."""
     output: bytes = b""
     """What the program wrote to its terminal, capped."""
     notes: tuple[str, ...] = ()

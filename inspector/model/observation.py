@@ -99,6 +99,8 @@ class Observation:
     perturbations: tuple[Perturbation, ...] = ()
     ending: Ending | None = None
     """None: it was not followed to its end."""
+    children: tuple[Ending | None, ...] = ()
+    """How each process that it forked ended, process 1 first; no si_code, no address. None: not seen."""
     output: bytes = b""
     """What the program wrote to its terminal, capped."""
     bases: RandomBases | None = None

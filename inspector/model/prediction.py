@@ -99,6 +99,8 @@ class Prediction:
     """In the order they are taken. None: the sequence is not predicted."""
     ending: Ending | None = None
     """None: not predicted to its end."""
+    children: tuple[Ending, ...] = ()
+    """How each process that it forked ends, from process 1 on; only with an ending of its own."""
     script: ScriptChain | None = None
     """None: it is not a script that execve is given."""
     unreached: tuple[str, ...] = ()

@@ -18,6 +18,7 @@ from inspector.verb import Verb
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from inspector.model.ending import Ending
     from inspector.model.folio import FolioLayout
     from inspector.model.profile import MachineProfile, RandomBases
     from inspector.model.program import Program
@@ -96,6 +97,7 @@ def _predict(
         )
     snapshots = [result.process.snapshot()] if result.process is not None else []
     ending = faults = None
+    children: tuple[Ending, ...] = ()
     unreached: tuple[str, ...] = ()
     if isinstance(result.process, NativeProcess) and result.executable is not None and until != "exec":
         from inspector.elf.stops import plan_stops
@@ -112,6 +114,7 @@ def _predict(
         snapshots += simulation.snapshots
         not_modelled, ending, faults = simulation.not_modelled, simulation.ending, kernel.faults
         if ending is not None:
+            children = tuple(task.ending for task in kernel.tasks[1:] if task.ending is not None)
             unreached = unreached_stops(stops, until, (snapshot.checkpoint for snapshot in snapshots))
         assumptions += tuple(Assumption(name, text) for name, text in kernel.assumptions.items())
     return Prediction(
@@ -126,6 +129,7 @@ def _predict(
         assumptions=assumptions,
         faults=faults,
         ending=ending,
+        children=children,
         unreached=unreached,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from inspector.model.finding import Finding, Verdict
@@ -40,6 +41,8 @@ def compare(prediction: Prediction, observation: Observation) -> Iterator[Findin
     yield from _checkpoints(prediction, observation)
     yield from compare_faults(prediction, observation)
     yield from _ending(prediction.ending, observation.ending)
+    for number, (mine, seen) in enumerate(zip_longest(prediction.children, observation.children), start=1):
+        yield from _ending(mine, seen, f"process {number}")
 
 
 def _checkpoints(prediction: Prediction, observation: Observation) -> Iterator[Finding]:
@@ -97,17 +100,20 @@ def _verdict(prediction: Prediction, seen: ExecVerdict | None) -> Iterator[Findi
         yield Finding("execve", "verdict", "", str(prediction.verdict), str(seen), verdict, rule)
 
 
-def _ending(predicted: Ending | None, observed: Ending | None) -> Iterator[Finding]:
-    """Compare how the process ends; of a signal, its code and address where they were seen."""
+def _ending(predicted: Ending | None, observed: Ending | None, where: str = "") -> Iterator[Finding]:
+    """Compare how a process ends; of a signal, its code and address where they were seen.
+
+    `where` names one that was forked.
+    """
     if predicted is None:
         return
     if observed is None:
-        yield Finding(CHECKPOINT, "ending", "", predicted.in_full, "", Verdict.UNOBSERVED)
+        yield Finding(CHECKPOINT, "ending", where, predicted.in_full, "", Verdict.UNOBSERVED)
         return
     details = ((predicted.code, observed.code), (predicted.address, observed.address))
     same = str(predicted) == str(observed) and all(mine == seen for mine, seen in details if seen is not None)
     verdict = Verdict.AGREES if same else Verdict.DIFFERS
-    yield Finding(CHECKPOINT, "ending", "", predicted.in_full, observed.in_full, verdict)
+    yield Finding(CHECKPOINT, "ending", where, predicted.in_full, observed.in_full, verdict)
 
 
 def _summary(snapshot: Snapshot) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from inspector.model.finding import Verdict
@@ -31,7 +32,7 @@ from inspector.report.program import (
 from inspector.report.snapshot import counters_section, snapshot_sections
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from inspector.elf.glance import Glance
     from inspector.model.finding import Finding
@@ -124,7 +125,8 @@ def _closing(
 ) -> Iterator[Section]:
     sections: list[Section | None] = []
     if observation is not None:
-        judged = worst(finding for finding in findings if finding.aspect == "ending")
+        endings = [finding for finding in findings if finding.aspect == "ending"]
+        judged = worst(finding for finding in endings if not finding.where)
         mark = None if prediction is None else judged or MARKS[Verdict.NOT_PREDICTED]
         sections += [
             ending_section(
@@ -132,15 +134,34 @@ def _closing(
                 observation.output,
                 mark,
                 instead_of=prediction.ending if prediction is not None and judged is Mark.BAD else None,
+                children=tuple(_children(prediction, observation, endings)),
             ),
             perturbation_section(observation),
             notes_section(observation),
         ]
     elif prediction is not None:
-        sections.append(ending_section(prediction.ending, b"", None))
+        children = tuple(_children(prediction, None, ()))
+        sections.append(ending_section(prediction.ending, b"", None, children=children))
     if prediction is not None:
         sections.append(inputs_section(prediction))
     yield from (section for section in sections if section is not None)
+
+
+def _children(
+    prediction: Prediction | None, observation: Observation | None, endings: Sequence[Finding]
+) -> Iterator[Fact]:
+    """Yield how each process ends that the program forks, predicted or else observed, and what differs."""
+    predicted = prediction.children if prediction is not None else ()
+    observed = observation.children if observation is not None else ()
+    for number, (mine, seen) in enumerate(zip_longest(predicted, observed), start=1):
+        label = f"process {number}"
+        mark = worst(finding for finding in endings if finding.where == label)
+        if mine is None and seen is not None:
+            yield Fact(label, seen.in_full, None if prediction is None else MARKS[Verdict.NOT_PREDICTED])
+        elif mine is not None:
+            yield Fact(label, mine.in_full, mark)
+            if mark is Mark.BAD and seen is not None:
+                yield Fact("observed", seen.in_full, Mark.INSTEAD)
 
 
 def prediction_document(

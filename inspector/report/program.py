@@ -179,15 +179,24 @@ def _pages(addresses: tuple[int, ...], most: int = 8) -> str:
 
 
 def ending_section(
-    ending: Ending | None, output: bytes, mark: Mark | None, *, instead_of: Ending | None = None
+    ending: Ending | None,
+    output: bytes,
+    mark: Mark | None,
+    *,
+    instead_of: Ending | None = None,
+    children: tuple[Fact, ...] = (),
 ) -> Section | None:
-    """Return the section of how the program ended and what it wrote; `instead_of`: how it should have."""
+    """Return the section of how the program ended and what it wrote; `instead_of`: how it should have.
+
+    `children` are the endings of what it forked.
+    """
     facts = []
     if instead_of is not None:
         facts.append(Fact("predicted", instead_of.in_full, mark))
     if ending is not None:
         label, sign = ("ending", mark) if instead_of is None else ("observed", Mark.INSTEAD)
         facts.append(Fact(label, ending.in_full, sign))
+    facts += children
     if output:
         text = output[:_OUTPUT_SHOWN].decode("utf-8", "surrogateescape")
         more = " ..." if len(output) > _OUTPUT_SHOWN else ""

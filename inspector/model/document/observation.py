@@ -98,6 +98,10 @@ class ObservationJson(Struct, frozen=True):
     unreached: Annotated[
         tuple[str, ...], Meta(description="the stops that were asked for, and that it never came to")
     ] = ()
+    children: Annotated[
+        tuple[EndingJson | None, ...],
+        Meta(description="how process 1 and those after it ended; null: not seen"),
+    ] = ()
     input: Annotated[
         FileJson | None, Meta(description="the file it was given to read from; null: none, or not known")
     ] = None
@@ -130,6 +134,7 @@ def observation_json(observation: Observation) -> ObservationJson:
         faults_complete=observation.faults_complete,
         large_folios=tuple(CachedFileJson(path, pages) for path, pages in observation.large_folios),
         unreached=observation.unreached,
+        children=tuple(None if each is None else ending_json(each) for each in observation.children),
         input=None if observation.input is None else file_json(observation.input),
     )
 
@@ -156,6 +161,7 @@ def observation_of(json: ObservationJson) -> Observation:
         faults_complete=json.faults_complete,
         large_folios=tuple((file.path, file.pages) for file in json.large_folios),
         unreached=json.unreached,
+        children=tuple(None if each is None else ending_of(each) for each in json.children),
         input=None if json.input is None else file_of(json.input),
     )
 

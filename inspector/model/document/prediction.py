@@ -81,6 +81,10 @@ class PredictionJson(Struct, frozen=True):
     unreached: Annotated[
         tuple[str, ...], Meta(description="the stops that were asked for, and that it never comes to")
     ] = ()
+    children: Annotated[
+        tuple[EndingJson, ...],
+        Meta(description="how process 1 and those after it end; only with a status or signal"),
+    ] = ()
 
 
 KIND = DocumentKind("prediction", 2, PredictionJson, "`inspector predict --json FILE`")
@@ -102,6 +106,7 @@ def prediction_json(prediction: Prediction) -> PredictionJson:
         profile=profile_json(prediction.profile),
         script=_script_json(prediction.script),
         unreached=prediction.unreached,
+        children=tuple(map(ending_json, prediction.children)),
     )
 
 
@@ -120,6 +125,7 @@ def prediction_of(json: PredictionJson) -> Prediction:
         assumptions=tuple(Assumption(told.name, told.value) for told in json.assumptions),
         faults=faults_of(json.faults),
         ending=ending,
+        children=tuple(map(ending_of, json.children)),
         unreached=json.unreached,
     )
 

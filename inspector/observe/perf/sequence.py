@@ -32,6 +32,8 @@ class FaultSequence:
     faults: list[Fault] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)
     """Faults of each process, by its number."""
+    pids: list[int] = field(default_factory=list)
+    """The number in the kernel of each process, by its own."""
     tasks: list[int] = field(default_factory=list)
     """Tasks of each process that have not been seen to end, by its number."""
     first_gap: int | None = None
@@ -64,6 +66,7 @@ class FaultSequence:
     def _begin(self, pid: int) -> None:
         # The kernel may have given the number of an ended process to a new one.
         self._numbers[pid] = len(self.counts)
+        self.pids.append(pid)
         self.counts.append(0)
         self.tasks.append(1)
 

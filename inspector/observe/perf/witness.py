@@ -20,7 +20,6 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from signal import Signals
 from typing import TYPE_CHECKING
 
 from inspector.errors import CannotObserve, InspectorError
@@ -30,6 +29,7 @@ from inspector.model.prediction import Outcome
 from inspector.observe import ptrace
 from inspector.observe.launch import launch
 from inspector.observe.page_cache import settle
+from inspector.observe.perf.endings import Endings, signal_name
 from inspector.observe.perf.recorder import NoFaultSource, Recorder
 from inspector.observe.perf.sequence import sequence
 from inspector.observe.perf.sources import BY_HOW_MUCH_THEY_TELL
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 
 _LINGER_SECONDS = 2.0
 """How long processes that outlive the first one are followed."""
-_FIRST_REALTIME_SIGNAL = 32
 
 
 def record_faults(
@@ -61,12 +60,12 @@ def record_faults(
     settle(program)
     deadline = time.monotonic() + seconds
     end = _End()
-    with Recorder(ways) as recorder:
+    with Recorder(ways) as recorder, Endings() as endings:
         try:
             with launch(program, seconds=seconds, prepare=partial(_prepare, recorder)) as launched:
                 if launched.verdict.outcome is Outcome.RUNS:
                     recorder.expect_to_see_more()
-                    end = _follow(launched.pid, recorder, deadline)
+                    end = _follow(launched.pid, recorder, endings, deadline)
         except NoFaultSource as refusal:
             return FaultTrace(
                 None, None, notes=(f"page faults were not recorded: {refusal} ({refusal.help})",)
@@ -77,7 +76,7 @@ def record_faults(
             ) from error
         # By now all that it started has ended, and nothing more will come.
         recorder.drain()
-        return _trace(recorder, launched, end)
+        return _trace(recorder, endings, launched, end)
 
 
 def witnessed(observation: Observation, deadline: Deadline) -> Observation:
@@ -111,6 +110,7 @@ def witnessed(observation: Observation, deadline: Deadline) -> Observation:
         fault_source=None if trace.source is None else trace.source.value,
         faults_lost=trace.lost,
         faults_complete=trace.complete,
+        children=trace.children,
     )
 
 
@@ -132,12 +132,12 @@ class _End:
     """What had to be killed, in words. None: nothing."""
 
 
-def _follow(pid: int, recorder: Recorder, deadline: float) -> _End:
+def _follow(pid: int, recorder: Recorder, endings: Endings, deadline: float) -> _End:
     """Let the process go and empty the rings until it and what it forked have ended, or are to be killed."""
     process = os.pidfd_open(pid)
     try:
         ptrace.detach(pid)
-        ended, all_ended = _drain_until_end(recorder, process, deadline)
+        ended, all_ended = _drain_until_end(recorder, endings, process, deadline)
     finally:
         os.close(process)
     if not ended:
@@ -149,7 +149,9 @@ def _follow(pid: int, recorder: Recorder, deadline: float) -> _End:
     return _End(_ending(pid))
 
 
-def _drain_until_end(recorder: Recorder, process: int, deadline: float) -> tuple[bool, bool]:
+def _drain_until_end(
+    recorder: Recorder, endings: Endings, process: int, deadline: float
+) -> tuple[bool, bool]:
     """Return whether the process of the descriptor has ended by the deadline, and whether all have."""
     poll = select.poll()
     poll.register(process, select.POLLIN)
@@ -166,6 +168,7 @@ def _drain_until_end(recorder: Recorder, process: int, deadline: float) -> tuple
                 all_ended = True
                 poll.unregister(descriptor)
         recorder.drain()
+        endings.drain()
     return ended, all_ended
 
 
@@ -174,12 +177,10 @@ def _ending(pid: int) -> Ending:
     info = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     if info is None or info.si_code == os.CLD_EXITED:
         return Ending(status=0 if info is None else info.si_status)
-    number = info.si_status
-    # As gdb names them: the C library's names for real-time signals depend on the library.
-    return Ending(signal=f"SIG{number}" if number >= _FIRST_REALTIME_SIGNAL else Signals(number).name)
+    return Ending(signal=signal_name(info.si_status))
 
 
-def _trace(recorder: Recorder, launched: Launched, end: _End) -> FaultTrace:
+def _trace(recorder: Recorder, endings: Endings, launched: Launched, end: _End) -> FaultTrace:
     """Put together what was recorded, after everything has ended."""
     happened, counted = recorder.happened(), recorder.counted()
     found = sequence(recorder.records(), launched.pid)
@@ -194,6 +195,7 @@ def _trace(recorder: Recorder, launched: Launched, end: _End) -> FaultTrace:
         counted=counted,
         verdict=launched.verdict,
         ending=end.ending,
+        children=endings.of(found.pids[1:]) if end.cut is None else (),
         output=launched.terminal.output,
         notes=(*_limits(recorder), *cut, *found.notes, *_gaps(found, lost, happened, counted)),
     )

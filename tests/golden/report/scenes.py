@@ -190,8 +190,17 @@ def sharing() -> Reconciliation:
         childs(stack_page),
     )
     return reconcile(
-        replace(PREDICTION, snapshots=(EXEC, replace(MAIN, frames=predicted))),
-        replace(OBSERVATION, snapshots=(EXEC, replace(MAIN, frames=observed))),
+        replace(
+            PREDICTION,
+            snapshots=(EXEC, replace(MAIN, frames=predicted)),
+            ending=Ending(status=0),
+            children=(Ending(status=23), Ending(status=1)),
+        ),
+        replace(
+            OBSERVATION,
+            snapshots=(EXEC, replace(MAIN, frames=observed)),
+            children=(Ending(status=23), Ending(signal="SIGSEGV")),
+        ),
     )
 
 

@@ -241,7 +241,8 @@ predictions = every(
     **_prediction_parts,
     not_modelled=maybe(every(NotModelledAt, what=texts, ip=maybe(words))),
     ending=st.none(),
-) | every(Prediction, **_prediction_parts, not_modelled=st.none(), ending=endings)
+    children=st.just(()),
+) | every(Prediction, **_prediction_parts, not_modelled=st.none(), ending=endings, children=few(endings, 2))
 
 
 @st.composite
@@ -298,6 +299,7 @@ observations = every(
         2,
     ),
     ending=maybe(endings),
+    children=few(maybe(endings), 2),
     output=st.binary(max_size=20),
     bases=maybe(bases),
     raw=few(evidences(), 2),

@@ -366,3 +366,21 @@ def test_an_ending(
     result = reconcile(replace(prediction, ending=predicted), replace(seen(prediction), ending=observed))
     assert verdicts(result.findings).get("ending") is verdict
     assert result.exit_code == (1 if verdict is Verdict.DIFFERS else 0)
+
+
+def test_the_ending_of_each_forked_process_is_compared(prediction: Prediction) -> None:
+    ended = replace(
+        prediction,
+        ending=Ending(status=0),
+        children=(Ending(status=1), Ending(signal="SIGSEGV", code=1, address=VirtAddr(0)), Ending(status=3)),
+    )
+    observation = replace(
+        seen(ended), ending=Ending(status=0), children=(Ending(status=2), Ending(signal="SIGSEGV"), None)
+    )
+    findings = reconcile(ended, observation).findings
+    assert [(f.where, f.verdict) for f in findings if f.aspect == "ending"] == [
+        ("", Verdict.AGREES),
+        ("process 1", Verdict.DIFFERS),
+        ("process 2", Verdict.AGREES),
+        ("process 3", Verdict.UNOBSERVED),
+    ]
