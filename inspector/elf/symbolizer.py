@@ -36,6 +36,9 @@ _NO_PLACE = frozenset({_SHN_UNDEF, _SHN_ABS})
 _MOST_SYMBOLS = 1 << 18
 """A file with more has no names: to put them in order would take seconds."""
 
+_MOST_LOOKED_AT = 64
+"""Symbols that lie in each other, or start together: people write far fewer."""
+
 
 class _Symbol(NamedTuple):
     """Sorts by value, and then from the least preferred to the most, but for its name."""
@@ -75,7 +78,8 @@ class Symbolizer:
         address = offset - segment.offset + segment.vaddr
         symbols, position = self._sized, _last(self._sized, address)
         nearest = symbols[position].value if position >= 0 else 0
-        while position >= 0 and self._reach[position] > address:
+        lowest = max(position - _MOST_LOOKED_AT, -1)
+        while position > lowest and self._reach[position] > address:
             if symbols[position].value + symbols[position].size > address:
                 break
             position -= 1
@@ -88,10 +92,8 @@ class Symbolizer:
 
     def _best_name(self, symbols: Sequence[_Symbol], position: int) -> str:
         """Return the name of the symbol there, or of one as good that has fewer underscores in front."""
-        best, names = symbols[position], []
-        while position >= 0 and symbols[position][:4] == best[:4]:
-            names.append(self._name(symbols[position]))
-            position -= 1
+        near = symbols[max(position - _MOST_LOOKED_AT, 0) : position + 1]
+        names = [self._name(symbol) for symbol in near if symbol[:4] == near[-1][:4]]
         return min(names, key=lambda name: (len(name) - len(name.lstrip("_")), name))
 
     def _name(self, symbol: _Symbol) -> str:

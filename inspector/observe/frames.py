@@ -22,16 +22,16 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from inspector.model.address import FileOffset, address_of
+from inspector.model.address import FileOffset, Pfn, Vpn, address_of, vpn_of
 from inspector.model.frame import FrameOwner, FramePage, frame_runs
 from inspector.model.vma import FileBacking, Special
 from inspector.observe.procfs.maps import parse_maps
-from inspector.observe.procfs.pagemap import parse_pagemap
+from inspector.observe.procfs.pagemap import frame_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from inspector.model.address import Pfn, VirtAddr, Vpn
+    from inspector.model.address import VirtAddr
     from inspector.model.frame import FrameRun
     from inspector.model.observation import RawEvidence, RawFrames
     from inspector.model.vma import Vma
@@ -60,10 +60,8 @@ def judge_frames(raw: RawEvidence, vmas: Sequence[Vma]) -> tuple[FrameRun, ...] 
 
 def resident_frames(pagemap: Iterable[tuple[VirtAddr, bytes]]) -> Iterator[Pfn]:
     """Yield the frame of each page of `pagemap`, as far as they may be seen."""
-    for start, data in pagemap:
-        for entry in parse_pagemap(data, start):
-            if entry.pfn is not None:
-                yield entry.pfn
+    for _, data in pagemap:
+        yield from (Pfn(frame) for frame in frame_numbers(data) if frame)
 
 
 def _told(runs: Iterable[RawFrames]) -> Iterator[tuple[int, _Told]]:
@@ -83,16 +81,17 @@ def _pages(
     following = iter(vmas)
     vma = next(following, None)
     for start, data in pagemap:
-        for entry in parse_pagemap(data, start):
-            while vma is not None and vma.end <= address_of(entry.vpn):
+        for vpn, frame in enumerate(frame_numbers(data), vpn_of(start)):
+            address = address_of(vpn)
+            while vma is not None and vma.end <= address:
                 vma = next(following, None)
-            if entry.pfn is None or entry.pfn not in told:
-                raise ValueError(f"nothing is told of the frame at {address_of(entry.vpn):#x}")
-            home = vma if vma is not None and address_of(entry.vpn) in vma.range else None
-            yield _page(rank, entry.vpn, entry.pfn, told[entry.pfn], home)
+            if frame not in told:
+                raise ValueError(f"nothing is told of the frame at {address:#x}")
+            home = vma if vma is not None and vma.start <= address else None
+            yield _page(rank, Vpn(vpn), frame, told[frame], home)
 
 
-def _page(rank: int, vpn: Vpn, frame: Pfn, told: _Told, vma: Vma | None) -> FramePage:
+def _page(rank: int, vpn: Vpn, frame: int, told: _Told, vma: Vma | None) -> FramePage:
     """Return whose the frame of a page in `vma` is, by the table above."""
     flags, mapped = told
     if flags & _ZERO_PAGE:

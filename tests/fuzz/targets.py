@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from inspector.elf.file import ExecutableFile
 from inspector.elf.header import ELF64, EM_X86_64, ET_DYN, ElfHeader
 from inspector.elf.stops import plan_stops
+from inspector.elf.symbolizer import Symbolizer
 from inspector.errors import InspectorError
 from inspector.fuzz.fields import class_of
 from inspector.layout.document import layout_json
@@ -28,6 +29,7 @@ from inspector.model.address import VirtAddr
 from inspector.model.profile import RandomBases
 from inspector.model.program import Layout
 from inspector.observe.gdb.mi import RecordReader
+from inspector.observe.perf.endings import parse_exits
 from inspector.observe.perf.records import SoftwareLayout, parse_records
 from inspector.observe.procfs.auxv import parse_auxv
 from inspector.observe.procfs.maps import format_maps, parse_maps
@@ -150,12 +152,16 @@ def program(data: bytes) -> None:
 
 
 def symbols(data: bytes) -> None:
-    """The bytes are a program whose symbols are asked for, and its sections."""
+    """The bytes are a program whose symbols are asked for, by name and by place, and its sections."""
     written, _ = _on_disk(data, SYMBOLS_HOLE_SHIFT)
     with suppress(InspectorError), ExecutableFile(written.path) as file:
         views = views_of(read_image(file), None)
         layout_json(written.path, None, views)
         _print(layout_document(written.path, None, views))
+    with suppress(InspectorError), ExecutableFile(written.path) as file:
+        names = Symbolizer(file)
+        for offset in (0, 0x200, 0x1000):
+            names.name(offset)
     for stops in (("_start", "0x10", "syscall:write#2"), ("",), ("\udcff",)):
         with suppress(InspectorError):
             plan_stops(written.path, stops, None)
@@ -249,6 +255,7 @@ EVIDENCE: dict[str, Target] = {
     "auxv": _or_value_error(lambda data: (parse_auxv(data, 4), parse_auxv(data, 8))),
     "pagemap": _or_value_error(lambda data: list(parse_pagemap(data, VirtAddr(0xFFFF_F000)))),
     "page runs": _or_value_error(lambda data: list(present_runs(data, VirtAddr(0)))),
+    "exits": _or_value_error(lambda data: list(parse_exits(data))),
     "perf": _or_value_error(lambda data: list(parse_records(data, SoftwareLayout()))),
     "mi": _mi,
 }

@@ -74,6 +74,15 @@ def parse_pagemap(data: bytes, start: VirtAddr) -> Iterator[PagemapEntry]:
         )
 
 
+def frame_numbers(data: bytes) -> Iterator[int]:
+    """Yield the frame of each entry of `data`, and nothing else of it; 0: not present, or not to be seen.
+
+    A program may have a million pages, and this is asked at every stop.
+    """
+    for (entry,) in struct.iter_unpack("<Q", data):
+        yield entry & _FRAME if entry & _PRESENT else 0
+
+
 def present_runs(data: bytes, start: VirtAddr) -> Iterator[tuple[VirtAddr, bytes]]:
     """Yield (first address, entries) of every longest run of present pages in `data`.
 
