@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inspector.model.program import Program
+    from inspector.observe.perf.endings import Endings
     from inspector.observe.perf.recorder import Recorder
     from inspector.observe.perf.sources import EventSet
 
@@ -114,7 +115,7 @@ def test_tracepoints_and_software_event_tell_of_the_same_faults(name: str, stage
 
 
 @pytest.mark.skipif(not FIXTURES, reason="fixtures not built")
-@pytest.mark.parametrize("name", [name for name in FIXTURES if "fork" not in name])
+@pytest.mark.parametrize("name", FIXTURES)
 def test_min_flt_counts_the_same_faults_but_refused_ones_and_the_strings_pages(
     name: str, stage: Path
 ) -> None:
@@ -124,7 +125,8 @@ def test_min_flt_counts_the_same_faults_but_refused_ones_and_the_strings_pages(
     if trace.source not in {FaultSource.TRACEPOINTS, FaultSource.SOFTWARE}:
         pytest.skip(trace.notes[0])
     assert trace.faults is not None
-    of_exec = len(list(takewhile(lambda fault: fault.mode is FaultMode.KERNEL, trace.faults)))
+    faults = [fault for fault in trace.faults if fault.process == 0]
+    of_exec = len(list(takewhile(lambda fault: fault.mode is FaultMode.KERNEL, faults)))
     fatal = trace.ending is not None and trace.ending.signal is not None
     refused = fatal + trace.output.count(b" comes into ")  # the pager's own, each a signal that it handles
     with launch(program) as launched:
@@ -135,7 +137,7 @@ def test_min_flt_counts_the_same_faults_but_refused_ones_and_the_strings_pages(
     strings = 1  # the arguments and the environment fill one page
     during_exec, after = at_exec - launched.baseline, at_end - at_exec
     assert during_exec.minor + during_exec.major == of_exec + strings
-    assert after.minor + after.major == len(trace.faults) - of_exec - refused
+    assert after.minor + after.major == len(faults) - of_exec - refused
 
 
 @pytest.mark.parametrize(
@@ -330,7 +332,9 @@ def state_of_ours() -> dict[str, object]:
 def test_what_a_ring_has_no_room_for_is_counted(
     way: Callable[[], EventSet], programs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def sleep_through_it(_recorder: Recorder, process: int, _deadline: float) -> tuple[bool, bool]:
+    def sleep_through_it(
+        _recorder: Recorder, _endings: Endings, process: int, _deadline: float
+    ) -> tuple[bool, bool]:
         poll = select.poll()
         poll.register(process, select.POLLIN)
         return bool(poll.poll(SECONDS * 1000)), True
