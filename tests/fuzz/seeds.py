@@ -134,6 +134,10 @@ def _evidence() -> Iterator[bytes]:
             struct.pack("<IHHIIIIQ", 7, 0, 32, 7, 6, 7, 6, 124) + bytes(16),
             struct.pack("<IHHII8sIIQ", 3, 1 << 13, 40, 7, 7, b"name", 7, 7, 125),
         ],
+        "exits": [
+            struct.pack("=IHHII IIIIHH", 76, 3, 0, 0, 0, 1, 1, 0, 0, 40, 0)
+            + struct.pack("=IIQ iiIIii", 1 << 31, 0, 126, 7, 7, 0x1700, 17, 6, 6)
+        ],
         "mi": [path.read_bytes()[:3000] for path in sorted(_MI.rglob("*.mi"))],
     }
     for number, kind in enumerate(EVIDENCE):

@@ -255,9 +255,9 @@ EVIDENCE: dict[str, Target] = {
     "auxv": _or_value_error(lambda data: (parse_auxv(data, 4), parse_auxv(data, 8))),
     "pagemap": _or_value_error(lambda data: list(parse_pagemap(data, VirtAddr(0xFFFF_F000)))),
     "page runs": _or_value_error(lambda data: list(present_runs(data, VirtAddr(0)))),
-    "exits": _or_value_error(lambda data: list(parse_exits(data))),
     "perf": _or_value_error(lambda data: list(parse_records(data, SoftwareLayout()))),
     "mi": _mi,
+    "exits": _or_value_error(lambda data: list(parse_exits(data))),
 }
 
 TARGETS: dict[str, Target] = {
