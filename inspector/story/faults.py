@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, page_down, vpn_of
 from inspector.model.fault import FaultKind, FaultMode
 from inspector.model.fault_trace import FaultSource
-from inspector.model.vma import Access, FileBacking, Sharing
+from inspector.model.vma import Access, FileBacking
 from inspector.reconcile.faults import RULES_OF_KINDS
-from inspector.simulators.pagetable import split
 from inspector.story import Note, Step, Told, Value
-from inspector.story.mapping import level_names
 from inspector.story.words import area_words, counted, pages_of_strings
+from inspector.view.tables import Table, entry_of, new_tables, tables_for, way_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,8 +42,6 @@ _PAGE_CACHE = Note(
     "the page cache has read the file, and its own frame is mapped, with what lies around it",
     "fault.around",
 )
-_READ_ONLY = (FaultKind.ZERO_PAGE, FaultKind.FILE_READ)
-_NX_ENTRY_BYTES = 8
 _LATER_STOPS = ("main", "exit")
 
 
@@ -105,7 +102,7 @@ def _fault_step(
     number: int,
     fault: Fault,
     seen: Fault | None,
-    tables: set[tuple[int, int]],
+    tables: set[Table],
     later: _Afterwards | None,
 ) -> Step:
     told = list(_offset_told(fault))
@@ -193,40 +190,22 @@ def _frame_told(fault: Fault, later: _Afterwards | None) -> Iterator[Told]:
         yield Told("frame", f"{later.observed.pfn:#x}, as observed at {later.stop}")
 
 
-def _entry_told(geometry: PageTableGeometry, fault: Fault, tables: set[tuple[int, int]]) -> Iterator[Told]:
+def _entry_told(geometry: PageTableGeometry, fault: Fault, tables: set[Table]) -> Iterator[Told]:
     """Yield the way through the page tables to the entry that is written, and what the entry allows."""
-    if fault.kind in (None, FaultKind.REFUSED) or fault.area is None:
+    entry = entry_of(fault, geometry)
+    if entry is None:
         return
-    names = level_names(geometry)
-    way = split(fault.page, geometry).indices
-    yield Told("table entry", " > ".join(f"{name}[{index}]" for name, index in zip(names, way, strict=True)))
-    shared = fault.area.sharing is Sharing.SHARED
-    writable = Access.WRITE in fault.area.access and (shared or fault.kind not in _READ_ONLY)
-    words = ["present", "user", "writable" if writable else "read-only"]
-    if geometry.entry_bytes == _NX_ENTRY_BYTES and Access.EXECUTE not in fault.area.access:
-        words.append("no-execute")
-    yield Told("it says", ", ".join(words))
-    new = sorted(_tables_of(geometry, vpn_of(fault.page)) - tables)
+    yield Told("table entry", " > ".join(map(str, way_to(fault.page, geometry))))
+    yield Told("it says", ", ".join(entry.words))
+    new = new_tables(fault, geometry, tables)
     if new:
-        yield Told("new tables", ", ".join(names[depth] for depth, _ in new))
-    for vpn in fault.mapped.vpns() if fault.mapped is not None else (vpn_of(fault.page),):
-        tables |= _tables_of(geometry, vpn)
+        yield Told("new tables", ", ".join(new))
+    tables |= tables_for(geometry, fault.mapped.vpns() if fault.mapped is not None else (vpn_of(fault.page),))
 
 
-def _tables_of(geometry: PageTableGeometry, vpn: int) -> set[tuple[int, int]]:
-    """Return the tables below the top one that lead to a page, as (level, page number shifted)."""
-    found, shift = set(), 0
-    for depth in range(len(geometry.index_bits) - 1, 0, -1):
-        shift += geometry.index_bits[depth]
-        found.add((depth, vpn >> shift))
-    return found
-
-
-def _tables_at_exec(evidence: Evidence) -> set[tuple[int, int]]:
-    tables: set[tuple[int, int]] = set()
-    for page in (evidence.at_exec.pages if evidence.at_exec is not None else None) or ():
-        tables |= _tables_of(evidence.prediction.profile.page_tables, page.vpn)
-    return tables
+def _tables_at_exec(evidence: Evidence) -> set[Table]:
+    pages = (evidence.at_exec.pages if evidence.at_exec is not None else None) or ()
+    return set(tables_for(evidence.prediction.profile.page_tables, (page.vpn for page in pages)))
 
 
 def _seen_area(evidence: Evidence, fault: Fault) -> Vma | None:

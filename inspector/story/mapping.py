@@ -10,31 +10,22 @@ from inspector.model.address import PAGE_SIZE, page_down, page_up, vpn_of
 from inspector.model.auxv import AuxType
 from inspector.model.program import Layout
 from inspector.model.vma import FileBacking, Special
-from inspector.simulators.pagetable import GEOMETRIES
 from inspector.story import Note, Step, Told, Value
 from inspector.story.execve import has_interpreter
 from inspector.story.words import area_values, auxiliary, counted, exec_value, pages_of_strings
+from inspector.view.tables import level_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from inspector.elf.header import ProgramHeader
     from inspector.layout.views import ElfImage
-    from inspector.model.profile import PageTableGeometry
     from inspector.model.snapshot import Snapshot
     from inspector.model.vma import Vma
     from inspector.story.evidence import Evidence
 
 _TWO_LEVELS = 2
 _TEXTS_STACK_END = 0xC0000000
-
-
-def level_names(geometry: PageTableGeometry) -> tuple[str, ...]:
-    """Return what the levels of a page table are called, from the top."""
-    for known, names in GEOMETRIES.values():
-        if known.index_bits == geometry.index_bits:
-            return names
-    return tuple(f"level {number}" for number in range(len(geometry.index_bits), 0, -1))
 
 
 def address_space_step(evidence: Evidence) -> Step:
