@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from inspector.model.program import Program
     from inspector.observe.gdb.session import GdbSession
     from inspector.reconcile import Reconciliation
+    from inspector.report.detail import Detail
     from inspector.report.document import Document
 
 
@@ -103,15 +104,13 @@ def command(
     gdb: str | None,
     profile: str | None,
     jobs: int | None,
-    json: str | None,
-    verbose: bool,
+    shown: Output,
 ) -> int:
     """Predict what Linux does with each PROGRAM, run it under gdb, and compare.
 
     What follows -- are arguments for the programs.
     """
     from inspector.cli.listing import Listed, listed_programs
-    from inspector.cli.output import Output
 
     how = launching_of(env, stdin, layout, aslr, in_place)
     wanted = [Listed(program, how) for program in programs]
@@ -126,9 +125,8 @@ def command(
     requests = [
         Request(each.requested, each.launching, machine, each.stops, until, seconds, gdb) for each in wanted
     ]
-    output = Output(json, verbose=verbose)
     if len(requests) == 1:
-        return _show_one(check_program(requests[0]), output)
+        return _show_one(check_program(requests[0]), shown)
     from inspector.cli.batch import arguments_hint_for, run_batch
 
     preload()
@@ -136,9 +134,9 @@ def command(
 
     with kept_registered():
         return run_batch(
-            partial(_present, output),
+            partial(_present, shown),
             requests,
-            output,
+            shown,
             jobs=jobs,
             called=attrgetter("called"),
             hint=arguments_hint_for(programs),
@@ -253,7 +251,7 @@ def _show_one(checked: Checked, output: Output) -> int:
     if output.wants_json:
         output.json(_json(checked))
     if output.wants_text:
-        output.document(_document(checked, verbose=output.verbose))
+        output.document(_document(checked, output.detail))
     output.finish()
     if checked.error is not None:
         raise checked.error
@@ -273,23 +271,23 @@ def _present(output: Output, request: Request) -> Presented:
         line = checked_line(checked.reconciliation)
     else:
         line = failure_line(*request.called, checked.error or InspectorError("nothing was observed"))
-    in_full = output.wants_text and (output.verbose or line.standing is Standing.DIFFERS)
+    in_full = output.wants_text and (output.detail.verbose or line.standing is Standing.DIFFERS)
     return Presented(
         line,
         checked.exit_code,
-        text=tuple(render(_document(checked, verbose=output.verbose), output.style)) if in_full else (),
+        text=tuple(render(_document(checked, output.detail), output.style)) if in_full else (),
         json=_json(checked) if output.wants_json else None,
     )
 
 
-def _document(checked: Checked, *, verbose: bool) -> Document:
+def _document(checked: Checked, detail: Detail) -> Document:
     from inspector.elf.glance import glance
     from inspector.report import check as report
 
     seen = glance(checked.prediction.program.requested)
     if checked.reconciliation is None:
-        return report.prediction_document(checked.prediction, seen=seen, verbose=verbose)
-    return report.check_document(checked.reconciliation, seen=seen, verbose=verbose)
+        return report.prediction_document(checked.prediction, seen=seen, detail=detail)
+    return report.check_document(checked.reconciliation, seen=seen, detail=detail)
 
 
 def _json(checked: Checked) -> bytes:

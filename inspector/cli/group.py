@@ -42,7 +42,28 @@ class LazyGroup(click.Group):
             return None
         command = import_module(f"inspector.cli.{cmd_name}").command
         assert isinstance(command, click.Command)  # noqa: S101 - tells the type checker
+        if not any(parameter.name == "colour" for parameter in command.params):
+            command.params.append(_colour_option())
         return command
+
+
+def _colour_option() -> click.Option:
+    """Return the option that every command has."""
+    return click.Option(
+        ["--color", "colour"],
+        type=click.Choice(["auto", "always", "never"]),
+        default="auto",
+        expose_value=False,
+        callback=_keep_colour,
+        help="Colour: on a terminal, always (for `| less -R`), or never. [auto]",
+    )
+
+
+def _keep_colour(ctx: click.Context, param: click.Parameter, value: str) -> None:
+    from inspector.cli.output import COLOUR, Colour
+
+    del param
+    ctx.meta[COLOUR] = Colour(value)
 
 
 @click.group(

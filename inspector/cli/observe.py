@@ -18,6 +18,7 @@ from inspector.cli.options import (
 from inspector.errors import CannotObserve, UsageError
 
 if TYPE_CHECKING:
+    from inspector.cli.output import Output
     from inspector.model.observation import Observation
 
 
@@ -41,14 +42,13 @@ def command(
     seconds: float,
     gdb: str | None,
     output: str | None,
-    json: str | None,
-    verbose: bool,
+    shown: Output,
 ) -> int:
     """Run PROGRAM under gdb and show what Linux did; nothing is predicted.
 
     What follows -- are arguments for the program.
     """
-    from inspector.cli.output import Output, require_savable, save
+    from inspector.cli.output import require_savable, save
     from inspector.elf.glance import glance
     from inspector.model.document import observation_document as json_document
     from inspector.report.check import observation_document
@@ -56,7 +56,6 @@ def command(
     if (program is None) == (pid is None):
         msg = "give either a PROGRAM or --pid PID"
         raise UsageError(msg, help="see `inspector observe --help`")
-    shown = Output(json, verbose=verbose)
     if output is not None:
         require_savable(output)
     if program is None:
@@ -69,7 +68,7 @@ def command(
     if shown.wants_json:
         shown.json(json_document(observation))
     seen = None if program is None else glance(program)
-    shown.document(observation_document(observation, seen=seen, verbose=verbose))
+    shown.document(observation_document(observation, seen=seen, detail=shown.detail))
     shown.finish()
     complain_if_cut_short(observation)
     return 0

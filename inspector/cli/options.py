@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -188,7 +189,32 @@ stop_options = _together(
     click.option("--gdb", type=AnyPath(), metavar="FILE", help="The gdb to use. [$INSPECTOR_GDB, or gdb]"),
 )
 
-output_options = _together(
+_output_options = _together(
     click.option("--json", type=AnyPath(), metavar="FILE", help="Write JSON as well; - is stdout, instead."),
+    click.option("--svg", type=AnyPath(), metavar="FILE", help="Draw map and pages, of one program."),
+    click.option("--gaps", is_flag=True, help="Show the addresses between the areas, too."),
+    click.option("--pages", is_flag=True, help="Show every page of every area, a letter each."),
     click.option("--verbose", "-v", is_flag=True, help="Show everything."),
 )
+
+
+def output_options(function: Callable[..., int]) -> Callable[..., int]:
+    """Give a command the options of what it shows, as one argument `shown`: an Output."""
+
+    @wraps(function)
+    def command(
+        *arguments: Any,  # noqa: ANN401 - the command's own
+        json: str | None,
+        svg: str | None,
+        gaps: bool,
+        pages: bool,
+        verbose: bool,
+        **options: Any,  # noqa: ANN401 - the command's own
+    ) -> int:
+        from inspector.cli.output import Output
+        from inspector.report.detail import Detail
+
+        detail = Detail(verbose=verbose, gaps=gaps, pages=pages)
+        return function(*arguments, shown=Output(json, svg=svg, detail=detail), **options)
+
+    return _output_options(command)

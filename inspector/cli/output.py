@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import os
 import shutil
 import sys
@@ -9,26 +10,41 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TextIO
 
 from inspector.errors import CannotSave
+from inspector.report.detail import Detail
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from inspector.report.document import Document
-    from inspector.report.terminal import Style
+    from inspector.report.style import Style
 
 _LEAST_WIDTH = 72
 """Narrower than this, the widest address range would leave no room for its name."""
 STDOUT = "-"
 
 
-def style_of(stream: TextIO) -> Style:
-    """Return what `stream` can show: colour only on a terminal that has some, and never against NO_COLOR."""
-    from inspector.report.terminal import Style
+class Colour(enum.Enum):
+    """The values of --color."""
+
+    AUTO = "auto"
+    """On a terminal that has some, and never against NO_COLOR (no-color.org)."""
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+COLOUR = "inspector.colour"
+"""Where the context of a command line keeps its --color."""
+
+
+def style_of(stream: TextIO, colour: Colour = Colour.AUTO) -> Style:
+    """Return what `stream` can show."""
+    from inspector.report.style import Style
 
     encoding = (stream.encoding or "ascii").lower().replace("-", "")
+    able = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return Style(
         width=max(shutil.get_terminal_size((80, 24)).columns, _LEAST_WIDTH) if stream.isatty() else 80,
-        colour=stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb",
+        colour=colour is Colour.ALWAYS or (able and colour is Colour.AUTO),
         unicode=encoding.startswith("utf"),
     )
 
@@ -36,18 +52,28 @@ def style_of(stream: TextIO) -> Style:
 class Output:
     """What a command prints on stdout; with `--json -`, that is JSON and nothing else."""
 
-    def __init__(self, json: str | None = None, *, verbose: bool = False) -> None:
-        """`json` is the file asked for, `-` for stdout, or None. Raises CannotSave for one that cannot be."""
-        if json not in (None, STDOUT):
-            require_savable(json)
-        self.verbose = verbose
+    def __init__(
+        self, json: str | None = None, *, svg: str | None = None, detail: Detail | None = None
+    ) -> None:
+        """`json` is the file asked for, `-` for stdout, or None; `svg` a file, too.
+
+        Raises CannotSave for one that cannot be written.
+        """
+        for path in (json, svg):
+            if path is not None and path != STDOUT:
+                require_savable(path)
+        self.detail = detail or Detail()
         self._json = json
+        self._svg = svg
         self._lines: list[bytes] = []
 
     @cached_property
     def style(self) -> Style:
         """What stdout can show."""
-        return style_of(sys.stdout)
+        import click
+
+        context = click.get_current_context(silent=True)
+        return style_of(sys.stdout, Colour.AUTO if context is None else context.meta.get(COLOUR, Colour.AUTO))
 
     @property
     def wants_json(self) -> bool:

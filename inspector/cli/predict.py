@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -45,24 +46,20 @@ def command(
     in_place: bool,
     until: str | None,
     profile: str | None,
-    json: str | None,
-    verbose: bool,
+    shown: Output,
 ) -> int:
     """Predict what Linux does with each PROGRAM. None of them is run.
 
     What follows -- are arguments for the programs.
     """
-    from inspector.cli.output import Output
-
     how, machine = launching_of(env, stdin, layout, aslr, in_place), machine_profile(profile)
-    output = Output(json, verbose=verbose)
     if len(programs) == 1:
-        return _show_one(_predict(how, machine, until, programs[0], to_save=output.wants_json), output)
+        return _show_one(_predict(how, machine, until, programs[0], to_save=shown.wants_json), shown)
     from inspector.cli.batch import arguments_hint_for, present_each
 
-    present = partial(_present, how, machine, until, output)
+    present = partial(_present, how, machine, until, shown)
     hint = arguments_hint_for(programs)
-    return present_each(present, programs, output, arguments=how.arguments, hint=hint)
+    return present_each(present, programs, shown, arguments=how.arguments, hint=hint)
 
 
 def _predict(
@@ -91,7 +88,7 @@ def _show_one(prediction: Prediction, output: Output) -> int:
     if output.wants_json:
         output.json(json_document(prediction))
     seen = glance(prediction.program.requested)
-    output.document(prediction_document(prediction, seen=seen, verbose=output.verbose))
+    output.document(prediction_document(prediction, seen=seen, detail=output.detail))
     output.finish()
     return _exit_code(prediction)
 
@@ -107,10 +104,11 @@ def _present(
     from inspector.report.terminal import render
 
     prediction = _predict(how, profile, until, requested, to_save=output.wants_json)
-    document = prediction_document(prediction, seen=glance(requested), verbose=True)
+    detail = replace(output.detail, verbose=True)
+    document = prediction_document(prediction, seen=glance(requested), detail=detail)
     return Presented(
         predicted_line(prediction),
         _exit_code(prediction),
-        text=tuple(render(document, output.style)) if output.verbose and output.wants_text else (),
+        text=tuple(render(document, output.style)) if output.detail.verbose and output.wants_text else (),
         json=json_document(prediction) if output.wants_json else None,
     )

@@ -18,6 +18,7 @@ def command(profile: str | None, probe: bool, output: str | None, json: str | No
     """Probe this machine, once a boot, and show what a prediction may know of it."""
     from inspector.cli.output import Output
     from inspector.model.document import profile_document as json_document
+    from inspector.report.detail import Detail
     from inspector.report.profile import profile_document
 
     if probe and profile is None:
@@ -26,7 +27,7 @@ def command(profile: str | None, probe: bool, output: str | None, json: str | No
         found = probe_profile()
     else:
         found = machine_profile(profile)
-    shown = Output(json, verbose=verbose)
+    shown = Output(json, detail=Detail(verbose=verbose))
     if output is not None:
         from inspector.observe.profile_store import save_profile
 

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 from inspector.model.finding import Verdict
 from inspector.model.prediction import Outcome, Prediction
+from inspector.report.areas import KIND_LEGEND
+from inspector.report.detail import ORDINARY, Detail
 from inspector.report.document import Document, Fact, Facts, Mark, Section
 from inspector.report.faults import fault_sections
 from inspector.report.findings import aspects_section, difference_sections
 from inspector.report.hint import path_hint
 from inspector.report.judge import MARKS, Judge, worst
+from inspector.report.pages import CELL_LEGEND
 from inspector.report.program import (
     ending_section,
     inputs_section,
@@ -46,11 +49,13 @@ LEGEND = (
     (Mark.EXPLAINED, "differs by a rule"),
     (Mark.UNKNOWN, "not observed"),
     (Mark.UNJUDGED, "not predicted"),
+    *KIND_LEGEND,
+    *CELL_LEGEND,
 )
 
 
 def check_document(
-    reconciliation: Reconciliation, *, seen: Glance | None = None, verbose: bool = False
+    reconciliation: Reconciliation, *, seen: Glance | None = None, detail: Detail = ORDINARY
 ) -> Document:
     """Return the report of a prediction held against an observation.
 
@@ -69,9 +74,9 @@ def check_document(
         else:
             judge = Judge.of(observed.checkpoint, findings)
             sections.append(aspects_section(observed.checkpoint, findings))
-        sections += snapshot_sections(mine, observed, judge, verbose=verbose)
+        sections += snapshot_sections(mine, observed, judge, detail)
     if reconciliation.of_one_run:
-        sections += fault_sections(prediction, observation, findings, verbose=verbose)
+        sections += fault_sections(prediction, observation, findings, verbose=detail.verbose)
         sections += _closing(prediction, observation, findings)
     sections += difference_sections(findings)
     mark, sentence = _conclusion(reconciliation)
@@ -165,7 +170,7 @@ def _children(
 
 
 def prediction_document(
-    prediction: Prediction, *, seen: Glance | None = None, verbose: bool = False
+    prediction: Prediction, *, seen: Glance | None = None, detail: Detail = ORDINARY
 ) -> Document:
     """Return the report of what was predicted, held against nothing; `seen` as for `check_document`."""
     limit = not_modelled_text(prediction)
@@ -183,15 +188,15 @@ def prediction_document(
     sections = [Section("", (Facts(tuple(facts)),))]
     for snapshot in prediction.snapshots:
         sections.append(counters_section(snapshot, Judge()))
-        sections += snapshot_sections(snapshot, None, Judge(), verbose=verbose)
-    sections += fault_sections(prediction, None, (), verbose=verbose)
+        sections += snapshot_sections(snapshot, None, Judge(), detail)
+    sections += fault_sections(prediction, None, (), verbose=detail.verbose)
     sections += _closing(prediction, None)
     sentence = limit if prediction.verdict is None else f"predicted: {run_text(prediction.verdict)}"
-    return Document(f"{short_name(prediction.program)}: {sentence}", tuple(sections))
+    return Document(f"{short_name(prediction.program)}: {sentence}", tuple(sections), legend=LEGEND)
 
 
 def observation_document(
-    observation: Observation, *, seen: Glance | None = None, verbose: bool = False
+    observation: Observation, *, seen: Glance | None = None, detail: Detail = ORDINARY
 ) -> Document:
     """Return the report of what was observed, held against nothing; `seen` as for `check_document`."""
     started = observation.verdict is not None
@@ -202,10 +207,10 @@ def observation_document(
     sections = [Section("", (Facts(tuple(facts)),))]
     for snapshot in observation.snapshots:
         sections.append(counters_section(snapshot, Judge()))
-        sections += snapshot_sections(None, snapshot, Judge(), verbose=verbose)
-    sections += fault_sections(None, observation, (), verbose=verbose)
+        sections += snapshot_sections(None, snapshot, Judge(), detail)
+    sections += fault_sections(None, observation, (), verbose=detail.verbose)
     sections += _closing(None, observation)
     verdict, unreached = observation.verdict, unreached_text(observation)
     sentence = "observed while running" if verdict is None else f"observed: {run_text(verdict)}"
     sentence += f", but {unreached}" if unreached else ""
-    return Document(f"{short_name(observation.program)}: {sentence}", tuple(sections))
+    return Document(f"{short_name(observation.program)}: {sentence}", tuple(sections), legend=LEGEND)

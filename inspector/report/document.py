@@ -8,6 +8,13 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from inspector.view.areas import AreaKind
+from inspector.view.pages import Cell
+
+if TYPE_CHECKING:
+    from inspector.view.pages import PageRun
 
 
 class Mark(enum.Enum):
@@ -43,6 +50,8 @@ class Row:
 
     cells: tuple[str, ...]
     mark: Mark | None = None
+    kind: AreaKind | None = None
+    """The kind of area that the row is about, for a medium that has colours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +92,28 @@ class Paragraph:
     mark: Mark | None = None
 
 
-Block = Table | Facts | Paragraph
+@dataclass(frozen=True, slots=True)
+class GridArea:
+    """All pages of one area."""
+
+    label: str
+    kind: AreaKind | None
+    """None: the pages are in no area."""
+    resident: str
+    """How many are there, of how many."""
+    runs: tuple[PageRun, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Pages as a picture, a cell each, an area below the other."""
+
+    areas: tuple[GridArea, ...]
+
+
+Block = Table | Facts | Paragraph | Grid
+Sign = Mark | AreaKind | Cell
+"""What a legend explains."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,20 +132,24 @@ class Document:
     title: str
     sections: tuple[Section, ...]
     mark: Mark | None = None
-    legend: tuple[tuple[Mark, str], ...] = ()
-    """What each mark means here; a medium shows those that occur."""
+    legend: tuple[tuple[Sign, str], ...] = ()
+    """What each sign means here; a medium shows those that occur."""
 
-    def marks(self) -> frozenset[Mark]:
-        """Return every mark that occurs."""
-        found = {self.mark}
+    def signs(self) -> frozenset[Sign]:
+        """Return every mark, kind of area and kind of page that occurs."""
+        found: set[Sign | None] = {self.mark}
         for section in self.sections:
             found.add(section.mark)
             for block in section.blocks:
                 match block:
                     case Table(rows=rows):
                         found.update(row.mark for row in rows)
+                        found.update(row.kind for row in rows)
                     case Facts(facts=facts):
                         found.update(fact.mark for fact in facts)
                     case Paragraph(mark=mark):
                         found.add(mark)
-        return frozenset(mark for mark in found if mark is not None)
+                    case Grid(areas=areas):
+                        found.update(area.kind for area in areas)
+                        found.update(run.cell for area in areas for run in area.runs)
+        return frozenset(sign for sign in found if sign is not None)

@@ -14,6 +14,7 @@ from inspector.report.document import Block, Column, Mark, Paragraph, Row, Secti
 from inspector.report.findings import aspects_table
 from inspector.report.judge import MARKS, worst
 from inspector.report.text import counted
+from inspector.view.areas import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,14 +27,13 @@ if TYPE_CHECKING:
 
 _COLUMNS = (
     Column("#", right=True),
-    Column("mode"),
     Column("access"),
     Column("page"),
     Column("by", flexible=True),
-    Column("area", flexible=True, optional=True),
+    Column("area", flexible=True),
+    Column("offset", right=True, optional=True),
     Column("kind"),
     Column("pages", right=True, optional=True),
-    Column("offset", right=True, optional=True),
 )
 _ACCESSES = {Access.READ: "read", Access.WRITE: "write", Access.EXECUTE: "exec"}
 _MOST_ROWS = 40
@@ -48,10 +48,14 @@ def fault_table(faults: Sequence[Fault], mark: Callable[[int], Mark | None] = la
     """Return `faults` as a table; `mark` gives the mark of the one at a position.
 
     `access` has a `!` where the page was present and forbade it. `by` is the function or the address of the
-    user's instruction, `area` the file or the kernel's name for it. `pages` counts those that were mapped,
-    `offset` is where the page lies in its file: these, and the area, are left out where there is no room.
+    user's instruction, or the kernel at work for it; `area` the file or the kernel's name for it. `offset` is
+    where the page lies in its file, `pages` counts those that were mapped: both are left out where there is
+    no room.
     """
-    rows = (Row(_cells(number, fault), mark(number)) for number, fault in enumerate(faults))
+    rows = (
+        Row(_cells(number, fault), mark(number), None if fault.area is None else kind_of(fault.area))
+        for number, fault in enumerate(faults)
+    )
     return Table(_COLUMNS, tuple(rows))
 
 
@@ -60,22 +64,21 @@ def _cells(number: int, fault: Fault) -> tuple[str, ...]:
     mapped, offset = fault.mapped, fault.file_offset
     return (
         str(number + 1),
-        fault.mode.value,
         access + ("!" if fault.protection else ""),
         f"{fault.page:08x}",
         _instruction(fault),
         "" if fault.area is None else _area_name(fault.area),
+        "" if offset is None else f"{offset:#x}",
         "" if fault.kind is None else fault.kind.value,
         "" if mapped is None else str(mapped.size_bytes >> PAGE_SHIFT),
-        "" if offset is None else f"{offset:#x}",
     )
 
 
 def _instruction(fault: Fault) -> str:
-    """Return the user's instruction; of the kernel's own accesses there is none."""
-    if fault.ip is None or fault.mode is FaultMode.KERNEL:
-        return ""
-    return fault.symbol or f"{fault.ip:08x}"
+    """Return who touched the page: the function or the instruction, or the kernel."""
+    if fault.mode is FaultMode.KERNEL:
+        return "kernel"
+    return fault.symbol or ("" if fault.ip is None else f"{fault.ip:08x}")
 
 
 def _area_name(area: Vma) -> str:

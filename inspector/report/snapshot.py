@@ -7,49 +7,35 @@ the columns that differ.
 from __future__ import annotations
 
 from dataclasses import astuple
-from itertools import groupby
 from typing import TYPE_CHECKING
 
-from inspector.model.address import PAGE_SIZE, address_of
 from inspector.model.auxv import AuxType
 from inspector.model.registers import REGISTER_NAMES
 from inspector.model.snapshot import Snapshot
-from inspector.report.document import Block, Column, Fact, Facts, Mark, Paragraph, Row, Section, Table
+from inspector.report.areas import ABSENT, area_blocks
+from inspector.report.detail import ORDINARY, Detail
+from inspector.report.document import Block, Column, Fact, Facts, Mark, Row, Section, Table
 from inspector.report.frames import frame_blocks
-from inspector.report.text import counted, short_size, size
+from inspector.report.pages import page_blocks
+from inspector.report.text import counted, size
 from inspector.rules import find_rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from inspector.model.auxv import AuxEntry
-    from inspector.model.page import PageState
     from inspector.model.registers import Registers
     from inspector.model.snapshot import StackImage
-    from inspector.model.vma import Vma
     from inspector.report.judge import Judge
 
-ABSENT = "absent"
-_UNKNOWN_KIND = "unknown"
 _NOTHING = Snapshot("")
 _NOW = "now"
 """The checkpoint of a process that was running before it was looked at; its past is not known."""
 _REGISTERS_A_ROW = 4
-_MOST_PAGE_ROWS = 24
-
-_VMA_COLUMNS = (
-    Column("address range"),
-    Column("perms"),
-    Column("offset", right=True),
-    Column("device", optional=True),
-    Column("inode", right=True, optional=True),
-    Column("size", right=True, optional=True),
-    Column("name", flexible=True),
-)
 
 
 def snapshot_sections(
-    predicted: Snapshot | None, observed: Snapshot | None, judge: Judge, *, verbose: bool = False
+    predicted: Snapshot | None, observed: Snapshot | None, judge: Judge, detail: Detail = ORDINARY
 ) -> Iterator[Section]:
     """Yield the sections of one checkpoint, of which at least one side is there."""
     either = observed or predicted
@@ -59,19 +45,19 @@ def snapshot_sections(
     mine, seen = predicted or _NOTHING, observed or _NOTHING
     auxv_wrong = judge.aspect("auxv") is Mark.BAD
     for aspect, title, block in (
-        ("VMAs", f"Virtual memory areas {at}", _vmas(mine.vmas, seen.vmas, judge)),
+        ("VMAs", f"Virtual memory areas {at}", area_blocks(mine.vmas, seen.vmas, judge, detail)),
         ("registers", f"Registers {at}", _registers(mine.registers, seen.registers, judge)),
         ("stack bytes", f"Stack {at}", _stack(mine.stack, seen.stack)),
         (
             "auxv",
             f"Auxiliary vector {at}",
-            _auxv(mine.auxv, seen.auxv, judge) if verbose or auxv_wrong else (),
+            _auxv(mine.auxv, seen.auxv, judge) if detail.verbose or auxv_wrong else (),
         ),
-        ("pages", f"Resident pages {at}", _pages(mine.pages, seen.pages, judge, verbose=verbose)),
+        ("pages", f"Resident pages {at}", page_blocks(mine, seen, judge, detail)),
         (
             "frames",
             f"Who owns the frames {at}",
-            frame_blocks(mine.frames, seen.frames, judge, verbose=verbose),
+            frame_blocks(mine.frames, seen.frames, judge, verbose=detail.verbose),
         ),
     ):
         if block:
@@ -107,35 +93,6 @@ def _beside(mine: tuple[str, ...], seen: tuple[str, ...], mark: Mark | None) -> 
             tuple("" if left == right else right for left, right in zip(mine, seen, strict=True)),
             Mark.INSTEAD,
         )
-
-
-def _vmas(predicted: Sequence[Vma] | None, observed: Sequence[Vma] | None, judge: Judge) -> tuple[Block, ...]:
-    if predicted is None and observed is None:
-        return ()
-    mine = {vma.start: _vma_cells(vma) for vma in predicted or ()}
-    seen = {vma.start: _vma_cells(vma) for vma in observed or ()}
-    absent = ("",) * (len(_VMA_COLUMNS) - 1) + (ABSENT,)
-    rows: list[Row] = []
-    for start in sorted(mine.keys() | seen.keys()):
-        mark = judge.place("VMAs", f"{start:#x}")
-        if predicted is None or observed is None:
-            rows.append(Row((mine or seen)[start], mark))
-        else:
-            rows += _beside(mine.get(start, absent), seen.get(start, absent), mark)
-    return (Table(_VMA_COLUMNS, tuple(rows)),) if rows else (Paragraph("none"),)
-
-
-def _vma_cells(vma: Vma) -> tuple[str, ...]:
-    """Return the columns as /proc/PID/maps prints them, and the size."""
-    return (
-        f"{vma.start:08x}-{vma.end:08x}",
-        vma.perms,
-        f"{vma.offset:08x}",
-        "{:02x}:{:02x}".format(*vma.device),
-        str(vma.inode),
-        short_size(vma.range.size_bytes),
-        vma.name,
-    )
 
 
 def _registers(predicted: Registers | None, observed: Registers | None, judge: Judge) -> tuple[Block, ...]:
@@ -215,39 +172,3 @@ def _auxv(
         else:
             rows += _beside(left or ("", ABSENT), right or ("", ABSENT), mark)
     return (Table((Column("entry"), Column("value")), tuple(rows)),)
-
-
-def _pages(
-    predicted: Sequence[PageState] | None,
-    observed: Sequence[PageState] | None,
-    judge: Judge,
-    *,
-    verbose: bool,
-) -> tuple[Block, ...]:
-    if predicted is None and observed is None:
-        return ()
-    mine = {page.vpn: _kind(page) for page in predicted or ()}
-    seen = {page.vpn: _kind(page) for page in observed or ()}
-    both = predicted is not None and observed is not None
-    pages = [(vpn, mine.get(vpn, ABSENT), seen.get(vpn, ABSENT)) for vpn in sorted(mine.keys() | seen.keys())]
-    if not pages:
-        return (Paragraph("none"),)
-    columns: tuple[Column, ...] = (Column("pages"), Column("count", right=True))
-    columns += (Column("predicted"), Column("observed")) if both else (Column("state"),)
-    rows = []
-    # Consecutive pages of one kind share `vpn - position`.
-    for _, run in groupby(enumerate(pages), key=lambda item: (item[1][0] - item[0], *item[1][1:])):
-        entries = [entry for _, entry in run]
-        first, left, right = entries[0]
-        span = f"{address_of(first):08x}-{address_of(entries[-1][0]) + PAGE_SIZE:08x}"
-        states = (left, right) if both else (right if predicted is None else left,)
-        mark = judge.place("pages", f"{address_of(first):#x}")
-        rows.append(Row((span, str(len(entries)), *states), mark))
-    if verbose or len(rows) <= _MOST_PAGE_ROWS:
-        return (Table(columns, tuple(rows)),)
-    rest = f"and {len(rows) - _MOST_PAGE_ROWS} more runs of pages; --verbose shows all {len(pages)} pages"
-    return (Table(columns, tuple(rows[:_MOST_PAGE_ROWS])), Paragraph(rest))
-
-
-def _kind(page: PageState) -> str:
-    return page.kind.value if page.kind is not None else _UNKNOWN_KIND

@@ -7,6 +7,7 @@ import unicodedata
 
 ELLIPSIS = "…"
 _KIB = 1 << 10
+_FOUR_DIGITS, _FIVE_DIGITS = 1000, 10_000
 _UNSHOWN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories that a terminal acts on, or has no picture for."""
 
@@ -99,8 +100,19 @@ def size(size_bytes: int) -> str:
 
 
 def short_size(size_bytes: int) -> str:
-    """Return a size for a narrow column: `4K`, `1028K`, `16M`."""
-    return size(size_bytes).removesuffix("iB").removesuffix("B").replace(" ", "")
+    """Return a size for a narrow column, rounded beyond four digits: `4K`, `1028K`, `3.7G`."""
+    units, unit, value = "BKMGTPE", 0, size_bytes
+    while value >= _KIB and value % _KIB == 0 and unit < len(units) - 1:
+        value //= _KIB
+        unit += 1
+    text = str(value)
+    if value >= _FIVE_DIGITS:
+        rounded = float(value)
+        while rounded >= _FOUR_DIGITS and unit < len(units) - 1:
+            rounded /= _KIB
+            unit += 1
+        text = f"{rounded:.1f}"
+    return text if units[unit] == "B" else text + units[unit]
 
 
 def counted(number: int, noun: str) -> str:

@@ -176,11 +176,11 @@ def _loose(cells: Sequence[tuple[Vpn, Cell]]) -> Iterator[AreaPages]:
 
 @dataclass(frozen=True, slots=True)
 class GridRow:
-    """A row of a page grid."""
+    """A row of a page grid: it ends where page numbers are a multiple of the grid's width."""
 
     first: Vpn
     cells: tuple[Cell, ...]
-    """A page each; the last row of an area may be shorter than the others."""
+    """A page each; the first and the last row of an area may be shorter than the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,19 +194,23 @@ class FoldedRows:
 
 
 def grid_rows(runs: Sequence[PageRun], width: int, *, most_alike: int = 2) -> Iterator[GridRow | FoldedRows]:
-    """Yield rows of `width` pages; one stands for more than `most_alike` full rows of a single cell."""
+    """Yield rows of `width` pages; one stands for more than `most_alike` full rows of a single cell.
+
+    A page's column is its number modulo `width`, so that the aligned windows of fault-around stand below each
+    other, and a row that begins inside such a window is short.
+    """
     pending: list[Cell] = []
     begin = runs[0].first if runs else Vpn(0)
     for run in runs:
         left = run.count
-        if pending:
-            taken = min(left, width - len(pending))
+        if pending or begin % width:
+            taken = min(left, width - begin % width - len(pending))
             pending += [run.cell] * taken
             left -= taken
-            if len(pending) == width:
+            if (begin + len(pending)) % width == 0:
                 yield GridRow(begin, tuple(pending))
-                begin, pending = Vpn(begin + width), []
-        whole = left // width
+                begin, pending = Vpn(begin + len(pending)), []
+        whole = left // width if not pending else 0
         if whole > most_alike:
             yield FoldedRows(begin, run.cell, whole * width)
             begin = Vpn(begin + whole * width)

@@ -40,6 +40,7 @@ from inspector.observe.procfs.status import parse_status
 from inspector.predict import predict
 from inspector.reconcile import reconcile
 from inspector.report.check import check_document, observation_document, prediction_document
+from inspector.report.detail import Detail
 from inspector.report.layout import layout_document
 from inspector.report.overlay import overlay_document
 from inspector.report.profile import profile_document
@@ -141,7 +142,7 @@ def program(data: bytes) -> None:
     profile = _OLDER if header.version & OLDER_KERNEL else PROFILE
     with suppress(InspectorError):
         prediction = predict(written, profile, bases=_BASES if randomized else None, until="exec")
-        _print(prediction_document(prediction, verbose=True))
+        _print(prediction_document(prediction, detail=Detail(verbose=True)))
         told = tell(Evidence(prediction, None, read_files(written)), faults=1, unobserved="only predicted")
         story_json(told)
         for part in story_documents(told):
@@ -178,21 +179,21 @@ def saved(data: bytes) -> None:
 
 def _prediction(data: bytes) -> None:
     prediction = document.parse_prediction(data)
-    _print(prediction_document(prediction, verbose=True))
+    _print(prediction_document(prediction, detail=Detail(verbose=True)))
     document.prediction_document(prediction)
     _compare(prediction, document.parse_observation(OBSERVATION))
 
 
 def _observation(data: bytes) -> None:
     observation = document.parse_observation(data)
-    _print(observation_document(observation, verbose=True))
+    _print(observation_document(observation, detail=Detail(verbose=True)))
     document.observation_document(observation)
     _compare(document.parse_prediction(PREDICTION), observation)
 
 
 def _compare(prediction: Prediction, observation: Observation) -> None:
     result = reconcile(prediction, observation)
-    _print(check_document(result, verbose=True))
+    _print(check_document(result, detail=Detail(verbose=True)))
     document.check_document(prediction, observation, result.findings, result.exit_code)
 
 

@@ -7,6 +7,7 @@ import pytest
 from inspector.elf.glance import Glance, Kind
 from inspector.observe.doctor import Check
 from inspector.report.check import check_document, observation_document, prediction_document
+from inspector.report.detail import Detail
 from inspector.report.doctor import doctor_document
 from inspector.report.document import Document, Section
 from inspector.report.faults import fault_table
@@ -55,7 +56,9 @@ DOCUMENTS: dict[str, Callable[[], Document]] = {
     ),
     "check_wrongly_refused": lambda: check_document(scenes.wrongly_refused()),
     "check_not_modelled": lambda: check_document(scenes.not_modelled()),
-    "check_verbose": lambda: check_document(scenes.agreeing(), verbose=True),
+    "check_verbose": lambda: check_document(scenes.agreeing(), detail=Detail(verbose=True)),
+    "check_pages": lambda: check_document(scenes.differing(), detail=Detail(gaps=True, pages=True)),
+    "observe_pages": lambda: observation_document(scenes.OBSERVATION, detail=Detail(gaps=True, pages=True)),
     "predict": lambda: prediction_document(scenes.PREDICTION),
     "predict_not_modelled": lambda: prediction_document(scenes.not_modelled().prediction),
     "observe": lambda: observation_document(scenes.OBSERVATION),
@@ -99,7 +102,7 @@ def test_reads_as_it_always_did_where_only_ascii_can_be_shown(golden: Callable[[
 def test_a_wide_terminal_shows_every_column_of_a_fault(golden: Callable[[str, str], None]) -> None:
     text = text_of(DOCUMENTS["faults"](), Style(width=132))
     titles = text.splitlines()[1].split()
-    assert titles == ["#", "mode", "access", "page", "by", "area", "kind", "pages", "offset"]
+    assert titles == ["#", "access", "page", "by", "area", "offset", "kind", "pages"]
     golden("faults.wide.txt", text)
 
 

@@ -217,3 +217,33 @@ def test_completion_knows_the_commands() -> None:
         COMP_CWORD="1",
     )
     assert done.stdout.split() == ["plain,predict", "plain,profile"]
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "coloured"),
+    [
+        ((), {}, False),
+        (("--color=always",), {}, True),
+        (("--color=always",), {"NO_COLOR": "1"}, True),
+        (("--color=never",), {}, False),
+    ],
+)
+def test_colour_goes_where_it_is_asked_for(
+    options: tuple[str, ...], environment: dict[str, str], coloured: bool
+) -> None:
+    command = [sys.executable, "-m", "inspector", "rules", "vma.merge", *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | environment)
+    assert ("\x1b[" in done.stdout) is coloured
+
+
+@pytest.mark.parametrize(("environment", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_a_terminal_gets_colour_unless_no_color_is_set(environment: dict[str, str], coloured: bool) -> None:
+    plain = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "inspector", "rules", "vma.merge"]
+    with subprocess.Popen(command, stdout=theirs, env=plain | {"TERM": "xterm"} | environment) as process:
+        os.close(theirs)
+        shown = os.read(ours, 1 << 16)
+        process.wait()
+    os.close(ours)
+    assert (b"\x1b[1m" in shown) is coloured

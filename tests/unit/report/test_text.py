@@ -87,6 +87,8 @@ def test_sizes_are_exact() -> None:
         "3 GiB",
     ]
     assert [short_size(n) for n in (4096, 1028 << 10, 16 << 20)] == ["4K", "1028K", "16M"]
+    assert [short_size(n) for n in (16396 << 10, 0xF7FF6000 - 0x8113000, 1 << 52)] == ["16.0M", "3.7G", "4P"]
+    assert [short_size(n) for n in (0, 100, 10_001)] == ["0", "100", "9.8K"]
 
 
 def test_nouns_are_counted() -> None:

@@ -83,6 +83,8 @@ def test_runs_and_rows_hold_each_page_as_it_is(
         rows = list(grid_rows(each.runs, width))
         assert all(a.after == b.first and a.cell is not b.cell for a, b in pairwise(each.runs))
         for row in rows:
+            if isinstance(row, GridRow):
+                assert row.first // width == (row.first + len(row.cells) - 1) // width
             expanded = row.cells if isinstance(row, GridRow) else (row.cell,) * row.count
             for offset, cell in enumerate(expanded):
                 assert row.first + offset not in cells
@@ -100,4 +102,12 @@ def test_rows_that_are_alike_are_folded() -> None:
     assert list(grid_rows(runs, 8)) == [
         GridRow(Vpn(0), (Cell.FILE,) * 3 + (Cell.ABSENT,) * 5),
         FoldedRows(Vpn(8), Cell.ABSENT, 56),
+    ]
+
+
+def test_a_page_stands_in_the_column_of_its_number() -> None:
+    runs = (PageRun(Cell.FILE, Vpn(6), 4), PageRun(Cell.ZERO, Vpn(10), 1))
+    assert list(grid_rows(runs, 8)) == [
+        GridRow(Vpn(6), (Cell.FILE, Cell.FILE)),
+        GridRow(Vpn(8), (Cell.FILE, Cell.FILE, Cell.ZERO)),
     ]
