@@ -225,6 +225,13 @@ _CATALOGUE = (
     ),
     # --- the address space ------------------------------------------------------------------------
     Rule(
+        "elf.separate-code",
+        "Headers, code, constants and data are a PT_LOAD each, where the texts have two segments.",
+        "GNU ld's -z separate-code, the default on Linux since binutils 2.31, lets nothing be executable "
+        "that is not code; the kernel maps each PT_LOAD by itself. -z noseparate-code makes two of them.",
+        "fs/binfmt_elf.c:elf_load(); binutils ld/configure.ac:ac_default_ld_z_separate_code",
+    ),
+    Rule(
         "vma.segment-file",
         "Each PT_LOAD maps its file pages, from the page of p_vaddr to the end of p_filesz.",
         "mmap works in whole pages, so a segment's first and last page also show its neighbours in the file.",
@@ -235,6 +242,33 @@ _CATALOGUE = (
         "What p_memsz exceeds the file pages by is mapped as anonymous memory.",
         "The file has no bytes for it; it is readable and writable, executable only if the segment is.",
         "fs/binfmt_elf.c:elf_load()",
+    ),
+    Rule(
+        "vma.more-than-segments",
+        "A program has more areas than PT_LOADs: an area has one backing, and one set of permissions.",
+        "The zeros of .bss that reach beyond the file's last page are anonymous, so the data are two areas; "
+        "once start-up has protected RELRO, they are three.",
+        "fs/binfmt_elf.c:elf_load(), mm/mprotect.c:mprotect_fixup()",
+    ),
+    Rule(
+        "vma.relro",
+        "Start-up makes the first pages of the data read-only (PT_GNU_RELRO), which splits their area.",
+        "What only the dynamic linker has to write may not change afterwards. No PT_LOAD is behind the "
+        "split: the C library calls mprotect, and the area is cut where permissions change.",
+        "mm/mprotect.c:mprotect_fixup(); glibc elf/dl-reloc.c:_dl_protect_relro()",
+    ),
+    Rule(
+        "vma.heap",
+        "The heap has no area before the first brk that asks for memory, and then one named [heap].",
+        "execve only notes where it is to start (mm->start_brk); brk makes an anonymous area there, or "
+        "extends it.",
+        "mm/mmap.c:SYSCALL_DEFINE1(brk), mm/vma.c:do_brk_flags()",
+    ),
+    Rule(
+        "vma.mmap",
+        "What a program maps without saying where lies in the highest large enough gap below mmap_base.",
+        "A loader maps the libraries that way, malloc what is large, and a thread's creator its stack.",
+        "mm/mmap.c:do_mmap(), mm/vma.c:unmapped_area_topdown()",
     ),
     Rule(
         "vma.merge",
@@ -297,6 +331,34 @@ _CATALOGUE = (
         "A program's addresses end at 0xc0000000 under a 32-bit kernel, at 0xffffe000 under a 64-bit one.",
         "A 64-bit kernel needs no room for itself there; the personality ADDR_LIMIT_3GB gives the old limit.",
         "arch/x86/include/asm/page_64_types.h:IA32_PAGE_OFFSET",
+    ),
+    Rule(
+        "layout.default-base",
+        "A program that is not position-independent lies where its linker put it, for i386 at 0x08048000.",
+        "p_vaddr says so, and the kernel obeys (MAP_FIXED_NOREPLACE). The i386 ABI left 128 MiB below "
+        "for the stack, which Linux has elsewhere; GNU ld kept the number, and -Ttext-segment changes it.",
+        "fs/binfmt_elf.c:load_elf_binary(); binutils ld/emulparams/elf_i386.sh:TEXT_START_ADDR",
+    ),
+    Rule(
+        "layout.aslr",
+        "Stack, mmap area, heap and position-independent programs begin at random addresses at each execve.",
+        "An attacker must not know them. For an i386 program the stack moves by up to 8 MiB, the mmap area "
+        "by vm.mmap_rnd_compat_bits (8) bits of pages, brk by up to 32 MiB; offsets within each stay.",
+        "mm/util.c:randomize_stack_top(), arch/x86/mm/mmap.c:arch_mmap_rnd(), "
+        "arch/x86/kernel/process.c:arch_randomize_brk()",
+    ),
+    Rule(
+        "layout.null-page",
+        "Nothing may be mapped below vm.mmap_min_addr, so that a null pointer points at nothing.",
+        "An offset into a structure at address 0 stays within these pages, and is caught with it.",
+        "security/min_addr.c:update_mmap_min_addr(), mm/mmap.c:round_hint_to_min()",
+    ),
+    Rule(
+        "layout.kernel-space",
+        "Addresses at and above the task size are the kernel's, or nobody's: a program has no area there.",
+        "A 32-bit kernel lives there itself, in pages that forbid access from user mode. Under a 64-bit one "
+        "there is nothing up to 4 GiB, and no area is found. Both answer with SIGSEGV, SEGV_MAPERR.",
+        "arch/x86/mm/fault.c:do_kern_addr_fault(), do_user_addr_fault(), bad_area_nosemaphore()",
     ),
     Rule(
         "layout.mmap-base",
@@ -494,7 +556,28 @@ _CATALOGUE = (
         "Attaching reads the program headers and the vdso; every read of absent memory is a fault.",
         "mm/gup.c:get_user_pages_remote()",
     ),
+    Rule(
+        "observe.gdb-start",
+        "A program that gdb starts is not the one that a shell starts: other strings, other pages.",
+        "gdb adds LINES and COLUMNS to the environment, which moves esp; it switches ASLR off, makes pages "
+        "resident by reading them, and copies each page that a software breakpoint is written to. So here "
+        "gdb starts nothing, reads nothing and uses the processor's breakpoints.",
+        "kernel/ptrace.c:ptrace_access_vm() with FOLL_FORCE; readline shell.c:sh_set_lines_and_columns()",
+    ),
+    Rule(
+        "observe.pfn-hidden",
+        "Without CAP_SYS_ADMIN pagemap says that a page is there, and 0 for its frame's number.",
+        "Knowing frames helps to flip bits in memory that is not one's own (rowhammer). No prediction knows "
+        "the number either: any free frame serves.",
+        "fs/proc/task_mmu.c:pagemap_read(), which asks file_ns_capable(CAP_SYS_ADMIN)",
+    ),
     # --- page faults ------------------------------------------------------------------------------
+    Rule(
+        "fault.minor-major",
+        "A fault is major if its page had to be read from a disk, and minor if it was in memory.",
+        "Programs here run from memory (tmpfs), so all their faults are minor; libraries are read in before.",
+        "mm/memory.c:mm_account_fault(), mm/filemap.c:filemap_fault()",
+    ),
     Rule(
         "fault.execute-twice",
         "Executing an absent page of memory that may not be executed faults twice.",

@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import click
 
+from inspector.errors import UsageError
+
 
 @click.command(short_help="The catalogue of reasons.")
 @click.argument("rule_id", metavar="[ID]", required=False)
-def command(rule_id: str | None) -> int:
-    """List the rules of Linux that predictions rest on, or show the one named ID.
+@click.option("--questions", is_flag=True, help="List what people ask, each with the rule that answers.")
+def command(rule_id: str | None, questions: bool) -> int:
+    """List the rules of Linux that predictions rest on, or show the one named ID, and where it can be seen.
 
     An area, such as `vma`, lists its rules.
     """
     from inspector.cli.output import Output
-    from inspector.report.rules import catalogue_document, rule_document
+    from inspector.examples import EXAMPLES, QUESTIONS
+    from inspector.report.rules import catalogue_document, questions_document, rule_document
     from inspector.rules import RULES, find_rule, rules_of_area
 
-    if rule_id is None:
+    if questions and rule_id is not None:
+        raise UsageError("--questions goes without an ID", help=f"try `inspector rules {rule_id}`")
+    if questions:
+        document = questions_document(QUESTIONS)
+    elif rule_id is None:
         document = catalogue_document(list(RULES.values()))
     elif area := rules_of_area(rule_id):
         document = catalogue_document(area)
     else:
-        document = rule_document(find_rule(rule_id))
+        rule = find_rule(rule_id)
+        document = rule_document(rule, EXAMPLES.get(rule.id))
     Output().document(document)
     return 0

@@ -5,11 +5,12 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from inspector.report.document import Document, Fact, Facts, Section
+from inspector.report.document import Document, Fact, Facts, Paragraph, Section
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from inspector.examples import Example
     from inspector.rules import Rule
 
 
@@ -24,7 +25,20 @@ def catalogue_document(rules: Sequence[Rule]) -> Document:
     )
 
 
-def rule_document(rule: Rule) -> Document:
-    """Return all there is to one rule."""
-    facts = (Fact("rule", rule.statement), Fact("reason", rule.reason), Fact("source", rule.source))
-    return Document(rule.id, (Section("", (Facts(facts),)),))
+def rule_document(rule: Rule, example: Example | None = None) -> Document:
+    """Return all there is to one rule; `example` is where it can be seen."""
+    facts = [Fact("rule", rule.statement), Fact("reason", rule.reason), Fact("source", rule.source)]
+    if example is not None:
+        facts += [Fact("example", f"inspector {example.command}"), Fact("look for", example.look_for)]
+        facts += [Fact("" if number else "answers", text) for number, text in enumerate(example.questions)]
+    return Document(rule.id, (Section("", (Facts(tuple(facts)),)),))
+
+
+def questions_document(questions: Mapping[str, str]) -> Document:
+    """Return the questions, each with the id of the rule that answers it."""
+    blocks = tuple(
+        block
+        for question, rule_id in questions.items()
+        for block in (Paragraph(question), Facts((Fact("", f"inspector rules {rule_id}"),)))
+    )
+    return Document(f"{len(questions)} questions, and the rule that answers each", (Section("", blocks),))

@@ -110,7 +110,7 @@ class Style:
             case Cell():
                 return self.cells((sign,)), 1
         word = KIND_WORDS[sign]
-        return self.paint(word, self.kind_colour(sign)), len(word)
+        return f"{self.paint(word, self.kind_colour(sign))}:", len(word) + 1
 
     @property
     def ellipsis(self) -> str:

@@ -19,7 +19,7 @@ COMMANDS = [
     if line.startswith("    .venv/bin/inspector ")
 ]
 (PYTHON,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-BOOK = README[README.index("## The book's machines") : README.index("## What it needs")]
+BOOK = README[README.index("## See it, and ask why") : README.index("## What it needs")]
 BOOK_TRANSCRIPTS = re.findall(r"```\n\$ ([^\n]*)\n(.*?)```", BOOK, re.DOTALL)
 TRANSCRIPT_COMMAND = re.search(r"^\$ (.*)$", README, re.MULTILINE)
 

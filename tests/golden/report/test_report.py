@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inspector.elf.glance import Glance, Kind
+from inspector.examples import Example
 from inspector.observe.doctor import Check
 from inspector.report.check import check_document, observation_document, prediction_document
 from inspector.report.detail import Detail
@@ -13,7 +14,7 @@ from inspector.report.document import Document, Section
 from inspector.report.faults import fault_table
 from inspector.report.layout import layout_document
 from inspector.report.profile import profile_document
-from inspector.report.rules import catalogue_document, rule_document
+from inspector.report.rules import catalogue_document, questions_document, rule_document
 from inspector.report.story import story_documents
 from inspector.report.terminal import Style, render
 from inspector.report.text import display_width
@@ -35,6 +36,10 @@ SOME_RULES = (
         "vma.a-rather-long-name", "A sentence " * 12, "A reason " * 20, "arch/x86/entry/vdso/vma.c:map_vdso()"
     ),
     Rule("stack.strings", "The strings come first.", "They are copied first.", "fs/exec.c:copy_strings()"),
+)
+
+AN_EXAMPLE = Example(
+    "vma.merge", "predict " + "fixtures/build/hello " * 5, "There are fewer.", ("Why?", "Why not more?")
 )
 
 DOCUMENTS: dict[str, Callable[[], Document]] = {
@@ -67,6 +72,8 @@ DOCUMENTS: dict[str, Callable[[], Document]] = {
     "layout": lambda: layout_document("hello", scenes.RUNS, scenes.views()),
     "rules": lambda: catalogue_document(SOME_RULES),
     "rule": lambda: rule_document(SOME_RULES[1]),
+    "rule_with_an_example": lambda: rule_document(SOME_RULES[0], AN_EXAMPLE),
+    "questions": lambda: questions_document({"Why " + "so " * 40: "vma.merge", "Why not?": "exec.path"}),
     "doctor": lambda: doctor_document(
         [
             Check("Linux", True, "Linux 6.18.0-test x86_64"),

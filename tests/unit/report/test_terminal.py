@@ -138,7 +138,7 @@ def test_the_legend_names_the_pages_and_areas_that_occur() -> None:
     legend = ((Mark.GOOD, "good"), (AreaKind.CODE, "runs"), (AreaKind.HEAP, "brk"), (Cell.ZERO, "zeros"))
     grid = grid_of(("it", AreaKind.CODE, [PageRun(Cell.ZERO, Vpn(0), 1)]))
     document = Document("title", (Section("part", (grid,)),), Mark.GOOD, legend)
-    assert list(render(document, Style()))[-4:] == ["", "✓ good", "code runs", "z zeros"]
+    assert list(render(document, Style()))[-4:] == ["", "✓ good", "code: runs", "z zeros"]
 
 
 def test_a_row_about_an_area_has_the_colour_of_its_kind() -> None:
