@@ -309,6 +309,13 @@ _CATALOGUE = (
         "mm/mmap.c:may_expand_vm()",
     ),
     Rule(
+        "vma.gap",
+        "Addresses that nobody has mapped are in no area.",
+        "execve maps segments, stack and vdso, and the program the rest. Most of an address space is the gap "
+        "that heap and mmap area grow into, towards each other.",
+        "mm/mmap.c:find_vma()",
+    ),
+    Rule(
         "vma.read-implies-exec",
         "Without PT_GNU_STACK every readable mapping of an i386 program is executable.",
         "Old toolchains did not say whether they need executable data, so Linux assumes they do.",

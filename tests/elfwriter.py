@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from inspector.elf.header import (
     ELF32,
@@ -18,6 +20,9 @@ from inspector.elf.header import (
     ProgramHeader,
     new_header,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 R, W, X = PF_R, PF_W, PF_X
 
@@ -75,3 +80,26 @@ class Elf:
         for offset, data in self.contents.items():
             image[offset : offset + len(data)] = data
         return bytes(image)
+
+
+def symbol_table_file(directory: Path, symbols: dict[str, int], size: int = 0x10) -> str:
+    """Write an ELF file of functions at these addresses, `size` bytes each; return its path."""
+    names, entries = b"\0", struct.pack("<IIIBBH", 0, 0, 0, 0, 0, 0)
+    for name, address in symbols.items():
+        entries += struct.pack("<IIIBBH", len(names), address, size, 0x12, 0, 1)
+        names += name.encode() + b"\0"
+    strings_at, symbols_at, headers_at = 0x1000, 0x2000, 0x3000
+    headers = b"".join(
+        struct.pack("<IIIIIIIIII", 0, kind, 0, 0, offset, length, link, 0, 4, 16)
+        for kind, offset, length, link in (
+            (0, 0, 0, 0),
+            (3, strings_at, len(names), 0),
+            (2, symbols_at, len(entries), 1),
+        )
+    )
+    image = bytearray(Elf(contents={strings_at: names, symbols_at: entries, headers_at: headers}).build())
+    struct.pack_into("<I", image, 32, headers_at)
+    struct.pack_into("<HHH", image, 46, 40, 3, 0)
+    path = directory / "symbols"
+    path.write_bytes(image)
+    return str(path)

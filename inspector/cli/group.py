@@ -15,6 +15,7 @@ COMMANDS = (
     "observe",
     "compare",
     "story",
+    "explain",
     "layout",
     "rules",
     "fuzz",

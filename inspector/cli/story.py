@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from inspector.cli.check import Checked, Request, check_program
-from inspector.cli.foretell import foretell
+from inspector.cli.check import Request
+from inspector.cli.gather import gather, refuse_aslr_alone, why_unobserved
 from inspector.cli.observe import complain_if_cut_short
 from inspector.cli.options import (
     DEFAULT_SECONDS,
@@ -24,9 +24,7 @@ from inspector.errors import CannotObserve, UsageError
 
 if TYPE_CHECKING:
     from inspector.cli.output import Output
-    from inspector.model.finding import Finding
     from inspector.story import Story
-    from inspector.story.evidence import Evidence
 
 _MOST_FAULTS = 1000
 
@@ -83,15 +81,12 @@ def command(
     output = Output(json)
     if stepwise:
         _require_terminal(output)
-    if aslr and predict_only:
-        raise UsageError(
-            "--predict-only cannot know what ASLR chooses", help="leave out one of --aslr and --predict-only"
-        )
+    refuse_aslr_alone(aslr=aslr, predict_only=predict_only)
     how = launching_of(env, stdin, layout, aslr, in_place)
     request = Request(program, how, machine_profile(profile), (), None, seconds, gdb)
-    evidence, checked = _gather(request, predict_only=predict_only)
+    evidence, checked = gather(request, predict_only=predict_only)
     error = checked.error if checked is not None else None
-    unobserved = "--predict-only" if predict_only else None if error is None else str(error)
+    unobserved = why_unobserved(checked, predict_only=predict_only)
     story = tell(evidence, faults=faults, unobserved=unobserved)
     if output.wants_json:
         output.json(story_json(story))
@@ -114,26 +109,6 @@ def _require_terminal(output: Output) -> None:
         raise UsageError(
             "--step needs a terminal, to pause at", help="leave out --step to have it all at once"
         )
-
-
-def _gather(request: Request, *, predict_only: bool) -> tuple[Evidence, Checked | None]:
-    """Predict, observe unless told not to, and read the files while they are where execve finds them."""
-    from inspector.story.evidence import Evidence, read_files
-
-    with request.launching.prepare(request.requested) as program:
-        files = read_files(program)
-        if predict_only:
-            return Evidence(foretell(program, request.profile, seconds=request.seconds), None, files), None
-        checked = check_program(request)
-    if checked.reconciliation is None:
-        return Evidence(checked.prediction, None, files), checked
-    found = checked.reconciliation
-    rule = next((each.rule for each in found.findings if _is_explained_fault(each)), None)
-    return Evidence(found.prediction, found.observation, files, rule), checked
-
-
-def _is_explained_fault(finding: Finding) -> bool:
-    return finding.aspect == "faults" and finding.verdict.value == "explained"
 
 
 def _show(story: Story, output: Output, *, stepwise: bool) -> None:

@@ -50,6 +50,11 @@ def _heading(story: Story) -> Document:
 
 
 def _step_document(number: int, step: Step, *, observed: bool) -> Document:
+    return Document(f"{number}. {step.title}", (Section("", step_blocks(step, observed=observed)),))
+
+
+def step_blocks(step: Step, *, observed: bool) -> tuple[Block, ...]:
+    """Return all that a step says but its title; `observed`: whether there is an observation at all."""
     blocks: list[Block] = [Paragraph(step.text)]
     if step.told:
         blocks.append(
@@ -62,7 +67,7 @@ def _step_document(number: int, step: Step, *, observed: bool) -> Document:
         blocks.append(Paragraph(f"The texts: {note.texts}. Here: {note.here}{rule}.", Mark.EXPLAINED))
     if step.rules:
         blocks.append(Paragraph(f"Rules: {', '.join(step.rules)}"))
-    return Document(f"{number}. {step.title}", (Section("", tuple(blocks)),))
+    return tuple(blocks)
 
 
 def _values(values: tuple[Value, ...], *, observed: bool) -> Table:

@@ -60,11 +60,12 @@ class StoryJson(msgspec.Struct):
 
 def story_json(story: "Story") -> bytes:
     """Return `story` as one line of JSON."""
-    steps = [_step_json(number, step) for number, step in enumerate(story.steps, 1)]
+    steps = [step_json(number, step) for number, step in enumerate(story.steps, 1)]
     return encode(StoryJson(story.program, story.unobserved, story.ends, steps))
 
 
-def _step_json(number: int, step: "Step") -> StepJson:
+def step_json(number: int, step: "Step") -> StepJson:
+    """Return one step."""
     return StepJson(
         number,
         step.title,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from inspector.elf import sections as elf
 from inspector.elf.header import PF_R, PF_W, PF_X, PT_GNU_STACK, PT_LOAD, ProgramHeader, new_header
+from inspector.explain.find import explain
 from inspector.layout.views import ElfImage, Views, image_of, views_of
 from inspector.model.address import AddressRange, FileOffset, VirtAddr, Vpn
 from inspector.model.auxv import AuxEntry, AuxType
@@ -33,6 +34,7 @@ from inspector.story.tell import tell
 from tests.machines import ENTRY_REGISTERS, PROFILE, USER
 
 if TYPE_CHECKING:
+    from inspector.explain import Explanation
     from inspector.story import Story
 
 PATH = "/dev/shm/inspector-1000/fc8bb5f18e056c57/hello"  # noqa: S108
@@ -421,6 +423,14 @@ def told() -> Story:
     return tell(Evidence(both.prediction, both.observation, (file,)), faults=3, unobserved=None)
 
 
+def explanation(address: int) -> Explanation:
+    """Return what is known of one address of that program."""
+    both = faulting()
+    file = OpenedFile(PATH, new_header(entry=0x08049570, phnum=5).pack(), image())
+    evidence = Evidence(both.prediction, both.observation, (file,))
+    return explain(evidence, f"{address:#x}", VirtAddr(address))
+
+
 def live() -> Observation:
     """Return a 64-bit process that was found running."""
     wide = Snapshot(
@@ -449,6 +459,7 @@ __all__ = [
     "blind",
     "differing",
     "explained",
+    "explanation",
     "faulting",
     "faulting_otherwise",
     "live",

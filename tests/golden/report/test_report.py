@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 
 from inspector.elf.glance import Glance, Kind
 from inspector.examples import Example
+from inspector.explain.document import explanation_json
+from inspector.explain.tell import tell
 from inspector.observe.doctor import Check
 from inspector.report.check import check_document, observation_document, prediction_document
 from inspector.report.detail import Detail
 from inspector.report.doctor import doctor_document
 from inspector.report.document import Document, Section
+from inspector.report.explain import explanation_document
 from inspector.report.faults import fault_table
 from inspector.report.layout import layout_document
 from inspector.report.profile import profile_document
@@ -42,6 +46,12 @@ AN_EXAMPLE = Example(
     "vma.merge", "predict " + "fixtures/build/hello " * 5, "There are fewer.", ("Why?", "Why not more?")
 )
 
+
+def explained(address: int) -> Document:
+    found = scenes.explanation(address)
+    return explanation_document(found, tell(found))
+
+
 DOCUMENTS: dict[str, Callable[[], Document]] = {
     "check_agrees": lambda: check_document(scenes.agreeing()),
     "check_differs": lambda: check_document(scenes.differing()),
@@ -70,6 +80,8 @@ DOCUMENTS: dict[str, Callable[[], Document]] = {
     "observe_live": lambda: observation_document(scenes.live()),
     "profile": lambda: profile_document(PROFILE),
     "layout": lambda: layout_document("hello", scenes.RUNS, scenes.views()),
+    "explain_a_page": lambda: explained(0x080EE024),
+    "explain_nothing": lambda: explained(0x10),
     "rules": lambda: catalogue_document(SOME_RULES),
     "rule": lambda: rule_document(SOME_RULES[1]),
     "rule_with_an_example": lambda: rule_document(SOME_RULES[0], AN_EXAMPLE),
@@ -120,6 +132,15 @@ def test_colour_changes_nothing_but_colour(golden: Callable[[str, str], None]) -
     coloured = text_of(document, Style(colour=True))
     golden("check_differs.colour.txt", coloured)
     assert re.sub("\x1b\\[[0-9]+m", "", coloured) == text_of(document, Style())
+
+
+@pytest.mark.parametrize("address", [0x080EE024, 0x10])
+def test_an_explanation_s_json_is_what_it_always_was(
+    address: int, golden: Callable[[str, str], None]
+) -> None:
+    found = scenes.explanation(address)
+    document = json.loads(explanation_json(found, tell(found)))
+    golden(f"explain_{address:#x}.json", json.dumps(document, indent=1) + "\n")
 
 
 def test_a_story_reads_as_it_always_did(golden: Callable[[str, str], None]) -> None:

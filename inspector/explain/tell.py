@@ -1,0 +1,357 @@
+"""An explanation in words: a step for each view, as the story tells its steps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, vpn_of
+from inspector.model.fault import FaultMode
+from inspector.model.vma import Access, FileBacking, Sharing
+from inspector.reconcile.faults import RULES_OF_KINDS
+from inspector.rules import find_rule
+from inspector.story import Step, Told, Value
+from inspector.story.faults import WORDS_OF_KINDS
+from inspector.story.words import area_words, counted
+from inspector.view.areas import AreaKind, kind_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from inspector.explain import Explanation, FilePlace, NumberedFault
+    from inspector.model.fault import Fault
+    from inspector.model.page import PageState
+    from inspector.model.vma import Vma
+
+_ABSENT, _UNKNOWN = "absent", "unknown"
+_ACCESSES = ((Access.READ, "read"), (Access.WRITE, "write"), (Access.EXECUTE, "execute"))
+_ACCESS_WORDS = dict(_ACCESSES)
+_MOST_FAULTS = 8
+
+
+def tell(found: Explanation) -> tuple[Step, ...]:
+    """Return the steps: file, area, page, page tables, and who may touch it; or why nothing is there."""
+    steps = [_address_step(found)]
+    if found.place is not None:
+        steps.append(_file_step(found.place))
+    if found.area is None:
+        steps += [_nothing_step(found), _touch_nothing_step(found)]
+    else:
+        steps += [_area_step(found, found.area), _page_step(found, found.area)]
+    steps.append(_tables_step(found))
+    if found.area is not None:
+        steps.append(_access_step(found, found.area))
+    return tuple(steps)
+
+
+def title_of(found: Explanation) -> str:
+    """Return what the address is, in a few words: `0x80ed2b8: counter, in .data`."""
+    place = found.place
+    if place is not None and place.symbol is not None:
+        section = f", in {place.section.name}" if place.section is not None and place.section.name else ""
+        return f"{found.address:#x}: {place.symbol.place(place.address)}{section}"
+    if place is not None and place.section is not None and place.section.name:
+        return f"{found.address:#x}: in {place.section.name}"
+    if found.area is None:
+        return f"{found.address:#x}: in no area"
+    return f"{found.address:#x}: in {_name(found.area)}"
+
+
+def _name(vma: Vma) -> str:
+    name = vma.name.rpartition("/")[2] if isinstance(vma.backing, FileBacking) else vma.name
+    return name or "anonymous memory"
+
+
+def _address_step(found: Explanation) -> Step:
+    page, offset = vpn_of(found.address), found.address % PAGE_SIZE
+    return Step(
+        "The address",
+        "A virtual address is a page's number, and a place in the page.",
+        told=(
+            Told("page", f"{found.address:#x} >> {PAGE_SHIFT} = {page:#x}"),
+            Told("in the page", f"byte {offset:#x} of {PAGE_SIZE}"),
+        ),
+    )
+
+
+def _file_step(place: FilePlace) -> Step:
+    told = [Told("file", place.path)]
+    if place.symbol is not None:
+        told.append(Told("symbol", _symbol_words(place)))
+    if place.section is not None:
+        header = place.section.header
+        told.append(
+            Told(
+                "section",
+                f"{place.section.name or place.section.number}, {header.addr:#x}-{place.section.end:#x}, "
+                f"byte {place.address - header.addr:#x}",
+            )
+        )
+    elif place.segment is not None:
+        told.append(Told("section", "none: headers, or what fills the page"))
+    if place.segment is not None:
+        number, segment = place.segment
+        told.append(
+            Told(
+                "segment",
+                f"{number:02} LOAD {segment.access}, p_vaddr {segment.vaddr:#x}, p_filesz "
+                f"{segment.filesz:#x}, p_memsz {segment.memsz:#x}",
+            )
+        )
+    told.append(Told("in the file", _file_offset_words(place)))
+    text = "Sections and symbols are the linker's. The kernel maps segments, and knows nothing else."
+    return Step("In the file", text, (), tuple(told))
+
+
+def _symbol_words(place: FilePlace) -> str:
+    symbol = place.symbol
+    assert symbol is not None  # noqa: S101 - the caller has looked
+    size = f", {counted(symbol.size, 'byte')} at {symbol.address:#x}" if symbol.size else ""
+    return f"{symbol.place(place.address)}{size}"
+
+
+def _file_offset_words(place: FilePlace) -> str:
+    if place.offset is None:
+        return "no byte: p_filesz ends before, and what is behind begins as zeros"
+    if place.segment is None:
+        return f"byte {place.offset:#x}"
+    segment = place.segment[1]
+    text = f"{place.address:#x} - {segment.vaddr:#x} + p_offset {segment.offset:#x} = byte {place.offset:#x}"
+    if place.address >= segment.vaddr + segment.filesz:
+        behind = "cleared, for it is .bss" if segment.memsz > segment.filesz else "what follows in the file"
+        return f"{text}, behind p_filesz: {behind}"
+    if place.offset < segment.offset:
+        return f"{text}, before p_offset: there only because pages are mapped whole"
+    return text
+
+
+def _area_step(found: Explanation, area: Vma) -> Step:
+    first = find_rule(found.rules[0])
+    told = [Told("because", f"{first.id}: {first.statement}")]
+    offset = found.address - area.start
+    if isinstance(area.backing, FileBacking):
+        byte = offset + area.offset
+        told += [
+            Told("backing", f"{area.name}, from byte {area.offset:#x} on"),
+            Told(
+                "in the file",
+                f"{found.address:#x} - {area.start:#x} + {area.offset:#x} = byte {byte:#x}, page "
+                f"{byte >> PAGE_SHIFT}",
+            ),
+        ]
+    else:
+        told.append(Told("backing", _backing_words(area)))
+    shared = area.sharing is Sharing.SHARED
+    what = "what is written is seen by all who map it" if shared else "what is written is the process's own"
+    told.append(Told("sharing", f"{area.sharing.name.lower()}: {what}"))
+    return Step(
+        "In the address space",
+        f"Its area at {found.area_stop}: {_name(area)}, {area_words(area)}.",
+        found.rules,
+        tuple(told),
+        tuple(_area_values(found)),
+    )
+
+
+def _backing_words(area: Vma) -> str:
+    if kind_of(area) is AreaKind.VDSO:
+        return "pages of the kernel's"
+    return "none: pages begin as zeros"
+
+
+def _area_values(found: Explanation) -> Iterator[Value]:
+    for stop in found.stops:
+        mine = _ABSENT if stop.predicted_area is None else area_words(stop.predicted_area)
+        other = _ABSENT if stop.observed_area is None else area_words(stop.observed_area)
+        yield Value(f"area at {stop.checkpoint}", mine, other if stop.areas_observed else None)
+
+
+def _page_step(found: Explanation, area: Vma) -> Step:
+    told = list(_history(found))
+    told += _frames(found)
+    fault = found.mapped_by.fault if found.mapped_by is not None else None
+    rules = [RULES_OF_KINDS[fault.kind]] if fault is not None and fault.kind is not None else []
+    if area.name == "[vvar]" or area.name.startswith("[vvar_"):
+        rules.append("observe.vvar-hidden")
+    return Step(
+        "The page",
+        "A page is given when it is touched, not when it is mapped; then a frame of memory is behind it.",
+        tuple(rules),
+        tuple(told),
+        tuple(_page_values(found)),
+    )
+
+
+def _history(found: Explanation) -> Iterator[Told]:
+    """Yield when the page became resident, and what befell it later."""
+    cause, own = found.mapped_by, found.faults
+    resident = any(stop.predicted_page is not None for stop in found.stops)
+    if cause is not None and all(each.number != cause.number for each in own):
+        yield Told("made resident", f"with another page, by {_fault_words(cause)}: fault-around")
+    elif cause is None and resident and not own:
+        yield Told("made resident", "without a fault: the kernel wrote it itself (fault.argument-pages)")
+    elif cause is None and not own:
+        yield Told("made resident", "never: nothing touches it, or its surroundings")
+    for each in own[:_MOST_FAULTS]:
+        label = "made resident" if cause is not None and each.number == cause.number else "then"
+        yield Told(label, f"by {_fault_words(each)}: {_done(each.fault)}")
+    if len(own) > _MOST_FAULTS:
+        yield Told("then", f"{len(own) - _MOST_FAULTS} more faults on it")
+
+
+def _fault_words(each: NumberedFault) -> str:
+    fault = each.fault
+    access = "" if fault.access is None else f" {_ACCESS_WORDS[fault.access]}"
+    if fault.mode is FaultMode.KERNEL:
+        who = "the kernel"
+    else:
+        who = fault.symbol or ("the program" if fault.ip is None else f"the instruction at {fault.ip:#x}")
+    return f"page fault {each.number},{access} of {fault.address:#x} by {who}"
+
+
+def _done(fault: Fault) -> str:
+    if fault.kind is None:
+        return "no one knows how it was answered"
+    words = WORDS_OF_KINDS[fault.kind]
+    pages = 1 if fault.mapped is None else fault.mapped.size_bytes // PAGE_SIZE
+    around = f", with {counted(pages - 1, 'page')} around it" if pages > 1 else ""
+    return words[0].lower() + words[1:] + around
+
+
+def _frames(found: Explanation) -> Iterator[Told]:
+    """Yield the frame at the last stop at which it was seen."""
+    for stop in reversed(found.stops):
+        page = stop.observed_page
+        if page is not None:
+            pfn = "not told without privileges (observe.pfn-hidden)" if page.pfn is None else f"{page.pfn:#x}"
+            yield Told("frame", f"{pfn}, as observed at {stop.checkpoint}" if page.pfn is not None else pfn)
+            return
+    if found.unobserved is not None:
+        yield Told("frame", f"not observed: {found.unobserved}")
+
+
+def _page_values(found: Explanation) -> Iterator[Value]:
+    for stop in found.stops:
+        mine, other = _state(stop.predicted_page), _state(stop.observed_page)
+        unseen = not stop.pages_observed or (other == _UNKNOWN and mine in ("zero", "anonymous"))
+        yield Value(f"page at {stop.checkpoint}", mine, None if unseen else other)
+
+
+def _state(page: PageState | None) -> str:
+    if page is None:
+        return _ABSENT
+    return _UNKNOWN if page.kind is None else page.kind.value
+
+
+def _tables_step(found: Explanation) -> Step:
+    told = [Told("way", " > ".join(map(str, found.way)))]
+    bits = " + ".join(f"{step.level} {step.bits}" for step in found.way)
+    told.append(Told("bits", f"{bits} + offset {PAGE_SHIFT}"))
+    last = found.stops[-1] if found.stops else None
+    if found.entry is not None:
+        told.append(Told("entry", f"{', '.join(found.entry.words)}, as the last fault left it"))
+    here = None if last is None else last.predicted_area
+    if found.entry is not None and found.entry.writable and here and Access.WRITE not in here.access:
+        told.append(Told("later", "read-only, as its area is since mprotect"))
+    if last is not None and last.predicted_page is None:
+        told.append(Told(f"at {last.checkpoint}", "empty"))
+    elif last is not None and found.entry is None:
+        told.append(Told(f"at {last.checkpoint}", "present; no fault wrote it"))
+    return Step(
+        "In the page tables",
+        "The processor walks them by the page's number; the last entry names the frame, and what is allowed.",
+        ("fault.page-tables",),
+        tuple(told),
+    )
+
+
+def _access_step(found: Explanation, area: Vma) -> Step:
+    last = found.stops[-1]
+    gone = last.predicted_area is None
+    told = [Told(word, _access_words(found, area, access)) for access, word in _ACCESSES] if not gone else []
+    if gone:
+        told.append(Told("nobody", "the area is gone by then: SIGSEGV, si_code 1 (SEGV_MAPERR)"))
+    told += [
+        Told("a system call", "as the program itself; where that may not, it returns EFAULT"),
+        Told("a debugger", "may read and write it whatever the permissions (FOLL_FORCE)"),
+        Told("others", _others_words(area)),
+    ]
+    return Step(
+        f"Who may touch it at {last.checkpoint}",
+        "The area decides, then the entry in the page table; what both allow is done without the kernel.",
+        ("fault.refused",),
+        tuple(told),
+    )
+
+
+def _access_words(found: Explanation, area: Vma, access: Access) -> str:
+    last = found.stops[-1]
+    here = last.predicted_area or area
+    if access not in here.access:
+        return "no: SIGSEGV, si_code 2 (SEGV_ACCERR)"
+    page, entry = last.predicted_page, found.entry
+    if page is None:
+        return "yes, with a page fault first"
+    if access is Access.WRITE and entry is not None and not entry.writable:
+        return "yes, with a page fault first, that copies the page"
+    if access is Access.WRITE and entry is None:
+        return "yes"
+    return "yes, at once"
+
+
+def _others_words(area: Vma) -> str:
+    match kind_of(area):
+        case AreaKind.VDSO:
+            return "the kernel writes what is in [vvar], and every process reads the same pages"
+        case AreaKind.ANONYMOUS | AreaKind.HEAP | AreaKind.STACK if area.sharing is Sharing.PRIVATE:
+            return "no other process, but a child after fork, until one of them writes"
+    if area.sharing is Sharing.SHARED:
+        return "every process that maps it"
+    return "the file's own page is shared with all who map it; a copy is this process's alone"
+
+
+def _nothing_step(found: Explanation) -> Step:
+    first = find_rule(found.rules[0])
+    told = [Told("because", f"{first.id}: {first.statement}")]
+    if found.below is not None:
+        before = found.address - found.below.end
+        told.append(Told("next below", f"{_words(found.below)}, ends {before:#x} bytes before"))
+    if found.above is not None:
+        behind = found.above.start - found.address
+        told.append(Told("next above", f"{_words(found.above)}, begins {behind:#x} bytes behind"))
+    told += [
+        Told("meanwhile", f"page fault {each.number} found {_words(each.fault.area)}, gone since")
+        for each in found.faults[:1]
+        if each.fault.area is not None
+    ]
+    return Step(
+        "In no area",
+        "At no stop is there an area that holds it.",
+        found.rules,
+        tuple(told),
+        tuple(_area_values(found)),
+    )
+
+
+def _words(area: Vma) -> str:
+    return f"{area_words(area)} {_name(area)}"
+
+
+def _touch_nothing_step(found: Explanation) -> Step:
+    faults = found.faults[:_MOST_FAULTS]
+    told = [Told("it was", f"by {_fault_words(each)}: {_done(each.fault)}") for each in faults]
+    if found.stack_may_grow:
+        told += [
+            Told("the program", "a page fault, and the stack is extended down to it: fault.stack-growth"),
+            Told("bound by", "the limit of the stack, and the guard gap to the next area below"),
+        ]
+    else:
+        told += [
+            Told("the program", "SIGSEGV, si_code 1 (SEGV_MAPERR), si_addr the address"),
+            Told("a system call", "no signal: it returns EFAULT"),
+        ]
+    return Step(
+        "What happens when it is touched",
+        "The page fault finds no area.",
+        ("fault.stack-growth" if found.stack_may_grow else "fault.refused",),
+        tuple(told),
+    )

@@ -1,0 +1,37 @@
+"""An explanation as a document: a section for each view."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inspector.explain.tell import title_of
+from inspector.model.finding import Verdict
+from inspector.report.document import Document, Fact, Facts, Mark, Section
+from inspector.report.story import step_blocks
+from inspector.report.text import shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inspector.explain import Explanation
+    from inspector.story import Step
+
+_LONGEST_NAME = 44
+_LEGEND = (
+    (Mark.GOOD, "as predicted"),
+    (Mark.BAD, "otherwise than predicted"),
+    (Mark.UNKNOWN, "not observed"),
+)
+
+
+def explanation_document(found: Explanation, steps: Sequence[Step]) -> Document:
+    """Return what is known of an address."""
+    verdicts = {value.verdict for step in steps for value in step.values}
+    facts = [Fact("program", shortened(found.program or repr(""), _LONGEST_NAME))]
+    if found.unobserved is not None:
+        facts.append(Fact("predicted only", found.unobserved))
+    sections = [Section("", (Facts(tuple(facts)),))]
+    observed = found.unobserved is None
+    sections += [Section(step.title, step_blocks(step, observed=observed)) for step in steps]
+    mark = Mark.BAD if Verdict.DIFFERS in verdicts else Mark.GOOD if observed else None
+    return Document(title_of(found), tuple(sections), mark, _LEGEND)

@@ -1,0 +1,127 @@
+"""`inspector explain` on real programs: what it says of an address is what the process has there."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BUILD = ROOT / "fixtures" / "build"
+
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.skipif(not (BUILD / "hello").exists(), reason="fixtures not built"),
+]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "inspector", "explain", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def explained(program: str, subject: str, *options: str) -> dict[str, Any]:
+    if not (BUILD / program).exists():
+        pytest.skip(f"this compiler does not build {program}")
+    done = run("--json", "-", *options, f"fixtures/build/{program}", subject)
+    assert done.returncode == 0, done.stdout + done.stderr
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+@pytest.mark.parametrize("program", ["hello", "hello_pie", "hello_static_pie", "hello_noseparate_code"])
+def test_main_is_code_wherever_it_was_loaded(program: str) -> None:
+    found = explained(program, "main")
+    assert (found["file"]["symbol"], found["file"]["section"]) == ("main", ".text")
+    (stop,) = [each for each in found["stops"] if each["checkpoint"] == "main"]
+    assert stop["observed"]["area"] == stop["predicted"]["area"]
+    assert stop["observed"]["page"] == stop["predicted"]["page"] == "file"
+    assert int(found["address"], 16) & 0xFFF == int(found["file"]["offset"], 16) & 0xFFF
+    if os.geteuid() == 0:
+        assert int(stop["observed"]["frame"], 16) > 0
+
+
+def test_an_address_in_a_library_is_found_in_its_file() -> None:
+    if not (BUILD / "hello_dynamic").exists():
+        pytest.skip("this compiler does not build hello_dynamic")
+    command = [sys.executable, "-m", "inspector", "predict", "--until", "exec", "--json", "-"]
+    done = subprocess.run(
+        [*command, str(BUILD / "hello_dynamic")], capture_output=True, text=True, check=True
+    )
+    areas = json.loads(done.stdout)["snapshots"][0]["vmas"]
+    loader = next(area for area in areas if "/ld-linux" in area["name"] and "x" in area["perms"])
+    found = explained("hello_dynamic", hex(int(loader["start"], 16) + 0x1234))
+    assert found["file"]["path"] == loader["name"]
+    assert int(found["file"]["offset"], 16) == int(loader["offset"], 16) + 0x1234
+    assert found["file"]["section"] == ".text"
+    assert found["rules"][0] == "layout.mmap-base"
+
+
+@pytest.mark.parametrize(
+    ("program", "subject", "rule"),
+    [
+        ("null_read", "0x0", "layout.null-page"),
+        ("touch_kernel", "0xc0000000", "vma.gap"),
+        ("stack_overflow", "0xff7fd000", "vma.gap"),
+    ],
+)
+def test_where_nothing_is_it_says_why(program: str, subject: str, rule: str) -> None:
+    found = explained(program, subject)
+    assert found["rules"][0] == rule
+    assert found["file"] is None
+    assert [each["page"] for stop in found["stops"] for each in (stop["predicted"], stop["observed"])] == [
+        "absent"
+    ] * (2 * len(found["stops"]))
+
+
+def test_the_program_s_own_touch_of_nothing_is_named() -> None:
+    found = explained("null_read", "0x0")
+    assert [each["kind"] for each in found["faults"]] == ["refused"]
+
+
+def test_the_heap_is_absent_at_exec_and_there_at_main() -> None:
+    found = explained("hello", "0x80f1000")
+    stops = {each["checkpoint"]: each["observed"]["area"] for each in found["stops"]}
+    assert stops["exec"] is None
+    assert stops["main"]["name"] == "[heap]"
+    assert found["rules"] == ["vma.heap", "layout.brk"]
+
+
+def test_arguments_go_to_the_program() -> None:
+    done = run("--predict-only", "fixtures/build/many_arguments", "main", "--", "a", "b")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (
+            ("fixtures/build/hello", "mian"),
+            2,
+            "hello has no symbol 'mian'\n  did you mean main?",
+        ),
+        (("fixtures/build/hello", ""), 2, "has no symbol ''"),
+        (("fixtures/build/hello", "0x123456789"), 2, "is no address of an i386 program"),
+        (("/nowhere", "0x1000"), 3, "execve is refused: ENOENT"),
+        (("README.md", "main"), 2, "README.md has no symbol 'main'"),
+        (("fixtures/build/hello",), 2, "Missing argument"),
+        (("--aslr", "--predict-only", "fixtures/build/hello", "main"), 2, "cannot know what ASLR chooses"),
+    ],
+)
+def test_what_cannot_be_explained_is_one_clear_line(arguments: tuple[str, ...], code: int, said: str) -> None:
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_aslr_is_explained_too() -> None:
+    found = explained("hello_pie", "main", "--aslr")
+    assert found["file"]["symbol"] == "main"
+    assert int(found["address"], 16) != 0x56555000 + int(found["file"]["address"], 16)
+    assert [stop["predicted"]["area"] == stop["observed"]["area"] for stop in found["stops"]] == [True] * 3
