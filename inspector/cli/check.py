@@ -20,8 +20,9 @@ from inspector.cli.options import (
     launching_of,
     launching_options,
     machine_profile,
-    output_options,
+    picture_options,
     profile_option,
+    refuse_picture_of_many,
     stop_options,
 )
 from inspector.errors import CannotObserve, GdbError, InspectorError, UsageError
@@ -89,7 +90,7 @@ class Checked:
 @stop_options
 @profile_option
 @click.option("--jobs", "-j", type=click.IntRange(min=1), metavar="N", help="Programs at a time. [the cores]")
-@output_options
+@picture_options
 def command(
     programs: tuple[str, ...],
     env: tuple[str, ...],
@@ -127,6 +128,7 @@ def command(
     ]
     if len(requests) == 1:
         return _show_one(check_program(requests[0]), shown)
+    refuse_picture_of_many(shown)
     from inspector.cli.batch import arguments_hint_for, run_batch
 
     preload()
@@ -250,6 +252,7 @@ def _observe(request: Request, program: Program, session: GdbSession | None = No
 def _show_one(checked: Checked, output: Output) -> int:
     if output.wants_json:
         output.json(_json(checked))
+    output.picture(checked.reconciliation or checked.prediction)
     if output.wants_text:
         output.document(_document(checked, output.detail))
     output.finish()

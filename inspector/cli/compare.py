@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from inspector.cli.options import AnyPath, output_options
+from inspector.cli.options import AnyPath, picture_options
 
 if TYPE_CHECKING:
     from inspector.cli.output import Output
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @click.command(short_help="Hold a saved prediction against a recording.")
 @click.argument("prediction", type=AnyPath())
 @click.argument("recording", type=AnyPath())
-@output_options
+@picture_options
 def command(prediction: str, recording: str, shown: Output) -> int:
     """Hold a PREDICTION (predict --json) against a RECORDING (observe -o)."""
     from inspector.cli.output import load
@@ -30,6 +30,7 @@ def command(prediction: str, recording: str, shown: Output) -> int:
     if shown.wants_json:
         findings, code = reconciliation.findings, reconciliation.exit_code
         shown.json(json_document(reconciliation.prediction, reconciliation.observation, findings, code))
+    shown.picture(reconciliation)
     shown.document(check_document(reconciliation, detail=shown.detail))
     shown.finish()
     return reconciliation.exit_code

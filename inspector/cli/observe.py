@@ -12,7 +12,7 @@ from inspector.cli.options import (
     ProgramCommand,
     launching_of,
     launching_options,
-    output_options,
+    picture_options,
     stop_options,
 )
 from inspector.errors import CannotObserve, UsageError
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @launching_options
 @stop_options
 @click.option("--output", "-o", type=AnyPath(), metavar="FILE", help="Save a recording, for `compare`.")
-@output_options
+@picture_options
 def command(
     program: str | None,
     pid: int | None,
@@ -67,6 +67,7 @@ def command(
         save(output, json_document(observation) + b"\n")
     if shown.wants_json:
         shown.json(json_document(observation))
+    shown.picture(observation)
     seen = None if program is None else glance(program)
     shown.document(observation_document(observation, seen=seen, detail=shown.detail))
     shown.finish()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from click.shell_completion import CompletionItem
 
+    from inspector.cli.output import Output
     from inspector.model.profile import MachineProfile
     from inspector.model.program import Program
 
@@ -145,6 +146,12 @@ def _together(*decorators: Callable[[Any], Any]) -> Callable[[Function], Functio
     return decorate
 
 
+def refuse_picture_of_many(shown: Output) -> None:
+    """Raise UsageError where more than one program would have to go into one picture."""
+    if shown.wants_picture:
+        raise UsageError("--svg draws one program", help="name one PROGRAM; run the command once for each")
+
+
 programs_argument = click.argument("programs", metavar="PROGRAM...", nargs=-1, required=True, type=AnyPath())
 
 launching_options = _together(
@@ -189,26 +196,36 @@ stop_options = _together(
     click.option("--gdb", type=AnyPath(), metavar="FILE", help="The gdb to use. [$INSPECTOR_GDB, or gdb]"),
 )
 
-_output_options = _together(
-    click.option("--json", type=AnyPath(), metavar="FILE", help="Write JSON as well; - is stdout, instead."),
+_json_option = click.option(
+    "--json", type=AnyPath(), metavar="FILE", help="Write JSON as well; - is stdout, instead."
+)
+_verbose_option = click.option("--verbose", "-v", is_flag=True, help="Show everything.")
+_picture_options = _together(
     click.option("--svg", type=AnyPath(), metavar="FILE", help="Draw map and pages, of one program."),
     click.option("--gaps", is_flag=True, help="Show the addresses between the areas, too."),
     click.option("--pages", is_flag=True, help="Show every page of every area, a letter each."),
-    click.option("--verbose", "-v", is_flag=True, help="Show everything."),
 )
 
 
 def output_options(function: Callable[..., int]) -> Callable[..., int]:
-    """Give a command the options of what it shows, as one argument `shown`: an Output."""
+    """Give a command --json and --verbose, as one argument `shown`: an Output."""
+    return _together(_json_option, _verbose_option)(_with_output(function))
 
+
+def picture_options(function: Callable[..., int]) -> Callable[..., int]:
+    """Give a command all options of how a process is shown, as one argument `shown`: an Output."""
+    return _together(_json_option, _picture_options, _verbose_option)(_with_output(function))
+
+
+def _with_output(function: Callable[..., int]) -> Callable[..., int]:
     @wraps(function)
     def command(
         *arguments: Any,  # noqa: ANN401 - the command's own
         json: str | None,
-        svg: str | None,
-        gaps: bool,
-        pages: bool,
         verbose: bool,
+        svg: str | None = None,
+        gaps: bool = False,
+        pages: bool = False,
         **options: Any,  # noqa: ANN401 - the command's own
     ) -> int:
         from inspector.cli.output import Output
@@ -217,4 +234,4 @@ def output_options(function: Callable[..., int]) -> Callable[..., int]:
         detail = Detail(verbose=verbose, gaps=gaps, pages=pages)
         return function(*arguments, shown=Output(json, svg=svg, detail=detail), **options)
 
-    return _output_options(command)
+    return command

@@ -9,12 +9,15 @@ import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, TextIO
 
-from inspector.errors import CannotSave
+from inspector.errors import CannotSave, UsageError
 from inspector.report.detail import Detail
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from inspector.model.observation import Observation
+    from inspector.model.prediction import Prediction
+    from inspector.reconcile import Reconciliation
     from inspector.report.document import Document
     from inspector.report.style import Style
 
@@ -59,6 +62,8 @@ class Output:
 
         Raises CannotSave for one that cannot be written.
         """
+        if json == svg == STDOUT:
+            raise UsageError("--json - and --svg - do not go together", help="write one of them to a file")
         for path in (json, svg):
             if path is not None and path != STDOUT:
                 require_savable(path)
@@ -83,7 +88,7 @@ class Output:
     @property
     def wants_text(self) -> bool:
         """Whether stdout is for people."""
-        return self._json != STDOUT
+        return STDOUT not in (self._json, self._svg)
 
     def document(self, document: Document) -> None:
         """Print a report."""
@@ -102,6 +107,22 @@ class Output:
             _write(document + b"\n")
         elif self._json is not None:
             self._lines.append(document + b"\n")
+
+    def picture(self, result: Prediction | Observation | Reconciliation) -> None:
+        """Save the picture of a result, if one is asked for: whole or not at all."""
+        if self._svg is not None:
+            from inspector.report.picture import picture_of
+
+            data = picture_of(result).encode()
+            if self._svg == STDOUT:
+                _write(data)
+            else:
+                save(self._svg, data)
+
+    @property
+    def wants_picture(self) -> bool:
+        """Whether a picture is asked for."""
+        return self._svg is not None
 
     def finish(self) -> None:
         """Save the file of JSON, whole or not at all."""

@@ -16,9 +16,10 @@ from inspector.cli.options import (
     launching_of,
     launching_options,
     machine_profile,
-    output_options,
+    picture_options,
     profile_option,
     programs_argument,
+    refuse_picture_of_many,
 )
 from inspector.errors import InspectorError
 
@@ -36,7 +37,7 @@ _NOT_MODELLED = 3
 @launching_options
 @click.option("--until", metavar="CHECKPOINT", help="How far to predict. [exit]")
 @profile_option
-@output_options
+@picture_options
 def command(
     programs: tuple[str, ...],
     env: tuple[str, ...],
@@ -55,6 +56,7 @@ def command(
     how, machine = launching_of(env, stdin, layout, aslr, in_place), machine_profile(profile)
     if len(programs) == 1:
         return _show_one(_predict(how, machine, until, programs[0], to_save=shown.wants_json), shown)
+    refuse_picture_of_many(shown)
     from inspector.cli.batch import arguments_hint_for, present_each
 
     present = partial(_present, how, machine, until, shown)
@@ -87,6 +89,7 @@ def _show_one(prediction: Prediction, output: Output) -> int:
 
     if output.wants_json:
         output.json(json_document(prediction))
+    output.picture(prediction)
     seen = glance(prediction.program.requested)
     output.document(prediction_document(prediction, seen=seen, detail=output.detail))
     output.finish()

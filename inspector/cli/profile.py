@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from inspector.cli.options import AnyPath, machine_profile, output_options
+
+if TYPE_CHECKING:
+    from inspector.cli.output import Output
 
 
 @click.command(short_help="What predictions know of this machine.")
@@ -14,11 +19,9 @@ from inspector.cli.options import AnyPath, machine_profile, output_options
     "--output", "-o", type=AnyPath(), metavar="FILE", help="Save the profile, for --profile elsewhere."
 )
 @output_options
-def command(profile: str | None, probe: bool, output: str | None, json: str | None, verbose: bool) -> int:
+def command(profile: str | None, probe: bool, output: str | None, shown: Output) -> int:
     """Probe this machine, once a boot, and show what a prediction may know of it."""
-    from inspector.cli.output import Output
     from inspector.model.document import profile_document as json_document
-    from inspector.report.detail import Detail
     from inspector.report.profile import profile_document
 
     if probe and profile is None:
@@ -27,7 +30,6 @@ def command(profile: str | None, probe: bool, output: str | None, json: str | No
         found = probe_profile()
     else:
         found = machine_profile(profile)
-    shown = Output(json, detail=Detail(verbose=verbose))
     if output is not None:
         from inspector.observe.profile_store import save_profile
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from inspector.model.address import Pfn, VirtAddr
 from inspector.model.ending import Ending
 from inspector.model.fault import Fault
+from inspector.model.notebook import ShownInNotebooks
 from inspector.model.prediction import ExecVerdict, FileIdentity
 from inspector.model.profile import RandomBases
 from inspector.model.program import Program
@@ -84,7 +85,7 @@ class Host:
 
 
 @dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(ShownInNotebooks):
     """What Linux did with `program`."""
 
     program: Program

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from inspector.model.ending import Ending
 from inspector.model.fault import Fault
+from inspector.model.notebook import ShownInNotebooks
 from inspector.model.profile import MachineProfile, RandomBases
 from inspector.model.program import Program
 from inspector.model.snapshot import Snapshot
@@ -80,7 +81,7 @@ class Assumption:
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(ShownInNotebooks):
     """What Linux will do with `program` on the machine of `profile`."""
 
     program: Program

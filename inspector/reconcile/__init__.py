@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from inspector.model.finding import Finding, Verdict
+from inspector.model.notebook import ShownInNotebooks
 from inspector.model.prediction import Outcome
 from inspector.reconcile.chance import explain_by_chance
 from inspector.reconcile.checkpoints import distinct
@@ -24,7 +25,7 @@ sys.modules[__name__].__class__ = Verb
 
 
 @dataclass(frozen=True, slots=True)
-class Reconciliation:
+class Reconciliation(ShownInNotebooks):
     """A prediction, an observation, and what comparing them found."""
 
     prediction: Prediction

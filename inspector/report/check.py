@@ -79,11 +79,12 @@ def check_document(
         sections += fault_sections(prediction, observation, findings, verbose=detail.verbose)
         sections += _closing(prediction, observation, findings)
     sections += difference_sections(findings)
-    mark, sentence = _conclusion(reconciliation)
+    mark, sentence = conclusion(reconciliation)
     return Document(f"{short_name(prediction.program)}: {sentence}", tuple(sections), mark, LEGEND)
 
 
-def _conclusion(reconciliation: Reconciliation) -> tuple[Mark, str]:
+def conclusion(reconciliation: Reconciliation) -> tuple[Mark, str]:
+    """Return in a few words how prediction and observation came out against each other."""
     if not reconciliation.of_one_run:
         return Mark.BAD, "not compared, for these are two different runs"
     match reconciliation.exit_code:

@@ -17,6 +17,7 @@ from inspector.report.document import Document, Section
 from inspector.report.explain import explanation_document
 from inspector.report.faults import fault_table
 from inspector.report.layout import layout_document
+from inspector.report.picture import picture_of
 from inspector.report.profile import profile_document
 from inspector.report.rules import catalogue_document, questions_document, rule_document
 from inspector.report.story import story_documents
@@ -141,6 +142,11 @@ def test_an_explanation_s_json_is_what_it_always_was(
     found = scenes.explanation(address)
     document = json.loads(explanation_json(found, tell(found)))
     golden(f"explain_{address:#x}.json", json.dumps(document, indent=1) + "\n")
+
+
+@pytest.mark.parametrize("name", ["agreeing", "differing"])
+def test_a_picture_is_drawn_as_it_always_was(name: str, golden: Callable[[str, str], None]) -> None:
+    golden(f"{name}.svg", picture_of(getattr(scenes, name)()))
 
 
 def test_a_story_reads_as_it_always_did(golden: Callable[[str, str], None]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from inspect import signature
 from pathlib import Path
 from typing import NoReturn
 
@@ -247,3 +248,15 @@ def test_a_terminal_gets_colour_unless_no_color_is_set(environment: dict[str, st
         process.wait()
     os.close(ours)
     assert (b"\x1b[1m" in shown) is coloured
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_takes_each_of_its_options_and_no_others(name: str) -> None:
+    """Its function is called by the options' names; those of what is shown come as one argument."""
+    command = group.LazyGroup("inspector").get_command(click.Context(click.Command("inspector")), name)
+    assert command is not None
+    assert command.callback is not None
+    options = {parameter.name for parameter in command.params if parameter.expose_value}
+    if hasattr(command.callback, "__wrapped__"):
+        options = options - {"json", "svg", "gaps", "pages", "verbose"} | {"shown"}
+    assert options == set(signature(command.callback).parameters)
