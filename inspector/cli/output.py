@@ -6,6 +6,7 @@ import enum
 import os
 import shutil
 import sys
+import time
 from functools import cached_property
 from typing import TYPE_CHECKING, TextIO
 
@@ -13,7 +14,7 @@ from inspector.errors import CannotSave, UsageError
 from inspector.report.detail import Detail
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from inspector.model.observation import Observation
     from inspector.model.prediction import Prediction
@@ -165,21 +166,45 @@ def load(path: str) -> bytes:
 
 
 class Progress:
-    """A line on stderr that says how far long work is; nothing unless stderr is a terminal."""
+    """A line on stderr that says how far long work is, and how long it may take; nothing but on a terminal."""
 
-    def __init__(self, total: int, what: str) -> None:
-        """`what` names the things counted: "programs"."""
-        self._total, self._what = total, what
+    def __init__(self, total: int, what: str, clock: Callable[[], float] = time.monotonic) -> None:
+        """`what` names the things counted: "programs"; `clock` tells seconds."""
+        self._total, self._what, self._clock = total, what, clock
         self._shown = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._begun = clock()
 
     def show(self, done: int) -> None:
         """Say how many of them are done."""
         if self._shown:
-            sys.stderr.write(f"\r\x1b[K{done} of {self._total} {self._what}")
+            sys.stderr.write(f"\r\x1b[K{self.text(done)}")
             sys.stderr.flush()
+
+    def text(self, done: int) -> str:
+        """Return the line: `[#####...............] 5 of 20 programs, about 30 s left`."""
+        filled = _BAR_WIDTH * done // max(self._total, 1)
+        bar = "#" * filled + "." * (_BAR_WIDTH - filled)
+        line = f"[{bar}] {done} of {self._total} {self._what}"
+        elapsed = self._clock() - self._begun
+        if not 0 < done < self._total or elapsed < _LEAST_SECONDS:
+            return line
+        return f"{line}, about {_rough(elapsed * (self._total - done) / done)} left"
 
     def clear(self) -> None:
         """Take the line away, so that others can be written."""
         if self._shown:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
+
+
+_BAR_WIDTH = 20
+_LEAST_SECONDS = 2.0
+"""Before, an estimate would be a guess."""
+_MINUTE, _HOUR = 60, 3600
+
+
+def _rough(seconds: float) -> str:
+    """Return a time for people: `8 s`, `3 min`, `2 h`."""
+    if seconds < _MINUTE:
+        return f"{max(round(seconds), 1)} s"
+    return f"{round(seconds / _MINUTE)} min" if seconds < _HOUR else f"{round(seconds / _HOUR)} h"
