@@ -166,7 +166,7 @@ def load(path: str) -> bytes:
 
 
 class Progress:
-    """A line on stderr that says how far long work is, and how long it may take; nothing but on a terminal."""
+    """A line on stderr that says how far long work is, and how long the rest may take; on a terminal only."""
 
     def __init__(self, total: int, what: str, clock: Callable[[], float] = time.monotonic) -> None:
         """`what` names the things counted: "programs"; `clock` tells seconds."""

@@ -7,8 +7,16 @@ import click
 from inspector.errors import UsageError
 
 
+def _ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Let the shell complete ids."""
+    from inspector.rules import RULES
+
+    del ctx, param
+    return [rule_id for rule_id in RULES if rule_id.startswith(incomplete)]
+
+
 @click.command(short_help="The catalogue of reasons.")
-@click.argument("rule_id", metavar="[ID]", required=False)
+@click.argument("rule_id", metavar="[ID]", required=False, shell_complete=_ids)
 @click.option("--questions", is_flag=True, help="List what people ask, each with the rule that answers.")
 def command(rule_id: str | None, questions: bool) -> int:
     """List the rules of Linux that predictions rest on, or show the one named ID, and where it can be seen.
