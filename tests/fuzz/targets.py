@@ -15,12 +15,17 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
 
 from inspector.elf.file import ExecutableFile
 from inspector.elf.header import ELF64, EM_X86_64, ET_DYN, ElfHeader
 from inspector.elf.stops import plan_stops
+from inspector.elf.symbol_index import SymbolIndex
 from inspector.elf.symbolizer import Symbolizer
 from inspector.errors import InspectorError
+from inspector.explain.document import explanation_json
+from inspector.explain.find import explain
+from inspector.explain.tell import tell as explanation_steps
 from inspector.fuzz.fields import class_of
 from inspector.layout.document import layout_json
 from inspector.layout.views import read_image, views_of
@@ -41,8 +46,10 @@ from inspector.predict import predict
 from inspector.reconcile import reconcile
 from inspector.report.check import check_document, observation_document, prediction_document
 from inspector.report.detail import Detail
+from inspector.report.explain import explanation_document
 from inspector.report.layout import layout_document
 from inspector.report.overlay import overlay_document
+from inspector.report.picture import picture_of
 from inspector.report.profile import profile_document
 from inspector.report.story import story_documents
 from inspector.report.terminal import Style, render
@@ -67,6 +74,7 @@ if TYPE_CHECKING:
     from inspector.model.observation import Observation
     from inspector.model.prediction import Prediction
     from inspector.model.program import Program
+    from inspector.reconcile import Reconciliation
     from inspector.report.document import Document
 
 Target = Callable[[bytes], object]
@@ -119,6 +127,7 @@ def _directory() -> Path:
     return Path(made.name)
 
 
+_ALL = Detail(verbose=True, gaps=True, pages=True)
 _kept: list[tempfile.TemporaryDirectory[str]] = []
 
 
@@ -142,8 +151,11 @@ def program(data: bytes) -> None:
     profile = _OLDER if header.version & OLDER_KERNEL else PROFILE
     with suppress(InspectorError):
         prediction = predict(written, profile, bases=_BASES if randomized else None, until="exec")
-        _print(prediction_document(prediction, detail=Detail(verbose=True)))
-        told = tell(Evidence(prediction, None, read_files(written)), faults=1, unobserved="only predicted")
+        _print(prediction_document(prediction, detail=_ALL))
+        _draw(prediction)
+        known = Evidence(prediction, None, read_files(written))
+        _explain(known, header.entry)
+        told = tell(known, faults=1, unobserved="only predicted")
         story_json(told)
         for part in story_documents(told):
             _print(part)
@@ -163,6 +175,9 @@ def symbols(data: bytes) -> None:
         names = Symbolizer(file)
         for offset in (0, 0x200, 0x1000):
             names.name(offset)
+    index = SymbolIndex(written.path)
+    index.at(0x08048000)
+    index.like("_strat")
     for stops in (("_start", "0x10", "syscall:write#2"), ("",), ("\udcff",)):
         with suppress(InspectorError):
             plan_stops(written.path, stops, None)
@@ -179,21 +194,24 @@ def saved(data: bytes) -> None:
 
 def _prediction(data: bytes) -> None:
     prediction = document.parse_prediction(data)
-    _print(prediction_document(prediction, detail=Detail(verbose=True)))
+    _print(prediction_document(prediction, detail=_ALL))
+    _draw(prediction)
     document.prediction_document(prediction)
     _compare(prediction, document.parse_observation(OBSERVATION))
 
 
 def _observation(data: bytes) -> None:
     observation = document.parse_observation(data)
-    _print(observation_document(observation, detail=Detail(verbose=True)))
+    _print(observation_document(observation, detail=_ALL))
+    _draw(observation)
     document.observation_document(observation)
     _compare(document.parse_prediction(PREDICTION), observation)
 
 
 def _compare(prediction: Prediction, observation: Observation) -> None:
     result = reconcile(prediction, observation)
-    _print(check_document(result, detail=Detail(verbose=True)))
+    _print(check_document(result, detail=_ALL))
+    _draw(result)
     document.check_document(prediction, observation, result.findings, result.exit_code)
 
 
@@ -268,6 +286,24 @@ TARGETS: dict[str, Target] = {
     "tree": tree,
     "evidence": evidence,
 }
+
+
+def _explain(known: Evidence, entry: int) -> None:
+    """Explain an address of the file's choice, the last one there is, and the middle of each area."""
+    if not known.prediction.snapshots:
+        return
+    areas = known.prediction.snapshots[-1].vmas or ()
+    for address in (entry, 0xFFFF_FFFF, *((vma.start + vma.end) // 2 for vma in areas[:2])):
+        found = explain(known, hex(address), VirtAddr(address & 0xFFFF_FFFF), "only predicted")
+        steps = explanation_steps(found)
+        explanation_json(found, steps)
+        _print(explanation_document(found, steps))
+
+
+def _draw(result: Prediction | Observation | Reconciliation) -> None:
+    """Draw a result, and read the picture as XML."""
+    ET.fromstring(picture_of(result))  # noqa: S314 - our own
+    result._repr_html_()
 
 
 def _print(report: Document) -> None:
