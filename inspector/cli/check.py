@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from inspector.cli.batch import Presented
     from inspector.cli.listing import Listed
     from inspector.cli.output import Output
+    from inspector.cli.working import Working
     from inspector.model.observation import Observation
     from inspector.model.prediction import Prediction
     from inspector.model.profile import MachineProfile, RandomBases
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
     from inspector.reconcile import Reconciliation
     from inspector.report.detail import Detail
     from inspector.report.document import Document
+
+
+_LONGEST_NAME = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +131,9 @@ def command(
         Request(each.requested, each.launching, machine, each.stops, until, seconds, gdb) for each in wanted
     ]
     if len(requests) == 1:
-        return _show_one(check_program(requests[0]), shown)
+        with working_on(requests[0]):
+            checked = check_program(requests[0])
+        return _show_one(checked, shown)
     refuse_picture_of_many(shown)
     from inspector.cli.batch import arguments_hint_for, run_batch
 
@@ -181,6 +187,15 @@ def _executable(program: Program) -> str | None:
 
     path = executable_behind(program.path, program.cwd)
     return path if is_elf(path) else None
+
+
+def working_on(request: Request) -> Working:
+    """Return the context in which a terminal is told that predicting and running a program goes on."""
+    from inspector.cli.working import Working
+    from inspector.report.text import printable, shortened
+
+    name = shortened(printable(request.requested), _LONGEST_NAME)
+    return Working(f"prediction and run of {name}", request.seconds)
 
 
 def check_program(request: Request) -> Checked:

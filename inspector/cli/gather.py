@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inspector.cli.check import Checked, Request, check_program
+from inspector.cli.check import Checked, Request, check_program, working_on
 from inspector.cli.foretell import foretell
 from inspector.errors import UsageError
 
@@ -25,7 +25,7 @@ def gather(request: Request, *, predict_only: bool) -> tuple[Evidence, Checked |
     """Predict, observe unless told not to, and read the files while they are where execve finds them."""
     from inspector.story.evidence import Evidence, read_files
 
-    with request.launching.prepare(request.requested) as program:
+    with working_on(request), request.launching.prepare(request.requested) as program:
         files = read_files(program)
         if predict_only:
             prediction = foretell(
