@@ -64,7 +64,7 @@ def _lines() -> Iterator[str]:
     yield r"\fBinspector\fR \fICOMMAND\fR [\fIOPTION\fR]... [\fIPROGRAM\fR]... [\-\- \fIARG\fR...]"
     yield ".SH DESCRIPTION"
     yield from _paragraphs(inspect.getdoc(inspector.callback) or "")
-    yield "What follows -- are arguments for the program.".replace("--", r"\-\-")
+    yield _escaped("What follows -- are arguments for the program. Every command has -h, --help.")
     yield ".SH COMMANDS"
     context = click.Context(inspector, info_name="inspector")
     for name in COMMANDS:
@@ -82,7 +82,9 @@ def _command(command: click.Command, context: click.Context) -> Iterator[str]:
     yield f".SS {_escaped(context.info_name or '')} {_escaped(usage)}"
     yield from _paragraphs(inspect.cleandoc(command.help or ""))
     for parameter in command.get_params(context):
-        record = parameter.get_help_record(context) if isinstance(parameter, click.Option) else None
+        if not isinstance(parameter, click.Option) or "--help" in parameter.opts:
+            continue
+        record = parameter.get_help_record(context)
         if record is not None:
             yield ".TP"
             yield rf"\fB{_escaped(record[0])}\fR"
