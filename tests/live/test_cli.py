@@ -431,7 +431,7 @@ def on_a_terminal(*arguments: object, **environment: str) -> str:
 def test_a_terminal_gets_colour_and_progress_unless_it_does_not_want_them(program: Path) -> None:
     shown = on_a_terminal("check", program, "/nonexistent")
     assert "\x1b[32m✓\x1b[0m" in shown
-    assert "\r\x1b[K1 of 2 programs" in shown
+    assert "\r\x1b[K[##########..........] 1 of 2 programs" in shown
     assert shown.endswith("\r\n2 agree (1 does not run), 0 differ, 0 could not be observed\r\n")
     plain = on_a_terminal("check", program, "/nonexistent", NO_COLOR="1")
     assert "\x1b[32m" not in plain
