@@ -93,6 +93,10 @@ class Explanation:
     """Whether a touch would extend the stack down to it."""
     unobserved: str | None
     """Why nothing was observed. None: it was."""
+    not_modelled: str | None = None
+    """What the prediction could not follow, so that it ends there. None: it goes to the end."""
+    page_rule: str | None = None
+    """Id of the rule by which pages may be resident otherwise than predicted. None: they may not."""
 
 
 __all__ = ["AtStop", "Explanation", "FilePlace", "NumberedFault"]

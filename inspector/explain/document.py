@@ -90,6 +90,7 @@ class ExplanationJson(msgspec.Struct):
     entry: list[str] | None
     stack_may_grow: bool
     unobserved: str | None
+    not_modelled: str | None
     steps: list[StepJson]
     schema: Literal["inspector.explanation/1"] = "inspector.explanation/1"
 
@@ -113,6 +114,7 @@ def explanation_json(found: "Explanation", steps: "Sequence[Step]") -> bytes:
             None if found.entry is None else list(found.entry.words),
             found.stack_may_grow,
             found.unobserved,
+            found.not_modelled,
             [step_json(number, step) for number, step in enumerate(steps, 1)],
         )
     )

@@ -69,6 +69,8 @@ def explain(evidence: Evidence, asked: str, address: VirtAddr, unobserved: str |
         _entry(evidence, faults, mapped_by),
         grows,
         unobserved,
+        None if prediction.not_modelled is None else prediction.not_modelled.what,
+        evidence.fault_rule,
     )
 
 

@@ -233,7 +233,7 @@ def _page_values(found: Explanation) -> Iterator[Value]:
     for stop in found.stops:
         mine, other = _state(stop.predicted_page), _state(stop.observed_page)
         unseen = not stop.pages_observed or (other == _UNKNOWN and mine in ("zero", "anonymous"))
-        yield Value(f"page at {stop.checkpoint}", mine, None if unseen else other)
+        yield Value(f"page at {stop.checkpoint}", mine, None if unseen else other, found.page_rule)
 
 
 def _state(page: PageState | None) -> str:

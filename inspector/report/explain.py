@@ -20,6 +20,7 @@ _LONGEST_NAME = 44
 _LEGEND = (
     (Mark.GOOD, "as predicted"),
     (Mark.BAD, "otherwise than predicted"),
+    (Mark.EXPLAINED, "otherwise, by a rule"),
     (Mark.UNKNOWN, "not observed"),
 )
 
@@ -30,8 +31,12 @@ def explanation_document(found: Explanation, steps: Sequence[Step]) -> Document:
     facts = [Fact("program", shortened(found.program or repr(""), _LONGEST_NAME))]
     if found.unobserved is not None:
         facts.append(Fact("predicted only", found.unobserved))
+    if found.not_modelled is not None:
+        facts.append(Fact("ends here", f"not modelled: {found.not_modelled}", Mark.UNKNOWN))
     sections = [Section("", (Facts(tuple(facts)),))]
     observed = found.unobserved is None
     sections += [Section(step.title, step_blocks(step, observed=observed)) for step in steps]
-    mark = Mark.BAD if Verdict.DIFFERS in verdicts else Mark.GOOD if observed else None
+    mark = Mark.GOOD if observed and found.not_modelled is None else None
+    if Verdict.DIFFERS in verdicts:
+        mark = Mark.BAD
     return Document(title_of(found), tuple(sections), mark, _LEGEND)

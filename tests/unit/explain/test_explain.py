@@ -17,8 +17,11 @@ from inspector.explain.tell import tell, title_of
 from inspector.model.address import AddressRange, VirtAddr
 from inspector.model.fault import FaultKind
 from inspector.model.finding import Verdict
+from inspector.model.prediction import NotModelledAt
 from inspector.model.vma import Access, Anonymous, Sharing, Vma
 from inspector.observe.tiny_elf import Assembler, Segment, link
+from inspector.report.explain import explanation_document
+from inspector.report.terminal import Style, render
 from inspector.rules import RULES
 from inspector.story.evidence import Evidence, read_files
 from tests.elfwriter import symbol_table_file
@@ -174,6 +177,24 @@ def test_an_area_that_was_observed_otherwise_differs(evidence: Evidence) -> None
     seen = replace(evidence.observation, snapshots=(gone, *evidence.observation.snapshots[1:]))
     values = step(at(replace(evidence, observation=seen), DATA), "In the address space").values
     assert values[0].verdict is Verdict.DIFFERS
+
+
+def test_a_page_that_may_be_there_otherwise_is_no_difference(evidence: Evidence) -> None:
+    assert evidence.observation is not None
+    last = evidence.observation.snapshots[-1]
+    without = replace(last, pages=tuple(page for page in last.pages or () if page.vpn != DATA >> 12))
+    seen = replace(evidence.observation, snapshots=(*evidence.observation.snapshots[:-1], without))
+    for rule, verdict in ((None, Verdict.DIFFERS), ("fault.page-cache", Verdict.EXPLAINED)):
+        found = at(replace(evidence, observation=seen, fault_rule=rule), DATA)
+        assert step(found, "The page").values[-1].verdict is verdict
+
+
+def test_where_the_prediction_ends_is_said(evidence: Evidence) -> None:
+    limit = replace(evidence.prediction, ending=None, not_modelled=NotModelledAt("AVX", 0x08049000))
+    found = at(replace(evidence, prediction=limit), DATA)
+    assert found.not_modelled == "AVX"
+    text = "\n".join(render(explanation_document(found, tell(found)), Style()))
+    assert "?  ends here  not modelled: AVX" in text
 
 
 def test_json_says_the_same(evidence: Evidence) -> None:
