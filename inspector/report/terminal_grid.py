@@ -43,7 +43,7 @@ def grid_lines(grid: Grid, style: Style) -> Iterator[str]:
     for area in grid.areas:
         for number, row in enumerate(grid_rows(area.runs, pages)):
             picture, width = _folded(row, style) if isinstance(row, FoldedRows) else _row(row, pages, style)
-            line = f"{row.first << PAGE_SHIFT:0{digits}x}{_GAP}"
+            line = f"{f'{row.first << PAGE_SHIFT:08x}':{digits}}{_GAP}"
             if number == 0:
                 line += f"{_kind(area, style)}{_GAP}{area.resident:>{there}}{_GAP}"
                 line += picture + " " * (_width(pages) - width) + _GAP
