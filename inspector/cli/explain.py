@@ -58,6 +58,7 @@ def command(
 
     Example: inspector explain fixtures/build/hello 0x80ed2b8
     """
+    from inspector.cli.listing import Listed
     from inspector.cli.output import Output
     from inspector.explain.document import explanation_json
     from inspector.explain.find import bias_of, explain
@@ -71,7 +72,7 @@ def command(
     how = launching_of(env, stdin, layout, aslr, in_place)
     address = address_asked_for(subject)
     in_file = None if address is not None else _address_in_file(how, program, subject)
-    verify_stops([(how, program)], stops, until)
+    verify_stops(Listed(program, how, stops), until)
     request = Request(program, how, machine_profile(profile), stops, until, seconds, gdb)
     # The copy that it runs from must stay until its symbols have been read.
     with how.prepare(program):
