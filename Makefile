@@ -101,7 +101,7 @@ corpus: ## fetch programs made elsewhere for the live tests (minutes, a network)
 	$(Q)bash tests/live/fetch_corpus.sh
 
 clean: ## remove what was built; .venv stays
-	$(Q)rm -rf $(BUILD) $(LIST) .fuzz .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	$(Q)rm -rf $(BUILD) $(LIST) $(FILE_OF_32_PAGES) .fuzz .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	$(Q)find inspector tests -name __pycache__ -prune -exec rm -rf {} +
 
 # For maintainers, with uv on the PATH: pin the newest versions that pyproject.toml allows.

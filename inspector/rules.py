@@ -461,6 +461,27 @@ _CATALOGUE = (
         "mm/memory.c:do_cow_fault()",
     ),
     Rule(
+        "fault.major",
+        "A fault on a file's page that is not in the page cache reads it from the disk: a major fault.",
+        "After MADV_RANDOM it reads that page alone, and the program waits for it. What read-ahead would "
+        "bring in besides, and when, is the disk's affair, and not predicted.",
+        "mm/filemap.c:filemap_fault(), do_sync_mmap_readahead()",
+    ),
+    Rule(
+        "cache.dropped",
+        "POSIX_FADV_DONTNEED drops the whole pages of a range that nothing maps from the page cache.",
+        "They are clean, and can be read again. Pages that someone maps stay, and a tmpfs, which has no "
+        "disk, keeps every page.",
+        "mm/fadvise.c:generic_fadvise(), mm/truncate.c:mapping_try_invalidate()",
+    ),
+    Rule(
+        "cache.reclaimed",
+        "MADV_PAGEOUT unmaps pages that no one else maps, and a clean one of a file leaves the page cache.",
+        "It is what the kernel does when memory is short. Without swap, the process's own pages and those of "
+        "a tmpfs have nowhere to go: the former stay as they are, the latter are only unmapped.",
+        "mm/madvise.c:madvise_cold_or_pageout_pte_range(), mm/vmscan.c:shrink_folio_list()",
+    ),
+    Rule(
         "fault.shared",
         "The first touch of a shared page that writes maps the file's own page, that page alone.",
         "There is nothing to copy. If the first touch reads, the page may be written from then on all the "

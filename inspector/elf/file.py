@@ -97,6 +97,17 @@ class ExecutableFile:
         """The file's length in bytes when it was opened."""
         return self.stat.st_size
 
+    @functools.cached_property
+    def lies_in_memory(self) -> bool:
+        """Whether the file lies on a tmpfs, which is its page cache and has no disk. Raises OSError."""
+        device = f"{os.major(self.stat.st_dev)}:{os.minor(self.stat.st_dev)}"
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as mounts:  # noqa: PTH123
+            for line in mounts:
+                mount, _, source = line.partition(" - ")
+                if mount.split(" ", 3)[2] == device:
+                    return source.startswith("tmpfs ")
+        return False
+
     @property
     def is_on_nosuid_mount(self) -> bool:
         """Whether set-user-ID bits and file capabilities are void; fs/namespace.c:mnt_may_suid()."""

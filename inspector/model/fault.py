@@ -33,6 +33,10 @@ class FaultKind(enum.Enum):
     """A private copy of a file's page, for a first touch that writes."""
     FILE_SHARED = "file shared"
     """The file's own page, for a first touch that writes to a shared mapping; no neighbour comes with it."""
+    DISK_READ = "disk read"
+    """The file's own page, which the page cache had to read first: a major fault."""
+    DISK_COPY = "disk copy"
+    """A private copy of such a page: a major fault, too."""
     COPY_ON_WRITE = "copy on write"
     """A private copy of a page that was mapped read-only: a file's, the zero page, or a relative's."""
     REUSE = "reuse"
@@ -43,6 +47,11 @@ class FaultKind(enum.Enum):
     """A page of the kernel's own, such as the vdso's code."""
     REFUSED = "refused"
     """No area, or one that forbids the access: a signal, or EFAULT from a system call."""
+
+    @property
+    def is_major(self) -> bool:
+        """Whether it is counted among the major faults."""
+        return self in (FaultKind.DISK_READ, FaultKind.DISK_COPY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Container
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,10 @@ class FileFolios:
         """Return the large folio that holds page `index` of the file, if one does."""
         place = bisect_right(self.large, index, key=lambda folio: folio.start) - 1
         return self.large[place] if place >= 0 and index in self.large[place] else None
+
+    def without(self, pages: Container[int]) -> FileFolios:
+        """Return what is left of it when `pages` have been dropped, whole folios of them."""
+        return replace(self, large=tuple(folio for folio in self.large if folio.start not in pages))
 
     def __str__(self) -> str:
         return ", ".join(f"{folio.start}-{folio.stop - 1}" for folio in self.large) or "none"

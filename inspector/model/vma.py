@@ -44,6 +44,10 @@ class VmFlag(enum.Flag):
     """`nr`: mapped with MAP_NORESERVE; its pages never count."""
     LOCKED = 8
     """`lo`: its pages are kept in memory (mlock)."""
+    SEQUENTIAL = 16
+    """`sr`: what a file has to be read for is read ahead by far (MADV_SEQUENTIAL)."""
+    RANDOM = 32
+    """`rr`: nothing is read ahead (MADV_RANDOM)."""
 
 
 SHMEM_DEVICE = (0, 1)

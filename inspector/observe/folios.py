@@ -10,7 +10,6 @@ import functools
 import mmap
 import os
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inspector.elf.file import ExecutableFile, address_of_mapping
@@ -45,7 +44,7 @@ def folio_layout(path: str) -> FileFolios | None:
         if file.size > LARGEST_READ_IN:
             return None
         large = _large_folios(file.fileno(), file.size) if file.size else ()
-        in_memory = _lies_in_memory(file)
+        in_memory = file.lies_in_memory
         if large is None:
             return FileFolios(in_memory=True) if in_memory else None
         if not large:
@@ -61,17 +60,6 @@ def seen_folios(paths: Iterable[str]) -> Iterator[tuple[str, str]]:
         layout = folio_layout(path)
         if layout is not None:
             yield path, str(layout)
-
-
-def _lies_in_memory(file: ExecutableFile) -> bool:
-    """Whether the file lies on a tmpfs."""
-    device = f"{os.major(file.stat.st_dev)}:{os.minor(file.stat.st_dev)}"
-    with Path("/proc/self/mountinfo").open(encoding="utf-8", errors="replace") as mounts:
-        for line in mounts:
-            mount, _, source = line.partition(" - ")
-            if mount.split(" ", 3)[2] == device:
-                return source.startswith("tmpfs ")
-    return False
 
 
 def _present(address: int, pages: int) -> list[PagemapEntry]:

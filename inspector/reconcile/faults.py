@@ -45,6 +45,8 @@ RULES_OF_KINDS = {
     FaultKind.FILE_READ: "fault.around",
     FaultKind.FILE_COPY: "fault.file-copy",
     FaultKind.FILE_SHARED: "fault.shared",
+    FaultKind.DISK_READ: "fault.major",
+    FaultKind.DISK_COPY: "fault.major",
     FaultKind.COPY_ON_WRITE: "fault.copy-on-write",
     FaultKind.REUSE: "fault.reuse",
     FaultKind.STACK_GROWTH: "fault.stack-growth",

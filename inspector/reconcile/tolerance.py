@@ -50,7 +50,7 @@ class Tolerances:
             ),
             _may_read_disk(observation),
             any(assumption.name == UNSEEN for assumption in prediction.assumptions)
-            or any(snapshot.major_faults for snapshot in observation.snapshots),
+            or _had_to_read(prediction, observation),
             frozenset(_cached_otherwise(prediction, observation)),
             observation.program.path if _is_staged(observation) else None,
             _shared_inodes(prediction, observation),
@@ -119,6 +119,15 @@ class Tolerances:
                 ):
                     return "fault.page-cache"
         return None
+
+
+def _had_to_read(prediction: Prediction, observation: Observation) -> bool:
+    """Whether the observed process has waited for a disk more often than was predicted."""
+    predicted = {snapshot.checkpoint: snapshot.major_faults or 0 for snapshot in prediction.snapshots}
+    return any(
+        (snapshot.major_faults or 0) > predicted.get(snapshot.checkpoint, 0)
+        for snapshot in observation.snapshots
+    )
 
 
 def _cached_otherwise(prediction: Prediction, observation: Observation) -> Iterator[str]:

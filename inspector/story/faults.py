@@ -32,6 +32,8 @@ WORDS_OF_KINDS = {
     FaultKind.FILE_READ: "The file's own page is mapped, out of the page cache",
     FaultKind.FILE_COPY: "A frame is taken and filled with a copy of the file's page",
     FaultKind.FILE_SHARED: "The file's own page is mapped, to be written where everyone sees it",
+    FaultKind.DISK_READ: "The file's page is read from the disk into the page cache, and mapped",
+    FaultKind.DISK_COPY: "The file's page is read from the disk, and a frame filled with a copy of it",
     FaultKind.COPY_ON_WRITE: "A frame is taken and filled with a copy of the page that may not be written",
     FaultKind.REUSE: "The page is nobody else's any more: it is made writable where it is",
     FaultKind.SPECIAL: "The kernel's own page is mapped",

@@ -97,14 +97,16 @@ def test_check_is_one_call_with_a_list_for_the_programs_with_arguments(checkout:
     ((*plain, option, name),) = runs(checkout)
     assert plain[:2] == ["check", "fixtures/build/section_mapping"]
     assert len(plain) == 1 + len({*plain[1:]})
-    assert not {f"fixtures/build/{name}" for name in ("many_arguments", "pager", "whole_load", "sharing")} & {
-        *plain
-    }
+    with_arguments = ("many_arguments", "pager", "whole_load", "major_faults", "reclaim", "sharing")
+    assert not {f"fixtures/build/{name}" for name in with_arguments} & {*plain}
     assert (option, name) == ("--list", "fixtures/with_arguments.list")
     assert not list((checkout / "fixtures/build").glob("*.list"))
-    many, *pager, demand, whole, sharing = listed(checkout)
+    many, *pager, demand, whole, major, reclaim, sharing = listed(checkout)
     assert sharing == ["--stop", "shared", "--stop", "copied", "fixtures/build/sharing"]
     assert (demand[1], whole[1]) == ("demand", "whole")
+    # No two read the same file at once: one would bring in what the other has dropped.
+    files = {major[1], reclaim[1]}
+    assert [(checkout / file).stat().st_size for file in files] == [32 * 4096] * 2
     assert many[:3] == ["EMPTY=", "EQUALS=a=b", "SPACES=two  words"]
     assert [words[1] for words in pager] == ["fifo", "lru", "clock", "opt"]
     assert {(words[0], *words[2:]) for words in pager} == {

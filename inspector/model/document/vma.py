@@ -19,7 +19,7 @@ from inspector.model.document.scalars import (
 )
 from inspector.model.vma import Access, Anonymous, Backing, FileBacking, Sharing, Special, Vma, VmFlag
 
-Flag = Literal["gd", "ac", "nr", "lo"]
+Flag = Literal["gd", "ac", "nr", "lo", "sr", "rr"]
 
 ACCESS = {str(access): access for access in map(Access, range(8))}
 FLAGS: dict[VmFlag, Flag] = {
@@ -27,6 +27,8 @@ FLAGS: dict[VmFlag, Flag] = {
     VmFlag.ACCOUNT: "ac",
     VmFlag.NORESERVE: "nr",
     VmFlag.LOCKED: "lo",
+    VmFlag.SEQUENTIAL: "sr",
+    VmFlag.RANDOM: "rr",
 }
 """Each flag as smaps prints it."""
 

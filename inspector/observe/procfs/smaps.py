@@ -28,6 +28,8 @@ _VM_FLAGS = {
     b"ac": VmFlag.ACCOUNT,
     b"nr": VmFlag.NORESERVE,
     b"lo": VmFlag.LOCKED,
+    b"sr": VmFlag.SEQUENTIAL,
+    b"rr": VmFlag.RANDOM,
 }
 """The two-letter names that bear on merging and growth; the others are left out."""
 

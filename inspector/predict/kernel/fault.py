@@ -53,7 +53,7 @@ def exc_page_fault(task: Task, address: VirtAddr, access: Access, ip: VirtAddr |
     else:
         try:
             handled = handle_mm_fault(mm, area, address, access)
-            task.minor_faults += 1
+            task.count_fault(handled.kind)
         except BusError:
             refused = Refused("SIGBUS", BUS_ADRERR, address)
     kind = FaultKind.REFUSED if handled is None else handled.kind
@@ -111,6 +111,5 @@ def fault_in_pages(task: Task, address: int, size: int, access: Access) -> bool:
         area = task.mm.find(page)
         if area is None or access_error(area, access, protection=False):
             return False
-        handle_mm_fault(task.mm, area, page, access)
-        task.minor_faults += 1
+        task.count_fault(handle_mm_fault(task.mm, area, page, access).kind)
     return True

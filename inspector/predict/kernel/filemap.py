@@ -52,6 +52,7 @@ class _Mapping:
 
     def __init__(self, mm: AddressSpace, area: VmArea, file: MappedFile, folios: FileFolios) -> None:
         self._mm = mm
+        self._file = file
         self._folios = folios
         self._area = range(area.start >> PAGE_SHIFT, area.end >> PAGE_SHIFT)
         self._first = self._area.start - area.page_offset
@@ -110,4 +111,9 @@ class _Mapping:
         return inside and folio.start // table == (folio.stop - 1) // table
 
     def _absent(self, pages: range) -> Iterator[Vpn]:
-        return (Vpn(page) for page in pages if self._mm.page_tables.lookup(Vpn(page)) is None)
+        return (
+            Vpn(page)
+            for page in pages
+            if self._mm.page_tables.lookup(Vpn(page)) is None
+            and self._mm.page_cache.has(self._file, page - self._first)
+        )

@@ -151,6 +151,11 @@ class Terminal:
         return done
 
 
+def pages_of(position: int, size: int) -> range:
+    """Return which pages of a file `size` bytes from `position` on lie in."""
+    return range(position // PAGE_SIZE, -(-(position + size) // PAGE_SIZE))
+
+
 @dataclass(slots=True, eq=False)
 class HostFile:
     """A regular file of the host, open for reading."""
@@ -189,6 +194,7 @@ class HostFile:
     def read_at(self, to: IovIter, position: int) -> int:
         """Read from a position of the caller's (pread64), page by page of the file."""
         data = self.bytes_at(position, to.count)
+        to.task.kernel.page_cache.read_ahead(self.mapped, pages_of(position, len(data)))
         done = 0
         while done < len(data):
             in_page = PAGE_SIZE - (position + done) % PAGE_SIZE

@@ -6,6 +6,7 @@ Each page is handled as a fault would be, and counted as one, but no exception i
     private, writable       as if it were written: a frame of its own, a file's page copied
     anything else           as if it were read, with what fault-around maps beside it
     no access at all        left alone
+    on a disk               read first, and counted as a minor fault all the same
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, AddressRange, VirtAddr, Vpn
 from inspector.model.vma import Access, Sharing
 from inspector.predict.kernel.errno import Errno, KernelError
-from inspector.predict.kernel.memory import BusError, handle_mm_fault
+from inspector.predict.kernel.memory import BusError, handle_mm_fault, read_missing
 
 if TYPE_CHECKING:
     from inspector.predict.kernel.task import Task
@@ -61,8 +62,11 @@ def _populate_vma_page_range(task: Task, area: VmArea, pages: AddressRange) -> N
         if current is None:
             raise AssertionError(f"no area at {address:#x}")
         try:
-            handle_mm_fault(task.mm, current, address, access)
+            # A page from the disk takes two attempts. The first, which waits, is given up and not counted;
+            # the second finds the page there (FAULT_FLAG_ALLOW_RETRY).
+            read_missing(task.mm, current, Vpn(address >> PAGE_SHIFT))
+            handled = handle_mm_fault(task.mm, current, address, access)
         except BusError:
             raise KernelError(Errno.EFAULT) from None
-        task.minor_faults += 1
+        task.count_fault(handled.kind)
         task.mm.tlb_is_stale |= entry is not None

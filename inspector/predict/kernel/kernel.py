@@ -59,7 +59,7 @@ class Kernel:
         self._first_of = first_of
         self.chance = chance
         self.memory = PhysicalMemory()
-        self.page_cache = PageCache(self.memory, folios, self.assume)
+        self.page_cache = PageCache(self.memory, folios, self.assume, lambda: not self.tasks[1:])
         self.faults = FaultLog()
         """Of every process, in the order they are taken."""
         self.host_files: list[ExecutableFile] = []

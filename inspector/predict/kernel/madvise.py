@@ -6,24 +6,34 @@ from typing import TYPE_CHECKING
 
 from inspector.errors import NotModelled
 from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, AddressRange, VirtAddr, page_up
-from inspector.model.vma import Anonymous, VmFlag
+from inspector.model.vma import Anonymous, Special, VmFlag
 from inspector.predict.kernel.errno import Errno, KernelError
+from inspector.predict.kernel.fadvise import generic_fadvise
+from inspector.predict.kernel.reclaim import pageout
+from inspector.predict.kernel.vma import MappedFile
 
 if TYPE_CHECKING:
     from inspector.predict.kernel.mm import AddressSpace
     from inspector.predict.kernel.task import Task
     from inspector.predict.kernel.vma import VmArea
 
-_MADV_WILLNEED, _MADV_DONTNEED, _MADV_FREE = 3, 4, 8
+_MADV_NORMAL, _MADV_RANDOM, _MADV_SEQUENTIAL = 0, 1, 2
+_MADV_WILLNEED, _MADV_DONTNEED, _MADV_FREE, _MADV_PAGEOUT = 3, 4, 8, 21
+_READ_AHEAD = {
+    _MADV_NORMAL: VmFlag.NONE,
+    _MADV_RANDOM: VmFlag.RANDOM,
+    _MADV_SEQUENTIAL: VmFlag.SEQUENTIAL,
+}
+_POSIX_FADV_WILLNEED = 3
 
 
 def madvise(task: Task, address: int, length: int, advice: int) -> int:
     """Carry out one piece of advice. Raises KernelError(EINVAL, ENOMEM) or NotModelled.
 
-    MADV_WILLNEED reads ahead, and a staged file is in memory already; MADV_FREE lets pages go only when
+    MADV_WILLNEED reads ahead, and most files are in memory already; MADV_FREE lets pages go only when
     memory is short. Source: mm/madvise.c:do_madvise().
     """
-    if advice not in (_MADV_WILLNEED, _MADV_DONTNEED, _MADV_FREE):
+    if advice not in (*_READ_AHEAD, _MADV_WILLNEED, _MADV_DONTNEED, _MADV_FREE, _MADV_PAGEOUT):
         raise NotModelled(f"madvise advice {advice}")
     size = page_up(length)
     wraps = address + size > 1 << 32 and task.kernel.profile.kernel_word_bytes < 8  # noqa: PLR2004
@@ -32,26 +42,49 @@ def madvise(task: Task, address: int, length: int, advice: int) -> int:
     pages = AddressRange(VirtAddr(address), VirtAddr(address + size))
     position = pages.start
     unmapped = False
-    for area in [area for area in task.mm.areas if area.range.overlaps(pages)]:
+    while position < pages.end and (area := task.mm.find_above(position)) is not None:
+        if area.start >= pages.end:
+            break
         unmapped |= area.start > position
-        piece = AddressRange(max(area.start, pages.start), min(area.end, pages.end))
+        piece = AddressRange(max(area.start, position), min(area.end, pages.end))
         if not _may_be_advised(area, advice):
             raise KernelError(Errno.EINVAL)
-        if advice == _MADV_DONTNEED:
-            _dontneed(task.mm, piece, frees_tables=task.kernel.profile.zap_frees_page_tables)
+        _madvise_vma(task, area, piece, advice)
         position = piece.end
     if unmapped or position < pages.end:
         raise KernelError(Errno.ENOMEM)
     return 0
 
 
+def _madvise_vma(task: Task, area: VmArea, pages: AddressRange, advice: int) -> None:
+    """Advise about part of one area. Source: mm/madvise.c:madvise_vma_behavior()."""
+    if advice == _MADV_DONTNEED:
+        _dontneed(task.mm, pages, frees_tables=task.kernel.profile.zap_frees_page_tables)
+    elif advice == _MADV_PAGEOUT:
+        pageout(task, area, pages)
+    elif advice == _MADV_WILLNEED and type(area.origin) is MappedFile:
+        offset = (area.page_offset << PAGE_SHIFT) + pages.start - area.start
+        generic_fadvise(task.kernel, area.origin, offset, pages.size_bytes, _POSIX_FADV_WILLNEED)
+    elif advice in _READ_AHEAD:
+        flags = area.flags & ~(VmFlag.RANDOM | VmFlag.SEQUENTIAL) | _READ_AHEAD[advice]
+        if flags != area.flags and isinstance(area.origin, Special):
+            raise NotModelled(f"madvise advice {advice} about {area.origin.name}")
+        if flags != area.flags:
+            task.mm.modify(area, pages, area.access, flags)
+
+
 def _may_be_advised(area: VmArea, advice: int) -> bool:
-    """Source: mm/madvise.c:madvise_dontneed_free_valid_vma(), madvise_free_single_vma()."""
-    if advice != _MADV_WILLNEED and VmFlag.LOCKED in area.flags:
+    """Whether the area may lose pages, where the advice takes some.
+
+    Source: mm/madvise.c:madvise_dontneed_free_valid_vma(), madvise_free_single_vma(), madvise_pageout().
+    """
+    if advice not in (_MADV_DONTNEED, _MADV_FREE, _MADV_PAGEOUT):
+        return True
+    if VmFlag.LOCKED in area.flags:
         return False
     if advice == _MADV_FREE:
         return isinstance(area.origin, Anonymous)
-    return advice != _MADV_DONTNEED or not area.is_pfnmap
+    return not area.is_pfnmap
 
 
 def _dontneed(mm: AddressSpace, pages: AddressRange, *, frees_tables: bool) -> None:

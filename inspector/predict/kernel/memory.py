@@ -16,10 +16,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from inspector.errors import NotModelled
 from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, AddressRange, FileOffset, Vpn, address_of
 from inspector.model.fault import FaultKind
 from inspector.model.page import PageKind
-from inspector.model.vma import Access, Anonymous, Sharing
+from inspector.model.vma import Access, Anonymous, Sharing, VmFlag
 from inspector.predict.kernel.filemap import pages_around, pages_of_fault
 from inspector.predict.kernel.shmem import ShmemFile
 from inspector.predict.kernel.vma import MappedFile
@@ -128,16 +129,39 @@ def _inside(area: VmArea, file: MappedFile, vpn: Vpn) -> int:
     return index
 
 
+def read_missing(mm: AddressSpace, area: VmArea, vpn: Vpn) -> bool:
+    """Have page `vpn` of an area's file in the page cache; return whether it had to be read from a disk.
+
+    Only without read-ahead is it known what is read besides: nothing (rule `fault.major`). Raises
+    NotModelled, and BusError beyond the file's end.
+    Source: mm/filemap.c:filemap_fault(), do_sync_mmap_readahead().
+    """
+    file = area.origin
+    if not isinstance(file, MappedFile):
+        return False
+    index = _inside(area, file, vpn)
+    if isinstance(file, ShmemFile) or mm.page_cache.has(file, index):
+        return False
+    if VmFlag.RANDOM not in area.flags or Access.EXECUTE in area.access:
+        raise NotModelled(
+            f"reading ahead from {file.path}",
+            help="what it brings in, and when, no one knows; MADV_RANDOM stops it",
+        )
+    mm.page_cache.read_in(file, index)
+    return True
+
+
 def _do_cow_fault(mm: AddressSpace, area: VmArea, file: MappedFile, vpn: Vpn) -> Handled:
     """Source: mm/memory.c:do_cow_fault()."""
     mm.prepare_anon_vma(area)
     index = _inside(area, file, vpn)
+    kind = FaultKind.DISK_COPY if read_missing(mm, area, vpn) else FaultKind.FILE_COPY
     entry = _private(mm, area)
     mm.memory.write(entry.frame, 0, mm.memory.read(mm.page_cache.frame(file, index)))
     if isinstance(file, ShmemFile):
         file.copied(index)
     mm.page_tables.map(vpn, entry)
-    return Handled(FaultKind.FILE_COPY, _page(vpn), FileOffset(index << PAGE_SHIFT))
+    return Handled(kind, _page(vpn), FileOffset(index << PAGE_SHIFT))
 
 
 def _do_shared_fault(mm: AddressSpace, area: VmArea, file: MappedFile, vpn: Vpn) -> Handled:
@@ -169,13 +193,15 @@ def _do_read_fault(mm: AddressSpace, area: VmArea, file: MappedFile, vpn: Vpn) -
     around = pages_around(mm, area, file, vpn, _window(mm, area, file, vpn))
     _map_file_pages(mm, area, file, around)
     alone: list[Vpn] = []
+    kind = FaultKind.FILE_READ
     if vpn not in around:
-        _inside(area, file, vpn)
+        if read_missing(mm, area, vpn):
+            kind = FaultKind.DISK_READ
         alone = pages_of_fault(mm, area, file, vpn)
         _map_file_pages(mm, area, file, alone)
     pages = around + alone
     span = AddressRange(address_of(min(pages)), address_of(max(pages) + 1))
-    return Handled(FaultKind.FILE_READ, span, FileOffset(_file_index(area, vpn) << PAGE_SHIFT))
+    return Handled(kind, span, FileOffset(_file_index(area, vpn) << PAGE_SHIFT))
 
 
 def _map_file_pages(mm: AddressSpace, area: VmArea, file: MappedFile, pages: Sequence[Vpn]) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from inspector.model.auxv import AuxEntry
     from inspector.model.ending import Ending
+    from inspector.model.fault import FaultKind
     from inspector.model.fault_log import FaultLog
     from inspector.model.program import Credentials, Limits
     from inspector.model.registers import Registers
@@ -55,6 +56,7 @@ class Task:
     """An assumption until the program sets it."""
     auxv: tuple[AuxEntry, ...] = ()
     minor_faults: int = 0
+    major_faults: int = 0
     signals: SignalState = field(default_factory=SignalState)
     tls: dict[int, bytes] = field(default_factory=dict)
     """The thread-local entries of the GDT, by their number."""
@@ -84,6 +86,13 @@ class Task:
         """The kernel's sequence of faults, which this task's are written to."""
         return self.kernel.faults
 
+    def count_fault(self, kind: FaultKind) -> None:
+        """Count a fault that was handled. Source: mm/memory.c:mm_account_fault()."""
+        if kind.is_major:
+            self.major_faults += 1
+        else:
+            self.minor_faults += 1
+
     def snapshot(
         self, checkpoint: str, registers: Registers | None, stack: StackImage | None = None
     ) -> Snapshot:
@@ -99,7 +108,7 @@ class Task:
             ),
             frames=frames_of_family(self),
             minor_faults=self.minor_faults,
-            major_faults=0,
+            major_faults=self.major_faults,
             page_table_bytes=self.mm.page_tables.size_bytes,
             auxv=self.auxv,
             stack=stack,

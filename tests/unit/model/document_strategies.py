@@ -73,7 +73,7 @@ backings = (
 @st.composite
 def vma_lists(draw: st.DrawFn) -> tuple[Vma, ...]:
     bounds = sorted(draw(st.sets(vpns, max_size=8)))
-    flags = st.integers(0, 15).map(VmFlag)
+    flags = st.integers(0, 63).map(VmFlag)
     return tuple(
         draw(
             every(

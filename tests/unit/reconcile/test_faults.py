@@ -20,6 +20,7 @@ from tests.unit.reconcile.agreeing import seen
 if TYPE_CHECKING:
     from inspector.model.observation import Observation
     from inspector.model.prediction import Prediction
+    from inspector.model.snapshot import Snapshot
 
 R, W, X = Access.READ, Access.WRITE, Access.EXECUTE
 TEXT = Vma(
@@ -248,6 +249,18 @@ def test_a_page_cache_that_no_one_saw_explains_the_faults_of_its_files(predictio
     (finding,) = compare_faults(
         replace(unseen, faults=MINE[1:]), replace(theirs, faults=both(prediction, MINE, MINE)[1].faults)
     )
+    assert finding.verdict is Verdict.DIFFERS
+
+
+def test_faults_that_were_predicted_to_wait_for_a_disk_explain_nothing(prediction: Prediction) -> None:
+    mine, theirs = both(prediction, MINE, MINE[:4] + MINE[5:])
+
+    def counting(major: int) -> tuple[Snapshot, ...]:
+        return tuple(replace(snapshot, major_faults=major) for snapshot in mine.snapshots)
+
+    waited = replace(theirs, snapshots=counting(3))
+    assert list(compare_faults(mine, waited))[-1].verdict is Verdict.EXPLAINED
+    (finding,) = compare_faults(replace(mine, snapshots=counting(3)), waited)
     assert finding.verdict is Verdict.DIFFERS
 
 

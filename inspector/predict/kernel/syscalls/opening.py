@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from inspector.elf.file import ExecutableFile
 from inspector.errors import CannotObserve, NotModelled
 from inspector.predict.kernel.errno import Errno, KernelError
+from inspector.predict.kernel.fadvise import generic_fadvise
 from inspector.predict.kernel.files import Directory, HostFile, NullDevice
 from inspector.predict.kernel.pipe import PipeEnd, refuse_unread
 from inspector.predict.kernel.shmem import MemFd
@@ -174,21 +175,26 @@ def fchdir(task: Task, descriptor: int) -> int:
 
 
 @system_call("fadvise64")
-def fadvise64(task: Task, descriptor: int, _low: int, _high: int, size: int, advice: int) -> int:
-    """Take advice, which changes nothing that can be seen. Source: mm/fadvise.c:ksys_fadvise64_64()."""
-    return fadvise64_64(task, descriptor, 0, 0, size, 0, advice)
+def fadvise64(task: Task, descriptor: int, low: int, high: int, size: int, advice: int) -> int:
+    """Source: arch/x86/kernel/sys_ia32.c:ia32_fadvise64()."""
+    return fadvise64_64(task, descriptor, low, high, size, 0, advice)
 
 
 @system_call("fadvise64_64")
 def fadvise64_64(
-    task: Task, descriptor: int, _low: int, _high: int, _size_low: int, size_high: int, advice: int
+    task: Task, descriptor: int, low: int, high: int, size_low: int, size_high: int, advice: int
 ) -> int:
-    """Source: mm/fadvise.c:generic_fadvise()."""
+    """Take advice about a file (rule `cache.dropped`). Source: mm/fadvise.c:generic_fadvise()."""
     file = task.files.get(descriptor)
     if isinstance(file, PipeEnd):
         raise KernelError(Errno.ESPIPE)
-    if signed(size_high) < 0 or advice > _LAST_ADVICE:
+    offset, size = signed(high) << 32 | low, signed(size_high) << 32 | size_low
+    if size < 0 or advice > _LAST_ADVICE:
         raise KernelError(Errno.EINVAL)
+    if offset < 0:
+        raise NotModelled("advice about a file from before its start, which only newer kernels refuse")
+    if isinstance(file, HostFile):
+        generic_fadvise(task.kernel, file.mapped, offset, size, advice)
     return 0
 
 

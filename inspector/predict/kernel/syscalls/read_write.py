@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from inspector.errors import NotModelled
 from inspector.predict.kernel.errno import Errno, KernelError
-from inspector.predict.kernel.files import Directory, HostFile, NullDevice, Terminal
+from inspector.predict.kernel.files import Directory, HostFile, NullDevice, Terminal, pages_of
 from inspector.predict.kernel.iov_iter import LARGEST_TRANSFER, IovIter
 from inspector.predict.kernel.shmem import MemFd
 from inspector.predict.kernel.syscalls.registry import signed, system_call
@@ -202,6 +202,7 @@ def _sendfile(task: Task, target: int, source: int, at: int | None, size: int) -
     if position < 0:
         raise KernelError(Errno.EINVAL)
     data = from_file.bytes_at(position, min(size, LARGEST_TRANSFER))
+    task.kernel.page_cache.read_ahead(from_file.mapped, pages_of(position, len(data)))
     if isinstance(to_file, Terminal):
         to_file.output += data
     elif not isinstance(to_file, NullDevice):

@@ -93,6 +93,25 @@ def test_unwritten_memory_made_read_only_is_charged_or_not(tmp_path: Path, *, un
     assert flags == (VmFlag.NONE if uncharges else VmFlag.ACCOUNT)
 
 
+WRITE_DATA = "a2 00a00408"
+PAGEOUT, RANDOM = 21, 1
+
+
+def test_without_swap_the_processs_own_pages_cannot_be_reclaimed(tmp_path: Path) -> None:
+    code = WRITE_DATA + call(219, DATA, 4096, PAGEOUT) + WRITE_DATA + exit_with_result()
+    prediction = run(tmp_path, code, replace(PROFILE, swap_bytes=0))
+    assert kinds(prediction) == [FaultKind.FILE_READ, FaultKind.ANONYMOUS]
+    named = run(tmp_path, code, replace(PROFILE, swap_bytes=4096)).not_modelled
+    assert named is not None
+    assert "where there is swap" in named.what
+
+
+def test_advice_about_read_ahead_is_a_flag_that_keeps_areas_apart(tmp_path: Path) -> None:
+    prediction = run(tmp_path, call(219, DATA, 4096, RANDOM) + EXIT)
+    flags = [vma.flags for vma in prediction.snapshots[-1].vmas or () if DATA <= vma.start < DATA + 0x2000]
+    assert flags == [VmFlag.ACCOUNT | VmFlag.RANDOM, VmFlag.ACCOUNT]
+
+
 def test_the_kernels_own_read_faults_in_kernel_mode(tmp_path: Path) -> None:
     # write(1, DATA, 3) to the terminal
     prediction = run(tmp_path, call(4, 1, DATA, 3) + exit_with_result())

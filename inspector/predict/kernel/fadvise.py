@@ -1,0 +1,71 @@
+"""Advice about a file's pages in the page cache (mm/fadvise.c): which of them leave it (mm/truncate.c)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from inspector.model.address import PAGE_SHIFT, PAGE_SIZE
+from inspector.model.page import PageKind
+from inspector.predict.kernel.files import pages_of
+from inspector.predict.kernel.vma import MappedFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from inspector.predict.kernel.kernel import Kernel
+
+_WILLNEED, _DONTNEED = 3, 4
+
+
+def generic_fadvise(kernel: Kernel, file: MappedFile, offset: int, length: int, advice: int) -> None:
+    """Carry out advice about `length` bytes of a host's file from `offset` on; 0 is all the rest.
+
+    Other advice than these two changes nothing before the file is read. Raises NotModelled. Source:
+    mm/fadvise.c:generic_fadvise().
+    """
+    end = min(offset + length, file.size) if length else file.size
+    if offset >= end:
+        return
+    if advice == _WILLNEED:
+        kernel.page_cache.read_ahead(file, pages_of(offset, end - offset))
+    if advice == _DONTNEED and kernel.page_cache.lies_on_disk(file):
+        # Pages that are meant in part only stay; not so the last one of the file.
+        first = -(-offset // PAGE_SIZE)
+        stop = -(-end // PAGE_SIZE) if end == file.size else end // PAGE_SIZE
+        kernel.page_cache.drop(file, list(_invalidated(kernel, file, range(first, stop))))
+
+
+def _invalidated(kernel: Kernel, file: MappedFile, pages: range) -> Iterator[int]:
+    """Yield which of `pages` are dropped: those that nothing maps; of a large folio all or none.
+
+    Source: mm/truncate.c:mapping_try_invalidate(), mapping_evict_folio().
+    """
+    mapped = times_mapped(kernel, file)
+    folios = kernel.page_cache.folios(file)
+    for index in pages:
+        folio = folios.around(index) or range(index, index + 1)
+        inside = pages.start <= folio.start and folio.stop <= pages.stop
+        if inside and not any(page in mapped for page in folio):
+            yield index
+
+
+def times_mapped(kernel: Kernel, file: MappedFile) -> Counter[int]:
+    """Return how often each page of `file` is mapped by the processes there are."""
+    found: Counter[int] = Counter()
+    for task in kernel.tasks:
+        if task.ending is not None:
+            continue
+        for area in task.mm.areas:
+            origin = area.origin
+            if not isinstance(origin, MappedFile):
+                continue
+            if (origin.device, origin.inode) != (file.device, file.inode):
+                continue
+            first = (area.start >> PAGE_SHIFT) - area.page_offset
+            found.update(
+                vpn - first
+                for vpn, entry in task.mm.page_tables.entries(area.range)
+                if entry.kind is PageKind.FILE
+            )
+    return found

@@ -1,0 +1,105 @@
+"""Pages of files that leave the page cache: which go, which stay, and which faults wait for the disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inspector.elf.file import ExecutableFile
+from inspector.observe import observe
+from inspector.observe.memory import swap_bytes
+from inspector.predict import predict
+from tests.live import launches
+from tests.live.whole_runs import disagreements
+
+if TYPE_CHECKING:
+    from inspector.model.profile import MachineProfile
+    from inspector.model.program import Program
+
+pytestmark = [pytest.mark.live, pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")]
+
+SOURCE = Path(__file__).with_name("page_cache.c")
+PAGES = bytes(64 * 4096 + 10)
+NAMED = {
+    "ahead": "reading ahead from",
+    "reading": "which pages of",
+    "others": "several processes, when pages of",
+}
+
+
+@pytest.fixture(scope="module")
+def built(stage: Path) -> Path:
+    """Return the program that has a group of calls each."""
+    path = stage / "page_cache"
+    command = ["gcc", "-m32", "-static", "-O1", "-w", "-o", str(path), str(SOURCE)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("gcc cannot link static i386 programs")
+    return path
+
+
+def running(built: Path, group: str, file: Path) -> Program:
+    return launches.launch(built, (str(built), group, str(file)))
+
+
+@pytest.fixture
+def on_disk(tmp_path: Path) -> Path:
+    """Return a file of 64 pages and a bit that lies on a disk."""
+    path = tmp_path / "pages"
+    path.write_bytes(PAGES)
+    with ExecutableFile(str(path)) as file:
+        if file.lies_in_memory:
+            pytest.skip("temporary files lie on a tmpfs here, which has no disk")
+    return path
+
+
+@pytest.mark.parametrize("group", ["parts", "mapped", "writing", "kernels", "areas", "reclaimed", "own"])
+@pytest.mark.parametrize("place", ["disk", "memory"])
+def test_what_is_dropped_and_comes_back_is_linuxs(
+    group: str, place: str, built: Path, on_disk: Path, profile: MachineProfile
+) -> None:
+    if group in ("own", "reclaimed") and swap_bytes():
+        pytest.skip("where there is swap, what is reclaimed may go there")
+    file = on_disk if place == "disk" else built.with_name("pages")
+    file.write_bytes(PAGES)
+    stops = [f"syscall:getppid#{number}" for number in range(2, 9)]
+    program = running(built, group, file)
+    reached = {snapshot.checkpoint for snapshot in predict(program, profile, stops=stops).snapshots}
+    stops = ["syscall:getppid", *(stop for stop in stops if stop in reached)]
+    assert disagreements(program, profile, stops=stops) == []
+
+
+@pytest.mark.parametrize(("place", "expected"), [("disk", 64 + 0 + 1 + 1 + 2 + 0 + 1), ("memory", 0)])
+def test_faults_wait_for_a_disk_where_there_is_one(
+    place: str, expected: int, built: Path, on_disk: Path, profile: MachineProfile
+) -> None:
+    file = on_disk if place == "disk" else built.with_name("pages")
+    file.write_bytes(PAGES)
+    program = running(built, "parts", file)
+    assert predict(program, profile).snapshots[-1].major_faults == expected
+    assert observe(program).snapshots[-1].major_faults == expected
+
+
+@pytest.mark.parametrize("group", NAMED)
+def test_what_the_disk_or_the_scheduler_decides_is_named(
+    group: str, built: Path, on_disk: Path, profile: MachineProfile
+) -> None:
+    prediction = predict(running(built, group, on_disk), profile)
+    assert prediction.not_modelled is not None
+    assert prediction.not_modelled.what.startswith(NAMED[group])
+    assert str(on_disk) in prediction.not_modelled.what
+
+
+def test_the_report_says_where_the_file_lies(built: Path, on_disk: Path, profile: MachineProfile) -> None:
+    in_memory = built.with_name("pages")
+    in_memory.write_bytes(PAGES)
+    told = [
+        {each.name: each.value for each in predict(running(built, "parts", file), profile).assumptions}
+        for file in (on_disk, in_memory)
+    ]
+    assert told[0][f"page cache of {on_disk}"].startswith("its pages are clean")
+    assert told[1][f"page cache of {os.path.realpath(in_memory)}"].startswith("a tmpfs")
