@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from inspector.model.profile import MachineProfile, RandomBases
     from inspector.model.program import Program
     from inspector.model.registers import Registers
+    from inspector.predict.machine.references import PageReferences
 
 __all__ = ["name_random_registers", "predict", "second_opinion"]
 
@@ -40,6 +41,7 @@ def predict(
     chance: int = 0,
     folios: FolioLayout | None = None,
     shared_descriptors: Collection[int] = (),
+    references: PageReferences | None = None,
 ) -> Prediction:
     """Predict what the machine of `profile` does when it executes `program`, to its end.
 
@@ -50,6 +52,8 @@ def predict(
     modelled. `chance` chooses among assumptions about what is random. `folios` tells how the files that
     the program maps lie in the page cache; without it, page by page. `shared_descriptors` are those
     that the program has in common with this process, under the same numbers, beside its own 0, 1 and 2.
+    `references`, if given, holds afterwards which pages the first process has referred to, from its
+    first instruction on.
     """
     if program.randomize and bases is None:
         return Prediction(
@@ -62,7 +66,12 @@ def predict(
     first_of: dict[Special, int] = {}
     while True:
         with Kernel(
-            profile, chance=chance, folios=folios, first_of=first_of, shared_descriptors=shared_descriptors
+            profile,
+            chance=chance,
+            folios=folios,
+            first_of=first_of,
+            shared_descriptors=shared_descriptors,
+            references=references,
         ) as kernel:
             try:
                 return _predict(kernel, program, bases, stops, until, deadline)
@@ -87,6 +96,8 @@ def _predict(
     if program.path != program.requested:
         kernel.own_file = program.path
     result = execve(program, kernel, bases)
+    if kernel.references is not None:
+        kernel.references.clear()
     limit = result.not_modelled
     not_modelled = None if limit is None else NotModelledAt(limit.what, limit.ip)
     if result.process is not None:

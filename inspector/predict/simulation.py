@@ -79,6 +79,8 @@ class Simulation:
     def _run(self, task: Task) -> None:
         """Run one task until it waits or ends."""
         cpu, mm = self._cpu, task.mm
+        if self._kernel.references is not None:
+            self._kernel.references.is_on = task is self._first
         while task.ending is None and task.waits_for is None and not self._is_over:
             if task.signals.pending or task.signals.shared_pending:
                 self._deliver_signals(task)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from inspector.predict.machine.cpu import Cpu, State
     from inspector.predict.machine.event import Special
     from inspector.predict.machine.pagetable import PageTableEntry
+    from inspector.predict.machine.references import PageReferences
 
 
 _FIRST_PID = 1000
@@ -48,15 +49,18 @@ class Kernel:
         folios: FolioLayout | None = None,
         first_of: Mapping[Special, int] | None = None,
         shared_descriptors: Collection[int] = (),
+        references: PageReferences | None = None,
     ) -> None:
         """Boot. `chance`, a byte, decides what is random; two kernels that differ in it show what does.
 
         `folios` tells how files lie in the page cache; without it, none has large folios. For
-        `first_of` see `Cpu`, for `shared_descriptors` `predict`.
+        `first_of` see `Cpu`, for `shared_descriptors` `predict`. `references` is told which pages the first
+        process refers to.
         """
         self.profile = profile
         self.shared_descriptors = shared_descriptors
         self._first_of = first_of
+        self.references = references
         self.chance = chance
         self.memory = PhysicalMemory()
         self.page_cache = PageCache(self.memory, folios, self.assume, lambda: not self.tasks[1:])
@@ -97,6 +101,7 @@ class Kernel:
             processor.xcr0,
             self._read_tsc,
             self._first_of,
+            self.references,
         )
 
     @functools.cached_property

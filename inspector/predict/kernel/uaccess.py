@@ -36,6 +36,8 @@ def touch(task: Task, address: int, access: Access) -> PageTableEntry:
         entry = task.mm.page_tables.lookup(vpn)
         if entry is not None and access in entry.access:
             entry.use(access)
+            if task.kernel.references is not None and not task.number:
+                task.kernel.references.access_by_kernel(vpn)
             return entry
         refused = exc_page_fault(task, VirtAddr(address), access, None)
         # Where the page was there already, the processor may remember the frame that was copied.

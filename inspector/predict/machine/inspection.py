@@ -107,9 +107,10 @@ class Inspection:
 
     def _treat(self, erratum: Erratum, ip: VirtAddr) -> Event | None:
         self._cpu.check_specials()
+        operands = self._cpu.operands_of(erratum.code, ip)
         outcome = self._treatments.treat(erratum)
         if outcome is Then.AFTER:
-            self._cpu.write("eip", ip + len(erratum.code))
+            self._cpu.carry_out(operands, ip + len(erratum.code))
         elif outcome is Then.THERE:
             self._cpu.let_by(ip)
         else:

@@ -85,6 +85,8 @@ class Tlb:
         """By page: the value of `_flushes` when it was last given out."""
         self._open = _numbers(memory.size_bytes >> PAGE_SHIFT)
         """By frame: the same, when it was last given out to be written by a page that may not execute it."""
+        self._owners: dict[int, Vpn] | None = None
+        """By frame: the one page that it is given out for. None: nobody wants to know."""
         self._conflicts = 0
         self._patience = _CONFLICTS
         engine.uc.ctl_set_tlb_mode(uc_const.UC_TLB_VIRTUAL)
@@ -115,6 +117,10 @@ class Tlb:
                 self.missing = address & _ADDRESSES, access
                 return None
             return frame << PAGE_SHIFT, unicorn.UC_PROT_ALL
+        if self._owners is not None:
+            if self._owners.get(found.frame, vpn) != vpn:
+                self.flush()
+            self._owners[found.frame] = vpn
         if self._held[vpn] == self._flushes:
             self._conflict()
         self._held[vpn] = self._flushes
@@ -126,6 +132,17 @@ class Tlb:
             if access is not Access.WRITE:
                 granted &= ~_WRITE  # its first write shall miss, too
         return found.frame << PAGE_SHIFT, granted
+
+    def tell_pages(self) -> None:
+        """Have `page_at` answered from now on. Nothing has run before."""
+        self._owners = {}
+
+    def page_at(self, physical: int) -> Vpn | None:
+        """Return by which page the program has just reached a physical address; None: it was the processor.
+
+        Unicorn tells of an access where it lies physically. So no frame is given out by two pages at once.
+        """
+        return self._owners.get(physical >> PAGE_SHIFT) if self._owners is not None else None
 
     def _grant(self, vpn: Vpn, found: Translation, access: Access) -> int | None:
         """Return what to allow until the next miss, as Unicorn's permissions.

@@ -26,6 +26,8 @@ from inspector.predict.machine.pagetable import PageTableEntry
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from inspector.predict.machine.references import PageReferences
+
 READ_EXECUTE = Access.READ | Access.EXECUTE
 READ_WRITE = Access.READ | Access.WRITE
 CODE, DATA = VirtAddr(0x08048000), VirtAddr(0x08049000)
@@ -34,7 +36,9 @@ CODE, DATA = VirtAddr(0x08048000), VirtAddr(0x08049000)
 class Machine:
     """A CPU, its memory, and page tables to play with."""
 
-    def __init__(self, first_of: Mapping[Special, int] | None = None) -> None:
+    def __init__(
+        self, first_of: Mapping[Special, int] | None = None, references: PageReferences | None = None
+    ) -> None:
         self.memory = PhysicalMemory(1 << 24)
         self.pages: dict[Vpn, PageTableEntry] = {}
         self.cpu = Cpu(
@@ -42,6 +46,7 @@ class Machine:
             self.pages.get,
             lambda leaf, subleaf: (leaf + 1, 2, subleaf, 4),
             first_of=first_of,
+            references=references,
         )
 
     def map(self, address: VirtAddr, access: Access, contents: bytes = b"", offset: int = 0) -> None:
