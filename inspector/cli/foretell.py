@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from inspector.model.prediction import Prediction
     from inspector.model.profile import MachineProfile, RandomBases
     from inspector.model.program import Program
+    from inspector.predict.machine.references import PageReferences
 
 
 def foretell(
@@ -24,6 +25,7 @@ def foretell(
     stops: Sequence[str] = (),
     until: str | None = None,
     seconds: float = 60.0,
+    references: PageReferences | None = None,
 ) -> Prediction:
     """Predict `program`; what the prediction could not read ends it as something not modelled."""
     from inspector.model.prediction import NotModelledAt, Prediction
@@ -38,6 +40,7 @@ def foretell(
             until=until,
             seconds=seconds,
             folios=partial(_folios, program, seconds),
+            references=references,
         )
     except UsageError:
         raise

@@ -126,8 +126,12 @@ def launching_of(env: tuple[str, ...], stdin: str, layout: str, aslr: bool, in_p
     if not os.access(stdin, os.R_OK) or os.path.isdir(stdin):  # noqa: PTH112 - any bytes
         msg = f"--stdin {stdin}: cannot be read"
         raise UsageError(msg, help="give --stdin a readable file")
-    arguments = click.get_current_context().meta.get(_ARGUMENTS, ())
-    return Launching(arguments, env, stdin, Layout(layout), aslr, in_place)
+    return Launching(arguments(), env, stdin, Layout(layout), aslr, in_place)
+
+
+def arguments() -> tuple[str, ...]:
+    """Return what follows -- on the current command line."""
+    return tuple(click.get_current_context().meta.get(_ARGUMENTS, ()))
 
 
 def machine_profile(path: str | None) -> MachineProfile:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from inspector.report.document import Column, Document, Fact, Facts, Mark, Paragraph, Row, Section, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from inspector.simulators.replacement import Replacement
+    from inspector.simulators.replacement import ProgramReferences, Replacement
 
 _ROOM = 77
 _LABEL = 9
@@ -18,13 +18,15 @@ LONGEST_DRAWN = 400
 """Longer strings are told in numbers only."""
 
 
-def replacement_document(replacement: Replacement, *, solve: bool) -> Document:
+def replacement_document(
+    replacement: Replacement, run: ProgramReferences | None = None, *, solve: bool
+) -> Document:
     """Return the table of one replay, empty where it is a question, filled where it is to be solved."""
     length = len(replacement.references)
     pages = len(set(replacement.references))
-    blocks: list[Table | Facts | Paragraph] = []
+    blocks: list[Table | Facts | Paragraph] = list(_source(run))
     if length <= LONGEST_DRAWN:
-        blocks += _grids(replacement, solve=solve)
+        blocks += _grids(replacement, str if run is None else "{:x}".format, solve=solve)
     else:
         blocks.append(Paragraph(f"A string of over {LONGEST_DRAWN} references is not drawn."))
     if solve:
@@ -36,6 +38,21 @@ def replacement_document(replacement: Replacement, *, solve: bool) -> Document:
         blocks.append(Paragraph("The answers: the same again with --solve."))
     title = f"{_name(replacement)}: {length} references to {pages} page{'s' * (pages != 1)}"
     return Document(title, (Section("", tuple(blocks)),))
+
+
+def _source(run: ProgramReferences | None) -> Iterator[Facts | Paragraph]:
+    """Yield what the references were taken from, where that is a program."""
+    if run is None:
+        return
+    yield Facts(
+        (
+            Fact("references of", f"{run.path}, predicted"),
+            Fact("instructions", f"{run.instructions}, with {run.accesses} readings and writings"),
+            Fact("one is", "a change of page, in what is fetched, read and written"),
+        )
+    )
+    if run.not_modelled is not None:
+        yield Paragraph(f"These are not all: what comes after is not modelled: {run.not_modelled}.", Mark.BAD)
 
 
 def _name(replacement: Replacement) -> str:
@@ -58,19 +75,19 @@ def _answers(replacement: Replacement) -> tuple[Fact, ...]:
     return tuple(facts)
 
 
-def _grids(replacement: Replacement, *, solve: bool) -> list[Table]:
+def _grids(replacement: Replacement, name: Callable[[int], str], *, solve: bool) -> list[Table]:
     """Return the table in pieces that fit the page, a column for each reference."""
-    width = max(len(str(page)) for page in replacement.references)
+    width = max(len(name(page)) for page in replacement.references)
     per_piece = max((_ROOM - _LABEL) // (width + _GAP), 1)
     labels = [*(f"frame {number}" for number in range(replacement.frames_filled)), "fault", "leaves"]
-    columns = _columns(replacement, len(labels)) if solve else None
+    columns = _columns(replacement, len(labels), name) if solve else None
     pieces = []
     for start in range(0, len(replacement.references), per_piece):
         piece = replacement.references[start : start + per_piece]
         cells = columns[start : start + per_piece] if columns else [("",) * len(labels)] * len(piece)
         pieces.append(
             Table(
-                (Column("page"), *(Column(str(page), right=True) for page in piece)),
+                (Column("page"), *(Column(name(page), right=True) for page in piece)),
                 tuple(
                     Row((label, *(column[index] for column in cells))) for index, label in enumerate(labels)
                 ),
@@ -79,20 +96,25 @@ def _grids(replacement: Replacement, *, solve: bool) -> list[Table]:
     return pieces
 
 
-def _columns(replacement: Replacement, height: int) -> list[tuple[str, ...]]:
+def _columns(replacement: Replacement, height: int, name: Callable[[int], str]) -> list[tuple[str, ...]]:
     columns = []
     frames = [""] * (height - 2)
     for step in replacement.steps:
         if step.left_frame is not None:
             frames[step.left_frame] = ""
-        frames[step.frame] = str(step.page)
-        leaves = "" if step.evicted is None else str(step.evicted)
+        frames[step.frame] = name(step.page)
+        leaves = "" if step.evicted is None else name(step.evicted)
         columns.append((*frames, "*" if step.fault else "", leaves))
     return columns
 
 
 def curve_document(
-    curves: dict[str, Sequence[int]], length: int, anomalies: dict[str, list[int]], *, solve: bool
+    curves: dict[str, Sequence[int]],
+    length: int,
+    anomalies: dict[str, list[int]],
+    run: ProgramReferences | None = None,
+    *,
+    solve: bool,
 ) -> Document:
     """Return the faults of each policy with 1, 2, 3, ... frames.
 
@@ -106,7 +128,7 @@ def curve_document(
         faults = [str(curves[name][index]) if solve else "" for name in names]
         rows.append(Row((str(index + 1), *faults), Mark.EXPLAINED if odd and solve else None))
     table = Table((Column("frames", right=True), *(Column(name, right=True) for name in names)), tuple(rows))
-    blocks: list[Table | Paragraph] = [table]
+    blocks: list[Table | Facts | Paragraph] = [*_source(run), table]
     if solve:
         for name, places in anomalies.items():
             blocks += [

@@ -283,8 +283,6 @@ class Cpu:
             if self._stopped is not None:
                 event = self._stopped(ip)
             elif self._tlb.missing is not None:
-                if self._references is not None and self._tlb.missing[1] is not Access.EXECUTE:
-                    self._references.undo()
                 until = self._translated_ahead(ip, *self._tlb.missing)
                 event = self._page_fault(ip, *self._tlb.missing) if until is None else None
             elif self._tlb.stale:
@@ -310,7 +308,15 @@ class Cpu:
         finally:
             if until is not None:
                 uc.ctl_set_exits([])
+            self._undo_references()
         return VirtAddr(self._engine.read(_EIP))
+
+    def _undo_references(self) -> None:
+        """Forget what an instruction has begun that the engine has not ended: what stopped it is no fetch."""
+        missing = self._tlb.missing
+        faulted = missing is not None and missing[1] is not Access.EXECUTE
+        if self._references is not None and (faulted or self._alarm.has_rung):
+            self._references.undo()
 
     def _translated_ahead(self, ip: VirtAddr, address: int, access: Access) -> int | None:
         """Return where to stop first, if the fetch that failed is not yet the program's own."""

@@ -7,13 +7,14 @@ references ──> replay(references, policy) ──> Step, Step, ...    one at 
 from inspector.simulators.replacement.curve import anomalies, fault_curve
 from inspector.simulators.replacement.policy import POLICIES, Policy, make_policy
 from inspector.simulators.replacement.references import parse_references, random_references
-from inspector.simulators.replacement.replay import Replacement, Step, count_faults, replay
+from inspector.simulators.replacement.replay import ProgramReferences, Replacement, Step, count_faults, replay
 from inspector.simulators.replacement.stack_distance import MissRatioCurve, lru_curve
 
 __all__ = [
     "POLICIES",
     "MissRatioCurve",
     "Policy",
+    "ProgramReferences",
     "Replacement",
     "Step",
     "anomalies",

@@ -12,7 +12,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from inspector.simulators.replacement.replay import Replacement
+    from inspector.simulators.replacement.replay import ProgramReferences, Replacement
 
 
 class StepJson(msgspec.Struct):
@@ -22,6 +22,15 @@ class StepJson(msgspec.Struct):
     frame: int
     fault: bool
     evicted: int | None
+
+
+class ProgramJson(msgspec.Struct):
+    """The predicted run that the references are of, and what it was not followed beyond (null: nothing)."""
+
+    path: str
+    instructions: int
+    accesses: int
+    not_modelled: str | None
 
 
 class ReplacementJson(msgspec.Struct):
@@ -35,6 +44,7 @@ class ReplacementJson(msgspec.Struct):
     faults: int | None
     hits: int | None
     steps: list[StepJson] | None
+    program: ProgramJson | None = None
     schema: str = "inspector.replacement/1"
 
 
@@ -43,10 +53,17 @@ class CurveJson(msgspec.Struct):
 
     references: list[int]
     faults: dict[str, list[int]] | None
+    program: ProgramJson | None = None
     schema: str = "inspector.replacement-curve/1"
 
 
-def replacement_json(replacement: Replacement, *, solve: bool) -> bytes:
+def _program_json(run: ProgramReferences | None) -> ProgramJson | None:
+    if run is None:
+        return None
+    return ProgramJson(run.path, run.instructions, run.accesses, run.not_modelled)
+
+
+def replacement_json(replacement: Replacement, run: ProgramReferences | None = None, *, solve: bool) -> bytes:
     """Return a replay as one line of JSON, its answers left out of a question."""
     references, faults = list(replacement.references), replacement.faults
     steps = [StepJson(step.page, step.frame, step.fault, step.evicted) for step in replacement.steps]
@@ -59,11 +76,18 @@ def replacement_json(replacement: Replacement, *, solve: bool) -> bytes:
             faults if solve else None,
             len(references) - faults if solve else None,
             steps if solve else None,
+            _program_json(run),
         )
     )
 
 
-def curve_json(references: Sequence[int], curves: Mapping[str, Sequence[int]], *, solve: bool) -> bytes:
+def curve_json(
+    references: Sequence[int],
+    curves: Mapping[str, Sequence[int]],
+    run: ProgramReferences | None = None,
+    *,
+    solve: bool,
+) -> bytes:
     """Return the curves, by policy, as one line of JSON."""
     faults = {name: list(curve) for name, curve in curves.items()}
-    return msgspec.json.encode(CurveJson(list(references), faults if solve else None))
+    return msgspec.json.encode(CurveJson(list(references), faults if solve else None, _program_json(run)))

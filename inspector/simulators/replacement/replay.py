@@ -63,6 +63,18 @@ def count_faults(references: Iterable[int], policy: Policy) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class ProgramReferences:
+    """What a string of references was taken from: a predicted run of a program."""
+
+    path: str
+    instructions: int
+    accesses: int
+    """Readings and writings."""
+    not_modelled: str | None
+    """What the run was not followed beyond; None: they are all."""
+
+
+@dataclass(frozen=True, slots=True)
 class Replacement:
     """A whole replay, kept."""
 

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from inspector.elf.header import ELF64, EM_X86_64
-from tests.elfwriter import Elf, Phdr
+from tests.elfwriter import Elf, Phdr, R, W, X, gnu_stack
 
+NATIVE = Path("/bin/true").read_bytes()
 BELADY = ["--refs", "1 2 3 4 1 2 5 1 2 3 4 5"]
 
 
@@ -111,6 +112,11 @@ def test_answers_and_questions_fit_eighty_columns() -> None:
         ["replace", "--anomaly", "--refs", "1"],
         ["replace", "--anomaly", "--pages", "2"],
         ["replace", "--length", "0"],
+        ["replace", "--program", "/bin/true", "--refs", "1"],
+        ["replace", "--program", "/bin/true", "--anomaly"],
+        ["replace", "--refs", "1", "--", "argument"],
+        ["replace", "--refs", "1 0x10000000000000"],
+        ["replace", "/bin/true"],
         ["overlay", "--calls", ""],
         ["overlay", "--calls", "main X"],
         ["overlay", "--calls", "A>"],
@@ -136,6 +142,61 @@ def test_what_makes_no_sense_is_one_line_and_a_hint(words: list[str]) -> None:
     first, second = done.stderr.splitlines()
     assert first.startswith("inspector: ")
     assert second.startswith("  ")
+
+
+def called(path: Path, code: str) -> str:
+    """Write a program of that code and return its path."""
+    text = Phdr(offset=0, vaddr=0x08048000, filesz=0x1000, flags=R | X)
+    stack_and_data = Phdr(offset=0, vaddr=0x0804A000, filesz=0, memsz=0x2000, flags=R | W)
+    elf = Elf([text, stack_and_data, gnu_stack()], entry=0x08048200)
+    elf.contents = {0x200: bytes.fromhex(code)}
+    path.write_bytes(elf.build())
+    path.chmod(0o755)
+    return str(path)
+
+
+STORE_TWICE = "a2 00a00408 a2 00b00408"  # to 0x804a000, then to 0x804b000
+
+
+def test_references_are_those_of_a_predicted_program(tmp_path: Path) -> None:
+    program = called(tmp_path / "program", STORE_TWICE + "b8 01000000 31db cd80")
+    answer = asked("replace", "--program", program, "--solve", "--frames", "2", "--policy", "lru")
+    code, first, second = 0x8048, 0x804A, 0x804B
+    assert answer["references"] == [code, first, code, second, code]
+    assert answer["faults"] == 3
+    assert answer["program"] == {"path": program, "instructions": 5, "accesses": 2, "not_modelled": None}
+    shown = run("replace", "--program", program, "--solve").stdout
+    assert "page     8048  804a  8048  804b  8048" in shown
+    curve = asked("replace", "--program", program, "--curve", "--policy", "lru", "--solve")
+    assert (curve["faults"]["lru"], curve["program"]["instructions"]) == ([5, 3, 3, 3], 5)
+
+
+def test_references_up_to_what_is_not_modelled_say_so(tmp_path: Path) -> None:
+    program = called(tmp_path / "program", STORE_TWICE + "b8 a9010000 cd80")
+    done = run("replace", "--program", program)
+    assert done.returncode == 3
+    assert "not modelled: system call io_uring_setup" in " ".join(done.stdout.split())
+    document = run("replace", "--program", program, "--json", "-")
+    assert document.returncode == 3
+    assert json.loads(document.stdout)["program"]["not_modelled"] == "system call io_uring_setup"
+
+
+@pytest.mark.parametrize(
+    ("contents", "why"), [(b"text", "it does not run"), (None, "it does not run"), (NATIVE, "64-bit")]
+)
+def test_a_program_that_does_not_run_has_no_references(
+    tmp_path: Path, contents: bytes | None, why: str
+) -> None:
+    path = tmp_path / "program"
+    if contents is not None:
+        path.write_bytes(contents)
+        path.chmod(0o755)
+    done = run("replace", "--program", str(path))
+    assert (done.returncode, done.stdout) == (3, "")
+    first, second = done.stderr.splitlines()
+    assert first.startswith(f"inspector: {path}: there are no references: ")
+    assert why in first
+    assert second
 
 
 def test_a_program_that_does_not_run_has_no_tables(tmp_path: Path) -> None:
