@@ -17,6 +17,7 @@ COMMANDS = (
     "story",
     "explain",
     "layout",
+    "loading",
     "rules",
     "fuzz",
     "overlay",

@@ -97,11 +97,12 @@ def test_check_is_one_call_with_a_list_for_the_programs_with_arguments(checkout:
     ((*plain, option, name),) = runs(checkout)
     assert plain[:2] == ["check", "fixtures/build/section_mapping"]
     assert len(plain) == 1 + len({*plain[1:]})
-    with_arguments = ("many_arguments", "pager", "whole_load", "major_faults", "reclaim", "sharing")
+    with_arguments = "many_arguments pager whole_load major_faults reclaim no_overlay sharing".split()
     assert not {f"fixtures/build/{name}" for name in with_arguments} & {*plain}
     assert (option, name) == ("--list", "fixtures/with_arguments.list")
     assert not list((checkout / "fixtures/build").glob("*.list"))
-    many, *pager, demand, whole, major, reclaim, sharing = listed(checkout)
+    many, *pager, demand, whole, major, reclaim, apart, apart_whole, sharing = listed(checkout)
+    assert apart_whole == [*apart, "whole"]
     assert sharing == ["--stop", "shared", "--stop", "copied", "fixtures/build/sharing"]
     assert (demand[1], whole[1]) == ("demand", "whole")
     # No two read the same file at once: one would bring in what the other has dropped.

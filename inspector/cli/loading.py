@@ -1,0 +1,176 @@
+"""`inspector loading`: how programs come into memory, from stop to stop, beside each other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+
+from inspector.cli.check import Request, check_program
+from inspector.cli.foretell import foretell
+from inspector.cli.options import (
+    DEFAULT_SECONDS,
+    AnyPath,
+    ProgramCommand,
+    Seconds,
+    launching_of,
+    launching_options,
+    machine_profile,
+    profile_option,
+)
+from inspector.errors import CannotObserve, InspectorError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inspector.cli.output import Output
+    from inspector.loading import Loading, Ways
+    from inspector.model.fault import Fault
+    from inspector.model.prediction import Prediction
+    from inspector.model.snapshot import Snapshot
+
+_GRAVEST_FIRST = (1, 3, 0)
+
+
+@click.command(cls=ProgramCommand, short_help="How programs come into memory, beside each other.")
+@click.argument("programs", metavar="PROGRAM...", nargs=-1, type=AnyPath())
+@launching_options
+@click.option(
+    "--list",
+    "listed",
+    type=AnyPath(),
+    metavar="FILE",
+    help="Take what FILE lists, too: on a line [NAME=VALUE]... PROGRAM [ARG]...",
+)
+@click.option("--predict-only", is_flag=True, help="Do not run the programs.")
+@click.option(
+    "--timeout",
+    "seconds",
+    type=Seconds(),
+    default=DEFAULT_SECONDS,
+    metavar="SECONDS",
+    help="Give each program this long. [30]",
+)
+@click.option("--gdb", type=AnyPath(), metavar="FILE", help="The gdb to use. [$INSPECTOR_GDB, or gdb]")
+@profile_option
+@click.option("--json", type=AnyPath(), metavar="FILE", help="Write JSON as well; - is stdout, instead.")
+def command(
+    programs: tuple[str, ...],
+    env: tuple[str, ...],
+    stdin: str,
+    layout: str,
+    aslr: bool,
+    in_place: bool,
+    listed: str | None,
+    predict_only: bool,
+    seconds: float,
+    gdb: str | None,
+    profile: str | None,
+    json: str | None,
+) -> int:
+    r"""Show what each PROGRAM has in memory from stop to stop, predicted and observed.
+
+    \b
+    The stops are exec, main, exit, and the system calls that read, write or map memory. The columns:
+      resident    pages its page tables map
+      file        of these, files' own pages, out of the page cache
+      copied      pages of its own that began as a file's
+      own         pages of its own that no file is behind
+      read        bytes that it has asked read and pread64 for
+      minor       page faults counted since execve, which no disk was needed for
+      major       those that waited for a disk
+
+    What follows -- are arguments for the programs.
+
+    Example: inspector loading --list fixtures/ways_of_loading.list
+    """
+    from inspector.cli.output import Output
+
+    if aslr and predict_only:
+        raise UsageError(
+            "--predict-only cannot know what ASLR chooses", help="leave out one of --aslr and --predict-only"
+        )
+    how = launching_of(env, stdin, layout, aslr, in_place)
+    launched = [(how, program) for program in programs]
+    if listed is not None:
+        from inspector.cli.listing import listed_programs
+
+        launched += listed_programs(listed, how)
+    if not launched:
+        raise UsageError("there is no program", help="name some, or give --list FILE")
+    machine = machine_profile(profile)
+    output = Output(json)
+    found: list[Ways] = []
+    codes: list[int] = []
+    for launching, program in launched:
+        ways, code = _load(
+            Request(program, launching, machine, (), None, seconds, gdb), predict_only=predict_only
+        )
+        found.append(ways)
+        codes.append(code)
+        _show(output, len(found), ways, code)
+    if len(found) > 1:
+        from inspector.report.loading import comparison_document
+
+        output.lines([""])
+        output.document(comparison_document(found))
+    output.finish()
+    return next(code for code in _GRAVEST_FIRST if code in codes)
+
+
+def _show(output: Output, number: int, ways: Ways, code: int) -> None:
+    from inspector.loading.document import loading_json
+    from inspector.report.loading import loading_document
+
+    if output.wants_json:
+        output.json(loading_json(ways, code))
+    if number > 1:
+        output.lines([""])
+    output.document(loading_document(number, ways))
+
+
+def _load(request: Request, *, predict_only: bool) -> tuple[Ways, int]:
+    """Predict one program and, unless told not to, observe it; return the exit code as well.
+
+    Raises InspectorError where it does not run: there is nothing to show.
+    """
+    from inspector.loading import STOPS, Ways
+
+    with request.launching.prepare(request.requested) as program:
+        where = () if predict_only or program.randomize else STOPS
+        prediction = foretell(program, request.profile, stops=STOPS, seconds=request.seconds)
+    _require_moments(request.requested, prediction)
+    reached = {snapshot.checkpoint.partition("#")[0] for snapshot in prediction.snapshots}
+    stops = tuple(stop for stop in where if stop in reached)
+    limit = prediction.not_modelled
+    ways = Ways(
+        request.requested,
+        request.launching.arguments,
+        _run(prediction.snapshots, prediction.faults),
+        None,
+        None if limit is None else limit.what,
+    )
+    if predict_only:
+        return ways, 0 if limit is None else CannotObserve.exit_code
+    checked = check_program(replace(request, stops=stops))
+    if checked.reconciliation is None:
+        return replace(ways, unobserved=str(checked.error)), checked.exit_code
+    observation = checked.reconciliation.observation
+    seen = _run(observation.snapshots, observation.faults)
+    return replace(ways, observed=seen, unobserved=observation.cut_short), checked.exit_code
+
+
+def _require_moments(path: str, prediction: Prediction) -> None:
+    """Raise InspectorError where there is nothing to tell of."""
+    if prediction.snapshots:
+        return
+    why = "it does not run" if prediction.not_modelled is None else prediction.not_modelled.what
+    raise InspectorError(f"{path}: nothing comes into memory: {why}", help="inspector predict says more")
+
+
+def _run(snapshots: Sequence[Snapshot], faults: Sequence[Fault] | None) -> Loading:
+    from inspector.loading import Loading, moments
+
+    traps = None if faults is None else sum(not fault.process for fault in faults)
+    return Loading(tuple(moments(snapshots)), traps)
