@@ -58,6 +58,11 @@ class Moment:
     read_bytes: int | None
     """What the program has asked read and pread64 for until then."""
 
+    def agrees(self, other: Moment) -> bool:
+        """Whether the two are alike in all that both know."""
+        pairs = ((getattr(self, name), getattr(other, name)) for name in self.__dataclass_fields__)
+        return all(mine == seen or None in (mine, seen) for mine, seen in pairs)
+
     @property
     def brought_bytes(self) -> int | None:
         """What is there of files: brought in by the kernel."""
@@ -131,3 +136,22 @@ class Ways:
     """What the prediction was not followed beyond."""
     unobserved: str | None = None
     """Why it was not observed."""
+
+    @property
+    def differs(self) -> bool:
+        """Whether what was observed is not what was predicted, as far as both go."""
+        if self.observed is None:
+            return False
+        mine, seen = self.predicted, self.observed
+        if not all(one.agrees(other) for one, other in zip(mine.moments, seen.moments, strict=False)):
+            return True
+        if self.is_partial:
+            return False
+        return len(mine.moments) != len(seen.moments) or (
+            mine.traps != seen.traps and None not in (mine.traps, seen.traps)
+        )
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether one of the two runs was not followed to its end."""
+        return self.not_modelled is not None or self.unobserved is not None

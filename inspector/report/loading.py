@@ -57,7 +57,7 @@ def _rows(ways: Ways) -> Iterator[Row]:
     for mine, seen in zip_longest(ways.predicted.moments, ways.observed.moments):
         if mine is None or seen is None:
             yield Row(_cells(mine or seen), Mark.UNJUDGED if mine is None else Mark.UNKNOWN)
-        elif mine == seen:
+        elif mine.agrees(seen):
             yield Row(_cells(mine), Mark.GOOD)
         else:
             yield Row(_cells(mine), Mark.BAD)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from inspector.loading import Loading, moments
+from inspector.loading import Loading, Ways, moments
 from inspector.model.address import AddressRange, FileOffset, VirtAddr, Vpn
 from inspector.model.page import PageKind, PageState
 from inspector.model.registers import Registers
@@ -72,3 +72,30 @@ def test_what_was_not_seen_is_not_counted() -> None:
     assert (first.read_bytes, second.read_bytes) == (0, None)
     assert Loading((first, second), None).peak_pages == 7
     assert Loading((first,), None).peak_pages is None
+
+
+def ways(predicted: Loading, observed: Loading | None, **others: str) -> Ways:
+    return Ways("program", (), predicted, observed, **others)
+
+
+def test_two_runs_differ_in_what_both_know() -> None:
+    (moment,) = moments([SNAPSHOT])
+    run = Loading((moment, moment), 10)
+    assert not ways(run, run).differs
+    assert not ways(run, None).differs
+    assert ways(run, replace(run, traps=9)).differs
+    assert not ways(run, replace(run, traps=None)).differs
+    fewer = Loading((moment, replace(moment, own_pages=0)), 10)
+    assert ways(run, fewer).differs
+    blind = Loading((moment, replace(moment, own_pages=None)), 10)
+    assert not ways(run, blind).differs
+    assert ways(run, Loading((moment,), 10)).differs
+
+
+def test_a_run_that_was_not_followed_to_its_end_differs_only_before() -> None:
+    (moment,) = moments([SNAPSHOT])
+    run, short = Loading((moment, moment), 10), Loading((moment,), 7)
+    for partial in (ways(short, run, not_modelled="a call"), ways(run, short, unobserved="30 s")):
+        assert partial.is_partial
+        assert not partial.differs
+    assert ways(short, Loading((replace(moment, minor_faults=0),), 7), not_modelled="a call").differs
