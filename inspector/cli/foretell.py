@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -63,3 +64,19 @@ def _folios(program: Program, seconds: float, path: str) -> FileFolios | None:
         return folio_layout(path)
     with turn([path], Deadline.after(seconds)):
         return folio_layout(path)
+
+
+def require_file(path: str) -> None:
+    """Raise UsageError if there is nothing at `path`, for what makes sense of a program that runs alone."""
+    if not os.path.lexists(path):
+        raise UsageError(f"{path or ascii(path)}: no such file", help="give the path of a program")
+
+
+def nothing_to_show(path: str, prediction: Prediction, what: str) -> InspectorError:
+    """Return the error that `what` is missing of a program whose prediction has not come so far."""
+    from inspector.report.program import not_modelled_text, run_text
+
+    why = not_modelled_text(prediction)
+    if not why and prediction.verdict is not None:
+        why = f"it {run_text(prediction.verdict)}"
+    return InspectorError(f"{path}: {what}: {why}", help="inspector predict says more")

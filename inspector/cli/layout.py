@@ -78,7 +78,7 @@ def _image(path: str) -> ElfImage:
                 return read_image(file)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise UsageError(f"{path}: {reason}", help="give the path of an ELF file") from error
+        raise UsageError(f"{path or ascii(path)}: {reason}", help="give the path of an ELF file") from error
     behind = interpreters(path, ".")
     advice = f"its interpreter may have some: inspector layout {behind[-1]}" if behind else "give an ELF file"
     raise InspectorError(f"{path}: not an ELF file, so it has no sections", help=advice)

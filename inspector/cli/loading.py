@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from inspector.cli.check import Request, check_program
-from inspector.cli.foretell import foretell
+from inspector.cli.foretell import foretell, nothing_to_show, require_file
 from inspector.cli.options import (
     DEFAULT_SECONDS,
     AnyPath,
@@ -19,7 +19,7 @@ from inspector.cli.options import (
     machine_profile,
     profile_option,
 )
-from inspector.errors import CannotObserve, InspectorError, UsageError
+from inspector.errors import CannotObserve, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from inspector.cli.output import Output
     from inspector.loading import Loading, Ways
     from inspector.model.fault import Fault
-    from inspector.model.prediction import Prediction
     from inspector.model.snapshot import Snapshot
 
 _GRAVEST_FIRST = (1, 3, 0)
@@ -85,6 +84,7 @@ def command(
 
     Example: inspector loading --list fixtures/ways_of_loading.list
     """
+    from inspector.cli.listing import Listed, listed_programs
     from inspector.cli.output import Output
 
     if aslr and predict_only:
@@ -92,21 +92,20 @@ def command(
             "--predict-only cannot know what ASLR chooses", help="leave out one of --aslr and --predict-only"
         )
     how = launching_of(env, stdin, layout, aslr, in_place)
-    launched = [(how, program) for program in programs]
+    wanted = [Listed(program, how) for program in programs]
     if listed is not None:
-        from inspector.cli.listing import listed_programs
-
-        launched += listed_programs(listed, how)
-    if not launched:
+        wanted += listed_programs(listed, how)
+    if not wanted:
         raise UsageError("there is no program", help="name some, or give --list FILE")
+    for each in wanted:
+        require_file(each.requested)
     machine = machine_profile(profile)
     output = Output(json)
     found: list[Ways] = []
     codes: list[int] = []
-    for launching, program in launched:
-        ways, code = _load(
-            Request(program, launching, machine, (), None, seconds, gdb), predict_only=predict_only
-        )
+    for each in wanted:
+        request = Request(each.requested, each.launching, machine, each.stops, None, seconds, gdb)
+        ways, code = _load(request, predict_only=predict_only)
         found.append(ways)
         codes.append(code)
         _show(output, len(found), ways, code)
@@ -137,10 +136,12 @@ def _load(request: Request, *, predict_only: bool) -> tuple[Ways, int]:
     """
     from inspector.loading import STOPS, Ways
 
+    stops = (*STOPS, *request.stops)
     with request.launching.prepare(request.requested) as program:
-        where = () if predict_only or program.randomize else STOPS
-        prediction = foretell(program, request.profile, stops=STOPS, seconds=request.seconds)
-    _require_moments(request.requested, prediction)
+        where = () if predict_only or program.randomize else stops
+        prediction = foretell(program, request.profile, stops=stops, seconds=request.seconds)
+    if not prediction.snapshots:
+        raise nothing_to_show(request.requested, prediction, "nothing comes into memory")
     reached = {snapshot.checkpoint.partition("#")[0] for snapshot in prediction.snapshots}
     stops = tuple(stop for stop in where if stop in reached)
     limit = prediction.not_modelled
@@ -161,14 +162,6 @@ def _load(request: Request, *, predict_only: bool) -> tuple[Ways, int]:
     ways = replace(ways, observed=seen, unobserved=observation.cut_short)
     # Registers and all the rest are for `inspector check` to judge.
     return ways, 1 if ways.differs else CannotObserve.exit_code if ways.is_partial else 0
-
-
-def _require_moments(path: str, prediction: Prediction) -> None:
-    """Raise InspectorError where there is nothing to tell of."""
-    if prediction.snapshots:
-        return
-    why = "it does not run" if prediction.not_modelled is None else prediction.not_modelled.what
-    raise InspectorError(f"{path}: nothing comes into memory: {why}", help="inspector predict says more")
 
 
 def _run(snapshots: Sequence[Snapshot], faults: Sequence[Fault] | None) -> Loading:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import click
 
 from inspector.cli.options import AnyPath, Launching, machine_profile
-from inspector.errors import InspectorError, UsageError
+from inspector.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,13 +120,12 @@ def _show_cost(output: Output, mapped: str, names: Sequence[str], processes: int
 
 
 def _show_program(output: Output, path: str, names: Sequence[str], *, solve: bool) -> None:
+    from inspector.cli.foretell import nothing_to_show, require_file
     from inspector.report.pagetable import stops_document
-    from inspector.report.program import not_modelled_text, run_text
     from inspector.simulators.pagetable import GEOMETRIES, cost
     from inspector.simulators.pagetable_document import stops_json
 
-    if not os.path.lexists(path):
-        raise UsageError(f"{path}: no such file", help="give the path of a program")
+    require_file(path)
     prediction = _predicted(path)
     names = names or _reaching(prediction)
     stops = []
@@ -136,10 +134,7 @@ def _show_program(output: Output, path: str, names: Sequence[str], *, solve: boo
         needed = {name: cost(pages, GEOMETRIES[name][0]).bytes for name in names}
         stops.append((snapshot.checkpoint, needed, snapshot.page_table_bytes or 0))
     if not stops:
-        why = not_modelled_text(prediction)
-        if not why and prediction.verdict is not None:
-            why = f"it {run_text(prediction.verdict)}"
-        raise InspectorError(f"{path}: there is nothing to count: {why}", help="inspector predict says more")
+        raise nothing_to_show(path, prediction, "there is nothing to count")
     if output.wants_json:
         output.json(stops_json(path, stops, solve=solve))
     output.document(stops_document(path, prediction.profile.page_tables.name, stops, solve=solve))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from inspector.cli.options import AnyPath, ProgramCommand
-from inspector.errors import InspectorError, UsageError
+from inspector.errors import UsageError
 from inspector.model.program import Layout
 
 if TYPE_CHECKING:
@@ -137,19 +137,19 @@ def _given_or_drawn(refs: str | None, length: int, pages: int, seed: int, locali
 
 def _program_references(path: str) -> tuple[ProgramReferences, Sequence[int]]:
     """Return what is known of a predicted run, and its references. Raises InspectorError if it has none."""
-    from inspector.cli.foretell import foretell
+    from inspector.cli.foretell import foretell, nothing_to_show, require_file
     from inspector.cli.options import launching_of, machine_profile
     from inspector.predict.machine.references import PageReferences
     from inspector.simulators.replacement import ProgramReferences
 
+    require_file(path)
     found = PageReferences()
     how = launching_of((), "/dev/null", Layout.DEFAULT.value, aslr=False, in_place=False)
     with how.prepare(path) as program:
         prediction = foretell(program, machine_profile(None), references=found)
     limit = prediction.not_modelled
     if not found.pages:
-        why = "it does not run" if limit is None else f"not modelled: {limit.what}"
-        raise InspectorError(f"{path}: there are no references: {why}", help="inspector predict says more")
+        raise nothing_to_show(path, prediction, "there are no references")
     return ProgramReferences(
         path, found.instructions, found.accesses, None if limit is None else limit.what
     ), found.pages

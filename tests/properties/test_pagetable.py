@@ -28,6 +28,26 @@ def unmap(tables: PageTables, gone: AddressRange) -> None:
 
 
 @given(st.sampled_from([X86_64, PAE, I386]), steps)
+def test_tables_are_freed_without_a_page_of_others(
+    geometry: PageTableGeometry, actions: list[tuple[str, int, int]]
+) -> None:
+    tables, model = PageTables(geometry), dict[int, PageTableEntry]()
+    for action, first, count in actions:
+        if action == "map":
+            tables.map(Vpn(first), model.setdefault(first, PageTableEntry(Pfn(1), Access.READ, None)))
+            continue
+        end = first + count
+        unmap(tables, AddressRange(VirtAddr(first << 12), VirtAddr(end << 12)))
+        model = {vpn: entry for vpn, entry in model.items() if not first <= vpn < end}
+        below = max((vpn + 1 for vpn in model if vpn < first), default=0)
+        above = min((vpn for vpn in model if vpn >= end), default=1 << 35)
+        room = AddressRange(VirtAddr(below << 12), VirtAddr(above << 12))
+        tables.free_tables(AddressRange(VirtAddr(first << 12), VirtAddr(end << 12)), room)
+        assert dict(tables.entries()) == dict(sorted(model.items()))
+        assert all(tables.lookup(Vpn(vpn)) is entry for vpn, entry in model.items())
+
+
+@given(st.sampled_from([X86_64, PAE, I386]), steps)
 def test_same_as_a_dictionary(geometry: PageTableGeometry, actions: list[tuple[str, int, int]]) -> None:
     tables, model = PageTables(geometry), dict[int, PageTableEntry]()
     for action, first, count in actions:

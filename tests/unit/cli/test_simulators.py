@@ -182,15 +182,14 @@ def test_references_up_to_what_is_not_modelled_say_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("contents", "why"), [(b"text", "it does not run"), (None, "it does not run"), (NATIVE, "64-bit")]
+    ("contents", "why"), [(b"text", "ENOEXEC"), (NATIVE, "not modelled: 64-bit")]
 )
 def test_a_program_that_does_not_run_has_no_references(
-    tmp_path: Path, contents: bytes | None, why: str
+    tmp_path: Path, contents: bytes, why: str
 ) -> None:
     path = tmp_path / "program"
-    if contents is not None:
-        path.write_bytes(contents)
-        path.chmod(0o755)
+    path.write_bytes(contents)
+    path.chmod(0o755)
     done = run("replace", "--program", str(path))
     assert (done.returncode, done.stdout) == (3, "")
     first, second = done.stderr.splitlines()
@@ -206,7 +205,13 @@ def test_a_program_that_does_not_run_has_no_tables(tmp_path: Path) -> None:
     done = run("pagetable", "--program", str(text))
     assert done.returncode == 3
     assert "nothing to count: it does not run (refused: ENOEXEC)" in done.stderr
-    assert run("pagetable", "--program", str(tmp_path / "missing")).returncode == 2
+
+
+@pytest.mark.parametrize("words", [["pagetable", "--program"], ["replace", "--program"], ["loading"]])
+def test_a_missing_program_is_a_mistake_of_the_caller(words: list[str], tmp_path: Path) -> None:
+    done = run(*words, str(tmp_path / "missing"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[0] == f"inspector: {tmp_path}/missing: no such file"
 
 
 def test_a_64_bit_program_has_tables_of_those_shapes_that_reach_it(tmp_path: Path) -> None:
@@ -221,6 +226,15 @@ def test_a_64_bit_program_has_tables_of_those_shapes_that_reach_it(tmp_path: Pat
     narrow = run("pagetable", "--program", str(native), "--geometry", "i386")
     assert narrow.returncode == 2
     assert "--geometry" in narrow.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [["pagetable", "--program", ""], ["replace", "--program", ""], ["loading", ""], ["layout", ""]]
+)
+def test_an_empty_path_is_shown_as_one(words: list[str]) -> None:
+    done = run(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("inspector: '': ")
 
 
 def test_a_tree_comes_from_a_file(tmp_path: Path) -> None:
@@ -244,6 +258,6 @@ def test_a_file_that_is_no_tree_is_named(tmp_path: Path) -> None:
     assert done.stderr.splitlines()[0] == f"inspector: {file}: the parents go round in a cycle: A A"
 
 
-@pytest.mark.parametrize("name", ["overlay", "replace", "pagetable"])
+@pytest.mark.parametrize("name", ["overlay", "replace", "pagetable", "layout", "story", "loading"])
 def test_the_help_has_an_example(name: str) -> None:
     assert f"Example: inspector {name} " in run(name, "--help").stdout
