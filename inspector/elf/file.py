@@ -98,15 +98,16 @@ class ExecutableFile:
         return self.stat.st_size
 
     @functools.cached_property
-    def lies_in_memory(self) -> bool:
-        """Whether the file lies on a tmpfs, which is its page cache and has no disk. Raises OSError."""
-        device = f"{os.major(self.stat.st_dev)}:{os.minor(self.stat.st_dev)}"
-        with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as mounts:  # noqa: PTH123
-            for line in mounts:
-                mount, _, source = line.partition(" - ")
-                if mount.split(" ", 3)[2] == device:
-                    return source.startswith("tmpfs ")
-        return False
+    def lies_in_memory(self) -> bool | None:
+        """Whether the file lies on a tmpfs, which has no disk; None where it cannot be told.
+
+        What lies below an overlayfs may be mounted where we cannot see it.
+        """
+        for major, minor in (self.device, (os.major(self.stat.st_dev), os.minor(self.stat.st_dev))):
+            kind = _file_system_on(f"{major}:{minor}")
+            if kind is not None:
+                return None if kind == "overlay" else kind == "tmpfs"
+        return None
 
     @property
     def is_on_nosuid_mount(self) -> bool:
@@ -208,6 +209,19 @@ class ExecutableFile:
 def _require_regular(path: str, found: os.stat_result) -> None:
     if not stat.S_ISREG(found.st_mode):
         raise CannotObserve(f"{path}: not a regular file", help="give the path of a file")
+
+
+def _file_system_on(device: str) -> str | None:
+    """Return the kind of the file system on `device` (`major:minor`); None where we do not see it mounted."""
+    try:
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as mounts:  # noqa: PTH123
+            for line in mounts:
+                mount, _, source = line.partition(" - ")
+                if mount.split(" ", 3)[2] == device:
+                    return source.partition(" ")[0]
+    except OSError:
+        pass
+    return None
 
 
 def address_of_mapping(mapping: mmap.mmap) -> int:

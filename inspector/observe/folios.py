@@ -44,7 +44,7 @@ def folio_layout(path: str) -> FileFolios | None:
         if file.size > LARGEST_READ_IN:
             return None
         large = _large_folios(file.fileno(), file.size) if file.size else ()
-        in_memory = file.lies_in_memory
+        in_memory = bool(file.lies_in_memory)
         if large is None:
             return FileFolios(in_memory=True) if in_memory else None
         if not large:

@@ -20,7 +20,7 @@ Table = tuple[int, int]
 """A table below the top one: its depth (1 is the one below the top), and the addresses it maps, shifted right
 by the bits that it and the levels below decide."""
 
-_READ_ONLY_KINDS = (FaultKind.ZERO_PAGE, FaultKind.FILE_READ)
+_READ_ONLY_KINDS = (FaultKind.ZERO_PAGE, FaultKind.FILE_READ, FaultKind.DISK_READ)
 _NX_ENTRY_BYTES = 8
 """An entry of 4 bytes has no bit 63 to forbid execution by."""
 

@@ -75,10 +75,14 @@ class PageCache:
         Source: mm/fadvise.c:generic_fadvise(), noop_backing_dev_info.
         """
         contents = file.contents
-        if not isinstance(contents, ExecutableFile) or not contents.lies_in_memory:
-            return True
-        self._assume(f"page cache of {file.path}", "a tmpfs: every page stays, and none comes from a disk")
-        return False
+        in_memory = contents.lies_in_memory if isinstance(contents, ExecutableFile) else None
+        if in_memory is None:
+            self._assume(f"file system of {file.path}", "on a disk: what lies below is not to be seen")
+        elif in_memory:
+            self._assume(
+                f"page cache of {file.path}", "a tmpfs: every page stays, and none comes from a disk"
+            )
+        return not in_memory
 
     def drop(self, file: MappedFile, pages: Iterable[int]) -> None:
         """Forget pages of a file on a disk, which nothing maps; of a large folio, all or none.
