@@ -76,6 +76,14 @@ def test_references_do_not_depend_on_when_one_looks(profile: MachineProfile) -> 
     assert strings[0] == strings[1] == strings[2]
 
 
+def test_a_string_that_grows_too_long_ends_the_prediction(profile: MachineProfile) -> None:
+    references = PageReferences(1000)
+    prediction = predict(launch(BUILT / "hello"), profile, folios=folio_layout, references=references)
+    assert prediction.not_modelled is not None
+    assert prediction.not_modelled.what == "a string of more than 1000 references"
+    assert len(references.pages) == 1000
+
+
 @pytest.mark.parametrize("name", ["hello", "cow_after_fork", "many_arguments", "hello_dynamic", "null_read"])
 def test_what_is_predicted_does_not_depend_on_who_listens(name: str, profile: MachineProfile) -> None:
     path = BUILT / name

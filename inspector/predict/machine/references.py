@@ -13,19 +13,23 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING
 
+from inspector.errors import NotModelled
 from inspector.model.address import PAGE_SHIFT, PAGE_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+MOST_REFERENCES = 2_000_000
+"""A replay keeps a step of some 150 bytes for each."""
 _ADDRESSES = 0xFFFF_FFFF
 
 
 class PageReferences:
     """The references of one program so far."""
 
-    def __init__(self) -> None:
-        """Begin with none."""
+    def __init__(self, most: int = MOST_REFERENCES) -> None:
+        """Begin with none; where there would be more than `most`, the prediction ends."""
+        self.most = most
         self.clear()
 
     def clear(self) -> None:
@@ -79,5 +83,7 @@ class PageReferences:
 
     def _touch(self, page: int) -> None:
         if page != self._last:
+            if len(self._pages) >= self.most:
+                raise NotModelled(f"a string of more than {self.most} references")
             self._pages.append(page)
             self._last = page
