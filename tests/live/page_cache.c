@@ -1,6 +1,6 @@
 /* What a program does to pages of a file in the page cache, and which of its faults wait for the disk.
  *
- *     page_cache GROUP FILE     a file of 64 pages and a few bytes, that no one else uses
+ *     page_cache GROUP FILE     a file of 64 pages and ten bytes, that no one else uses
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define PAGE 4096
-#define PAGES 64
+#define PAGES 65
 
 static int file, sink;
 static volatile char *map;
@@ -37,7 +37,12 @@ static void parts(void)
     drop(2 * PAGE, 3 * PAGE - 1);  touch(1); touch(4); touch(3); forget(); stop();
     drop(60 * PAGE, 1 << 30);      touch(59); touch(60); touch(63); forget(); stop();
     drop(PAGES * PAGE, 0);         touch(63); stop();
-    drop(10 * PAGE, 0);            touch(63); touch(9); touch(20); stop();
+    drop(10 * PAGE, 0);            touch(63); touch(9); touch(20); forget(); stop();
+    drop(64 * PAGE, 9);            touch(64); forget(); stop();
+    drop(64 * PAGE, 10);           touch(64); forget(); stop();
+    drop(64 * PAGE, 11);           touch(64); forget(); stop();
+    drop(63 * PAGE, 2 * PAGE);     touch(63); touch(64); forget(); stop();
+    drop(63 * PAGE + 1, 0);        touch(63); touch(64); stop();
 }
 
 /* What is mapped stays; mapped again, it is still there. */

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from inspector.predict.kernel.kernel import Kernel
 
 _WILLNEED, _DONTNEED = 3, 4
+_FARTHEST = 1 << 63
+"""LLONG_MAX + 1: where a file ends at the latest."""
 
 
 def generic_fadvise(kernel: Kernel, file: MappedFile, offset: int, length: int, advice: int) -> None:
@@ -24,16 +26,16 @@ def generic_fadvise(kernel: Kernel, file: MappedFile, offset: int, length: int, 
     Other advice than these two changes nothing before the file is read. Raises NotModelled. Source:
     mm/fadvise.c:generic_fadvise().
     """
-    end = min(offset + length, file.size) if length else file.size
-    if offset >= end:
-        return
+    end = offset + length if length else _FARTHEST
+    in_file = pages_of(offset, max(min(end, file.size) - offset, 0))
     if advice == _WILLNEED:
-        kernel.page_cache.read_ahead(file, pages_of(offset, end - offset))
-    if advice == _DONTNEED and kernel.page_cache.lies_on_disk(file):
-        # Pages that are meant in part only stay; not so the last one of the file.
+        kernel.page_cache.read_ahead(file, in_file)
+    if advice == _DONTNEED and in_file and kernel.page_cache.lies_on_disk(file):
+        # Pages that are meant in part only stay; not so the last one of the file, if meant to its last byte.
         first = -(-offset // PAGE_SIZE)
         stop = -(-end // PAGE_SIZE) if end == file.size else end // PAGE_SIZE
-        kernel.page_cache.drop(file, list(_invalidated(kernel, file, range(first, stop))))
+        pages = range(first, min(stop, in_file.stop))
+        kernel.page_cache.drop(file, list(_invalidated(kernel, file, pages)))
 
 
 def _invalidated(kernel: Kernel, file: MappedFile, pages: range) -> Iterator[int]:
