@@ -125,6 +125,30 @@ static void reading(void)
     read(file, &byte, 1); touch(5); stop(); touch(6); stop();
 }
 
+/* What the arguments say: a letter and two numbers each. */
+static void steps(char **step)
+{
+    map_it(PROT_READ | PROT_WRITE, MADV_RANDOM);
+    drop(0, 0);
+    for (; *step; step++) {
+        char *end;
+        long first = strtol(*step + 1, &end, 10), second = strtol(end + 1, NULL, 10);
+        void *pages = (void *)(map + first * PAGE);
+
+        switch (**step) {
+        case 't': touch(first); break;
+        case 'w': map[first * PAGE] = 1; break;
+        case 'd': drop(first, second); break;
+        case 'f': madvise(pages, second * PAGE, MADV_DONTNEED); break;
+        case 'p': drop(0, 0); madvise(pages, second * PAGE, MADV_PAGEOUT); break;
+        case 'l': mlock(pages, second * PAGE); munlock(pages, second * PAGE); break;
+        case 'm': munmap(pages, second * PAGE); mmap(pages, second * PAGE, PROT_READ | PROT_WRITE,
+                  MAP_PRIVATE | MAP_FIXED, file, first * PAGE); madvise(pages, second * PAGE, MADV_RANDOM);
+        }
+        stop();
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct { const char *name; void (*run)(void); } groups[] = {
@@ -134,6 +158,7 @@ int main(int argc, char **argv)
     };
 
     if (argc < 3 || (file = open(argv[2], O_RDONLY)) < 0 || fsync(file)) return 2;
+    if (!strcmp("steps", argv[1])) steps(argv + 3);
     for (unsigned i = 0; i < sizeof groups / sizeof *groups; i++)
         if (!strcmp(groups[i].name, argv[1])) groups[i].run();
     return 0;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import subprocess
 from pathlib import Path
@@ -18,6 +19,8 @@ from tests.live import launches
 from tests.live.whole_runs import disagreements
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from inspector.model.profile import MachineProfile
     from inspector.model.program import Program
 
@@ -71,6 +74,31 @@ def test_what_is_dropped_and_comes_back_is_linuxs(
     reached = {snapshot.checkpoint for snapshot in predict(program, profile, stops=stops).snapshots}
     stops = ["syscall:getppid", *(stop for stop in stops if stop in reached)]
     assert disagreements(program, profile, stops=stops) == []
+
+
+def drawn(source: random.Random) -> Iterator[str]:
+    """Yield what the program is to do, a step each, mostly touches."""
+    pages = len(PAGES) // 4096 + 1
+    for _ in range(60):
+        kind = source.choice("tttttwwddfplm")
+        first = source.randrange(pages)
+        count = source.randint(1, min(pages - first, source.choice((2, 8, pages))))
+        if kind == "d":
+            size = count * 4096 - source.choice((0, 0, 1, 4086))
+            yield f"d{first * 4096 + source.choice((0, 0, 1))},{size}"
+        else:
+            yield f"{kind}{first},{count}"
+
+
+@pytest.mark.skipif(swap_bytes() > 0, reason="where there is swap, what is reclaimed may go there")
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_is_dropped_and_touched_in_whatever_order(
+    seed: int, built: Path, on_disk: Path, profile: MachineProfile
+) -> None:
+    steps = tuple(drawn(random.Random(seed)))  # noqa: S311
+    program = launches.launch(built, (str(built), "steps", str(on_disk), *steps))
+    stops = [f"syscall:getppid#{number}" for number in range(6, len(steps), 6)]
+    assert disagreements(program, profile, stops=stops) == [], steps
 
 
 @pytest.mark.parametrize(
