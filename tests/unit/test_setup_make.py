@@ -97,7 +97,15 @@ def test_check_is_one_call_with_a_list_for_the_programs_with_arguments(checkout:
     ((*plain, option, name),) = runs(checkout)
     assert plain[:2] == ["check", "fixtures/build/section_mapping"]
     assert len(plain) == 1 + len({*plain[1:]})
-    with_arguments = "many_arguments pager whole_load major_faults reclaim no_overlay sharing".split()
+    with_arguments = [
+        "many_arguments",
+        "pager",
+        "whole_load",
+        "major_faults",
+        "reclaim",
+        "no_overlay",
+        "sharing",
+    ]
     assert not {f"fixtures/build/{name}" for name in with_arguments} & {*plain}
     assert (option, name) == ("--list", "fixtures/with_arguments.list")
     assert not list((checkout / "fixtures/build").glob("*.list"))

@@ -181,12 +181,8 @@ def test_references_up_to_what_is_not_modelled_say_so(tmp_path: Path) -> None:
     assert json.loads(document.stdout)["program"]["not_modelled"] == "system call io_uring_setup"
 
 
-@pytest.mark.parametrize(
-    ("contents", "why"), [(b"text", "ENOEXEC"), (NATIVE, "not modelled: 64-bit")]
-)
-def test_a_program_that_does_not_run_has_no_references(
-    tmp_path: Path, contents: bytes, why: str
-) -> None:
+@pytest.mark.parametrize(("contents", "why"), [(b"text", "ENOEXEC"), (NATIVE, "not modelled: 64-bit")])
+def test_a_program_that_does_not_run_has_no_references(tmp_path: Path, contents: bytes, why: str) -> None:
     path = tmp_path / "program"
     path.write_bytes(contents)
     path.chmod(0o755)
