@@ -58,12 +58,19 @@ class SeenExec:
 class ExecStage:
     """The stage. A context manager; there can be one at a time in a process."""
 
-    def __init__(self, companion: bytes, *, layout: Layout = Layout.DEFAULT, seconds: float = 10.0) -> None:
-        """`companion` is what lies at COMPANION_PATH; no execve may take more than `seconds`.
+    def __init__(
+        self,
+        companion: bytes,
+        *,
+        layout: Layout = Layout.DEFAULT,
+        arguments: tuple[str, ...] = (),
+        seconds: float = 10.0,
+    ) -> None:
+        """`companion` is what lies at COMPANION_PATH, `arguments` what the file is given.
 
-        Raises LaunchFailed.
+        No execve may take more than `seconds`. Raises LaunchFailed.
         """
-        self.program = _program(FILE_PATH, layout)
+        self.program = _program(FILE_PATH, layout, arguments)
         """The file itself."""
         self.host = _program(HOST_PATH, layout)
         """The program whose interpreter the file is."""
@@ -207,10 +214,10 @@ class ExecStage:
             raise launcher_not_started(error) from error
 
 
-def _program(path: str, layout: Layout) -> Program:
+def _program(path: str, layout: Layout, arguments: tuple[str, ...] = ()) -> Program:
     return Program(
         path=path,
-        argv=(path,),
+        argv=(path, *arguments),
         envp=BASE_ENVIRONMENT,
         requested=path,
         credentials=current_credentials(),

@@ -1,0 +1,257 @@
+"""Running a student's program, which may be anything.
+
+    bubblewrap   no network, namespaces and a session of its own, a root of read-only system directories and
+                 nothing else, a private /tmp; whatever it starts ends with it
+    always       limits on CPU time, memory, processes, file size and descriptors; a wall clock; capped
+                 output; and for root another user, whom limits on processes bind
+
+    /lab/submission    the student's files, read-only; the program starts there
+    /lab/input         what it is to look at, read-only
+
+Where bubblewrap does not work nothing is run, unless whoever grades says `--unsafe`: then only what stands
+under "always" holds, and the program can read what its user can.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import selectors
+import shutil
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inspector.lab.assess import CannotRun
+from inspector.observe import descendants
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+SUBMISSION, INPUT = "/lab/submission", "/lab/input"
+_MOST_OUTPUT, _MOST_COMPLAINT = 1 << 20, 16 << 10
+_MOST_PROCESSES, _MOST_DESCRIPTORS, _MOST_FILE_BYTES = 32, 256, 16 << 20
+_TMP_BYTES = 64 << 20
+_CHUNK_BYTES = 1 << 16
+_NOBODY = 65534
+_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
+_SYSTEM_DIRECTORIES = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+_SYSTEM_FILES = ("/etc/alternatives", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d")
+_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LC_ALL": "C.UTF-8"}  # noqa: S108 - the sandbox's own
+_PROBE_SECONDS = 20.0
+_GRACE_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """What a program is given: directories that it sees, and limits."""
+
+    submission: str
+    inputs: str
+    seconds: float
+    memory_bytes: int
+    unsafe: bool = False
+
+    def seen_as(self, name: str) -> str:
+        """Return the path by which the program finds a file of `inputs`."""
+        return os.path.join(self.inputs if self.unsafe else INPUT, name)  # noqa: PTH118 - text for argv
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a program ran."""
+
+    output: bytes
+    complaint: bytes
+    """Its stderr, capped."""
+    status: int
+    """As Popen has it: negative for a signal."""
+    problem: str = ""
+    """Why it was ended, or by what; empty: it ended well."""
+
+
+def run_boxed(command: Sequence[str], box: Box) -> Ran:
+    """Run a program and return what came of it; nothing it started is left. Raises CannotRun."""
+    if box.unsafe:
+        words, directory = list(command), box.submission
+    else:
+        refusal = why_not()
+        if refusal:
+            raise CannotRun(
+                f"a student's program is not run without a sandbox: {refusal}",
+                help="install bubblewrap, or run it unprotected with --unsafe",
+            )
+        words, directory = [*_bubblewrap(box), *_limited(command)], "/"
+    return _run(words, directory, box)
+
+
+@cache
+def why_not() -> str:
+    """Return why bubblewrap does not work here; empty: it does. Tried once, on a program of our own."""
+    if shutil.which("bwrap") is None:
+        return "bubblewrap (bwrap) is not installed"
+    box = Box("/usr", "/usr", _PROBE_SECONDS, 1 << 30)
+    done = _run([*_bubblewrap(box), *_limited(["/bin/sh", "-c", "echo works"])], "/", box)
+    if done.output == b"works\n":
+        return ""
+    said = done.complaint.decode("utf-8", "replace").strip().splitlines()
+    return f"bubblewrap does not work here ({said[-1] if said else done.problem or 'it does not say why'})"
+
+
+def _bubblewrap(box: Box) -> list[str]:
+    words = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--clearenv"]
+    for name, value in _ENVIRONMENT.items():
+        words += ["--setenv", name, value]
+    words += ["--setenv", "INSPECTOR_PROFILE", f"{INPUT}/profile.json"]
+    words += ["--ro-bind", "/usr", "/usr"]
+    for name in _SYSTEM_DIRECTORIES:
+        path = Path("/") / name
+        if path.is_symlink():
+            words += ["--symlink", os.fspath(path.readlink()), f"/{name}"]
+        elif path.is_dir():
+            words += ["--ro-bind", f"/{name}", f"/{name}"]
+    for file in _SYSTEM_FILES:
+        words += ["--ro-bind-try", file, file]
+    words += ["--proc", "/proc", "--dev", "/dev", "--size", str(_TMP_BYTES), "--tmpfs", "/tmp"]  # noqa: S108
+    words += ["--ro-bind", box.submission, SUBMISSION, "--ro-bind", box.inputs, INPUT]
+    return [*words, "--remount-ro", "/", "--chdir", SUBMISSION, "--"]
+
+
+def _limited(command: Sequence[str]) -> list[str]:
+    """Bound the processes inside, where they are counted apart from the user's others."""
+    return ["prlimit", f"--nproc={_MOST_PROCESSES}:{_MOST_PROCESSES}", "--", *command]
+
+
+def _run(words: Sequence[str], directory: str, box: Box) -> Ran:
+    root = os.geteuid() == 0
+    mark = descendants.new_mark()
+    try:
+        process = subprocess.Popen(  # noqa: S603 - what is untrusted runs in the box or not at all
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=directory,
+            env={**_ENVIRONMENT, "INSPECTOR_PROFILE": box.seen_as("profile.json")},
+            start_new_session=True,
+            user=_NOBODY if root else None,
+            group=_NOBODY if root else None,
+            extra_groups=[] if root else None,
+            preexec_fn=_preparation(box, mark),  # noqa: PLW1509 - the workers of grading have a single thread
+        )
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        return Ran(b"", b"", 127, f"it could not be started: {error}")
+    try:
+        output, complaint, problem = _drained(process, box.seconds)
+    finally:
+        _end(process, mark)
+    return Ran(output, complaint, process.returncode, problem or _ending(process.returncode))
+
+
+def _preparation(box: Box, mark: int) -> Callable[[], None]:
+    cpu = max(1, round(box.seconds + 0.5))
+    limits = {
+        resource.RLIMIT_CPU: (cpu, cpu + 1),
+        resource.RLIMIT_AS: (box.memory_bytes, box.memory_bytes),
+        resource.RLIMIT_FSIZE: (_MOST_FILE_BYTES, _MOST_FILE_BYTES),
+        resource.RLIMIT_NOFILE: (_MOST_DESCRIPTORS, _MOST_DESCRIPTORS),
+        resource.RLIMIT_CORE: (0, 0),
+    }
+    if box.unsafe:
+        most = _own_processes() + _MOST_PROCESSES
+        limits[resource.RLIMIT_NPROC] = (most, most)
+    prctl = ctypes.CDLL(None).prctl
+    parent = os.getpid()
+
+    def prepare() -> None:
+        for name, pair in limits.items():
+            hard = resource.getrlimit(name)[1]
+            soft, most = (each if hard < 0 else min(each, hard) for each in pair)
+            resource.setrlimit(name, (soft, most))
+        descendants.mark(0, mark)
+        prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # had it died before, no signal would come
+            os._exit(127)
+
+    return prepare
+
+
+def _own_processes() -> int:
+    """Return how many processes and threads the user has who will run the program."""
+    user = _NOBODY if os.geteuid() == 0 else os.getuid()
+    count = 0
+    for task in Path("/proc").glob("[0-9]*/task/*"):
+        try:
+            count += task.stat().st_uid == user
+        except OSError:
+            continue
+    return count
+
+
+def _drained(process: subprocess.Popen[bytes], seconds: float) -> tuple[bytes, bytes, str]:
+    """Read until both streams end, and return them with what was wrong: the time, or too much output."""
+    deadline = time.monotonic() + seconds
+    assert process.stdout is not None  # noqa: S101 - they are pipes
+    assert process.stderr is not None  # noqa: S101
+    kept = {process.stdout: (bytearray(), _MOST_OUTPUT), process.stderr: (bytearray(), _MOST_COMPLAINT)}
+    problem = ""
+    with selectors.DefaultSelector() as selector:
+        for stream in kept:
+            selector.register(stream, selectors.EVENT_READ)
+        while selector.get_map() and not problem:
+            left = deadline - time.monotonic()
+            ready = selector.select(min(max(left, 0), 0.5))
+            if left <= 0:
+                problem = f"it was not over within {seconds:.1f} s"
+                break
+            if not ready and process.poll() is not None:
+                break  # something that it left behind holds the pipes
+            for key, _ in ready:
+                data = os.read(key.fd, _CHUNK_BYTES)
+                stream = next(each for each in kept if each is key.fileobj)
+                buffer, most = kept[stream]
+                if not data:
+                    selector.unregister(stream)
+                buffer += data[: most - len(buffer)]
+                if len(buffer) >= most and stream is process.stdout:
+                    problem = f"it printed more than {_MOST_OUTPUT >> 10} KiB"
+        if not problem:
+            try:
+                process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                problem = f"it was not over within {seconds:.1f} s"
+    return bytes(kept[process.stdout][0]), bytes(kept[process.stderr][0]), problem
+
+
+def _end(process: subprocess.Popen[bytes], mark: int) -> None:
+    """Kill and reap all that is left: the process, its session, and what began a session of its own."""
+    if process.returncode is None:
+        for kill in (os.killpg, os.kill):
+            try:
+                kill(process.pid, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                continue
+        process.wait(_GRACE_SECONDS)
+    descendants.end_marked(mark)
+    for stream in (process.stdout, process.stderr):
+        if stream is not None:
+            stream.close()
+
+
+def _ending(status: int) -> str:
+    if status == 0:
+        return ""
+    if status < 0:
+        return f"it was killed by {signal.Signals(-status).name}"
+    if status > 128:  # noqa: PLR2004 - what bubblewrap and shells make of a signal
+        try:
+            return f"it was killed by {signal.Signals(status - 128).name}"
+        except ValueError:
+            pass
+    return f"it ended with status {status}"
