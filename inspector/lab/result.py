@@ -122,12 +122,12 @@ def result_of(
         for each in verdicts
     )
     return ResultJson(
-        submission=submission,
-        student=student,
+        submission=valid_text(submission),
+        student=valid_text(student),
         exercise=exercise.name,
         title=exercise.title,
         questions=questions,
-        notes=tuple(notes),
+        notes=tuple(map(valid_text, notes)),
     )
 
 
@@ -138,12 +138,12 @@ def refused(exercise: Exercise, submission: str, student: str, problem: str) -> 
         for each in exercise.questions
     )
     return ResultJson(
-        submission=submission,
-        student=student,
+        submission=valid_text(submission),
+        student=valid_text(student),
         exercise=exercise.name,
         title=exercise.title,
         questions=questions,
-        problem=problem,
+        problem=valid_text(problem),
     )
 
 
@@ -154,18 +154,23 @@ def unjudged(exercise: Exercise, submission: str, student: str, reason: str) -> 
         for each in exercise.questions
     )
     return ResultJson(
-        submission=submission,
-        student=student,
+        submission=valid_text(submission),
+        student=valid_text(student),
         exercise=exercise.name,
         title=exercise.title,
         questions=questions,
-        broken=reason,
+        broken=valid_text(reason),
     )
 
 
 def parse_result(data: bytes) -> ResultJson:
     """Undo `document`. Raises ValueError."""
     return msgspec.json.decode(data, type=ResultJson)
+
+
+def valid_text(text: str) -> str:
+    """Return a text that may name files as one that can be written: a byte that is no text as an escape."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def decimal(number: Fraction) -> float:

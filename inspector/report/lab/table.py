@@ -1,0 +1,177 @@
+"""Results as rows of CSV, and as reports for people."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING
+
+from inspector.lab.grading import Mark as RowMark
+from inspector.lab.result import shown_points
+from inspector.report.document import Column, Document, Fact, Facts, Mark, Paragraph, Row, Section, Table
+from inspector.report.lab.words import complaints, is_hidden, line, notes, score_words, total_words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from inspector.lab.exercise import Exercise
+    from inspector.lab.result import QuestionJson, ResultJson
+    from inspector.report.document import Block
+
+_FORMULA = "=+-@\t\r"
+_MARKS = {
+    RowMark.RIGHT.value: Mark.GOOD,
+    RowMark.PARTLY.value: Mark.EXPLAINED,
+    RowMark.UNJUDGED.value: Mark.UNKNOWN,
+    RowMark.MISSING.value: Mark.UNJUDGED,
+}
+_STANDINGS = {0: Mark.GOOD, 1: Mark.BAD, 3: Mark.UNKNOWN}
+_LEGEND = (
+    (Mark.GOOD, "right"),
+    (Mark.EXPLAINED, "partly right"),
+    (Mark.BAD, "wrong"),
+    (Mark.UNJUDGED, "missing"),
+    (Mark.UNKNOWN, "could not judge"),
+)
+
+
+def results_csv(results: Sequence[ResultJson]) -> str:
+    """Return a row for each submission: the sums, and what each question earned."""
+    ids = list(dict.fromkeys(question.id for result in results for question in result.questions))
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["submission", "student", "exercise", "earned", "points", "not judged", *ids, "remarks"])
+    for result in results:
+        scores = {
+            each.id: "" if each.score is None else shown_points(each.score) for each in result.questions
+        }
+        rows.writerow(
+            [
+                _cell(result.submission),
+                _cell(result.student),
+                result.exercise,
+                shown_points(result.earned),
+                result.points,
+                result.unjudged_points,
+                *(scores.get(name, "") for name in ids),
+                _cell("; ".join(notes(result))),
+            ]
+        )
+    return text.getvalue()
+
+
+def _cell(text: str) -> str:
+    """Return a text that no spreadsheet takes for a formula."""
+    shown = line(text)
+    return f"'{shown}" if shown.startswith(tuple(_FORMULA)) else shown
+
+
+def exercises_document(exercises: Sequence[Exercise]) -> Document:
+    """Return the list of exercises."""
+    columns = (Column("name"), Column("points", right=True), Column("title"))
+    rows = tuple(Row((each.name, f"{each.points}", each.title)) for each in exercises)
+    return Document("Exercises", (Section("", (Table(columns, rows),)),))
+
+
+def exercise_document(exercise: Exercise, *, note: bool) -> Document:
+    """Return one exercise in full; `note`: with the teacher's."""
+    blocks: list[Block] = [
+        Facts((Fact("follows", exercise.follows), Fact("points", f"{exercise.points}"))),
+        Paragraph(" ".join(exercise.text.split())),
+    ]
+    rows = tuple(Row((each.id, f"{each.points}", " ".join(each.ask.split()))) for each in exercise.questions)
+    columns = (Column("question"), Column("points", right=True), Column("asks", flexible=True))
+    sections = [Section("", tuple(blocks)), Section("Questions", (Table(columns, rows),))]
+    if note:
+        sections.append(Section("For teachers", (Paragraph(" ".join(exercise.teacher.split())),)))
+    return Document(f"{exercise.name}: {exercise.title}", tuple(sections))
+
+
+def check_document(result: ResultJson, hints: Mapping[str, Sequence[str]], *, truth: bool) -> Document:
+    """Return what a student is shown: rows, and hints unlocked; `truth`: the right values too."""
+    sections = [_question_section(each, hints.get(each.id, ()), truth=truth) for each in result.questions]
+    remarks = tuple(Paragraph(each) for each in notes(result))
+    return Document(
+        f"{result.title}: {total_words(result)}",
+        (*([Section("", remarks)] if remarks else []), *sections),
+        _STANDINGS[result.exit_code],
+        _LEGEND,
+    )
+
+
+def _question_section(question: QuestionJson, hints: Sequence[str], *, truth: bool) -> Section:
+    mark = Mark.UNKNOWN if question.score is None else Mark.GOOD if question.is_full else Mark.BAD
+    blocks: list[Block] = [Paragraph(question.ask)]
+    if question.note:
+        blocks.append(Paragraph(f"{question.note}."))
+    if question.rows and (truth or (question.note != "no answer" and not is_hidden(question))):
+        columns = [
+            Column("row", flexible=True),
+            Column("answer", flexible=True),
+            Column("wrong in it", flexible=True, optional=True),
+        ]
+        if truth:
+            columns.append(Column("truth", flexible=True))
+        rows = (
+            Row(
+                (each.key, each.answered or "", each.detail, *([each.expected or ""] if truth else [])),
+                _MARKS.get(each.mark, Mark.BAD),
+            )
+            for each in question.rows
+        )
+        blocks.append(Table(tuple(columns), tuple(rows)))
+    if truth:
+        blocks += [Paragraph(why) for why in dict.fromkeys(row.why for row in question.rows if row.why)]
+    blocks += [Paragraph(f"Hint: {hint}") for hint in hints]
+    return Section(f"{question.id}: {score_words(question)}", tuple(blocks), mark)
+
+
+def grade_document(results: Sequence[ResultJson], *, verbose: bool) -> Document:
+    """Return the table of a grading; `verbose`: with what is wrong in each submission."""
+    columns = (
+        Column("submission", flexible=True),
+        Column("earned", right=True),
+        Column("of", right=True),
+        Column("remarks", flexible=True),
+    )
+    rows = tuple(
+        Row(
+            (
+                line(each.submission),
+                "" if each.broken else shown_points(each.earned),
+                f"{each.points}",
+                "; ".join(_remarks(each)),
+            ),
+            _STANDINGS[each.exit_code],
+        )
+        for each in results
+    )
+    sections = [Section("", (Table(columns, rows),))]
+    if verbose:
+        sections += [_submission_section(each) for each in results]
+    unjudged = sum(each.exit_code == 3 for each in results)  # noqa: PLR2004 - ResultJson.exit_code
+    title = f"{len(results)} submission{'s' * (len(results) != 1)}"
+    if unjudged:
+        title += f", {unjudged} of which could not be judged in whole"
+    return Document(
+        title,
+        tuple(sections),
+        legend=((Mark.GOOD, "all right"), (Mark.BAD, "not all right"), (Mark.UNKNOWN, "could not judge all")),
+    )
+
+
+def _remarks(result: ResultJson) -> list[str]:
+    reasons = [
+        f"{each.id}: could not judge: {line(each.note)}" for each in result.questions if each.earned is None
+    ]
+    return [*notes(result), *([] if result.broken else reasons)]
+
+
+def _submission_section(result: ResultJson) -> Section:
+    blocks: list[Block] = [Paragraph(each) for each in _remarks(result)]
+    for question in result.questions:
+        blocks.append(Paragraph(f"{question.id}: {score_words(question)}"))
+        blocks += [Paragraph(f"  {each}") for each in complaints(question, truth=True)]
+    return Section(
+        f"{line(result.submission)}: {total_words(result)}", tuple(blocks), _STANDINGS[result.exit_code]
+    )
