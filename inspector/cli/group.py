@@ -23,6 +23,7 @@ COMMANDS = (
     "overlay",
     "replace",
     "pagetable",
+    "lab",
     "doctor",
     "profile",
 )
