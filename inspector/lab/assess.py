@@ -57,7 +57,8 @@ def assess(
                 atomic=question.atomic,
             )
         except (NotTold, CannotRun) as error:
-            verdict = QuestionVerdict(question.id, question.points, None, note=str(error))
+            reason = f"{error} ({error.help})" if error.help else str(error)
+            verdict = QuestionVerdict(question.id, question.points, None, note=reason)
         verdicts.append(replace(verdict, visibility=question.visibility))
     return apply_needs(verdicts, exercise.needs), notes
 

@@ -118,6 +118,14 @@ def by_order(truth: Sequence[Row], answer: Sequence[Row]) -> Iterator[Match]:
     yield from ((None, row) for row in answer[j:])
 
 
+def by_value(truth: Sequence[Row], answer: Sequence[Row]) -> Iterator[Match]:
+    """Match rows that are equal, in any order, each once."""
+    left = {row.cells: row for row in answer}
+    for row in truth:
+        yield row, left.pop(row.cells, None)
+    yield from ((None, row) for row in left.values())
+
+
 def by_place(truth: Sequence[Row], answer: Sequence[Row]) -> Iterator[Match]:
     """Match rows by their first cell, then by their second: areas by where they start, or else end."""
     left = list(answer)

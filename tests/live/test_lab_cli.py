@@ -389,3 +389,29 @@ def test_an_exercise_in_c_of_ones_own(place: Path) -> None:
     checked = lab("check", "mine/alice", "--exercise=mine.toml", cwd=place)
     assert checked.returncode == 0, (checked.stdout, checked.stderr)
     assert lab("grade", "mine", "--exercise=mine.toml", cwd=place).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["address-space", "resident-pages", "first-page-fault", "initial-stack"])
+def test_what_a_student_did_not_write_is_not_told(name: str, place: Path) -> None:
+    """With one wrong row in each question, no value of the truth that was not written is in the output."""
+    exercise = load_exercise(name)
+    lab("new", name, "--student=alice", cwd=place)
+    variant = variant_of(exercise, "alice")
+    truths = {question.id: question.truth(variant, EVIDENCE).rows for question in exercise.questions}
+    wrong = {}
+    for question in exercise.questions:
+        key = question.keys(variant)
+        text = {LINES: "0x1000-0x2000 ---s 0 x" if name == "address-space" else "0x7000 read"}
+        wrong[question.id] = dict.fromkeys(key, "0x7") if key else text
+    (place / name / "alice" / "answers.toml").write_text(as_toml(wrong))
+    output = lab("check", f"{name}/alice", cwd=place).stdout
+    given = " ".join([question.given(variant) for question in exercise.questions])
+    addresses = {
+        f"{cell:x}"
+        for rows in truths.values()
+        for row in rows
+        for cell in row.cells
+        if isinstance(cell, int) and cell >= 0x8000000
+    }
+    assert addresses
+    assert [each for each in addresses if each in output and each not in given] == []

@@ -26,7 +26,7 @@ from inspector.model.address import PAGE_SIZE
 from inspector.model.vma import FileBacking
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from inspector.lab.evidence import Evidence
     from inspector.lab.table import Value
@@ -93,10 +93,10 @@ def area_cells(vma: Vma) -> tuple[Value | None, ...]:
     return vma.start, vma.end, vma.perms, vma.offset, name
 
 
-def area_key(cells: Sequence[Value | None]) -> str:
-    """Return what a row of an area is called: its name and where it starts."""
-    start, *_, name = cells
-    return f"{name or 'anonymous'} at {show_hex(start or 0)}"
+def area_rows(areas: Iterable[Vma], without: Sequence[str], why: str, before: str = "") -> tuple[Row, ...]:
+    """Return a row for each area but those named in `without`; the keys, which students see, are numbers."""
+    asked = [cells for cells in map(area_cells, areas) if cells[-1] not in without]
+    return tuple(Row(f"{before}area {number}", cells, why) for number, cells in enumerate(asked, 1))
 
 
 def seen_areas(
@@ -146,12 +146,7 @@ class VmaList(AtStop, frozen=True, kw_only=True, tag="vma-list"):
     def truth(self, variant: Variant, evidence: Evidence) -> Truth:
         """Return the areas at the stop."""
         areas, source = seen_areas(self, variant, evidence, self.stop)
-        rows = (
-            Row(area_key(cells), cells, self.why)
-            for cells in map(area_cells, areas)
-            if cells[-1] not in self.without
-        )
-        return Truth(tuple(rows), source)
+        return Truth(area_rows(areas, self.without, self.why), source)
 
 
 _FIELDS: dict[str, Column] = {
@@ -199,4 +194,4 @@ class VmaField(AtStop, frozen=True, kw_only=True, tag="vma-field"):
         raise NotTold(f"there is no area {self.area}")
 
 
-__all__ = ["ADDRESS", "AREA_COLUMNS", "VmaField", "VmaList", "area_cells", "area_key", "read_area"]
+__all__ = ["ADDRESS", "AREA_COLUMNS", "VmaField", "VmaList", "area_rows", "read_area"]

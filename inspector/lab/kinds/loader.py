@@ -20,7 +20,7 @@ from msgspec import Meta
 
 from inspector.lab.evidence import snapshot_at
 from inspector.lab.grading import by_place
-from inspector.lab.kinds.areas import AREA_COLUMNS, area_cells, area_key, area_name, read_area, read_perms
+from inspector.lab.kinds.areas import AREA_COLUMNS, area_name, area_rows, read_area, read_perms
 from inspector.lab.kinds.base import MOST_ROWS, Question
 from inspector.lab.kinds.files import read_verdict, verdict_word
 from inspector.lab.needs import Needs, NotTold
@@ -89,12 +89,8 @@ class Loader(Question, frozen=True, kw_only=True, tag="loader"):
                 word = verdict_word(observation.verdict)
                 rows.append(Row(f"{name}: verdict", (word, *_NO_CELLS), self.why))
                 continue
-            areas = map(area_cells, snapshot_at(observation, "exec").vmas or ())
-            rows += (
-                Row(f"{name}: {area_key(cells)}", cells, self.why)
-                for cells in areas
-                if cells[-1] not in self.without
-            )
+            areas = snapshot_at(observation, "exec").vmas or ()
+            rows += area_rows(areas, self.without, self.why, f"{name}: ")
         return Truth(tuple(rows), ", ".join(sources))
 
     def read_output(self, name: str, output: str) -> Answer:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Literal
 
 from inspector.lab.evidence import snapshot_at
+from inspector.lab.grading import by_value
 from inspector.lab.kinds.areas import AtStop
 from inspector.lab.kinds.base import MOST_ROWS, Question
 from inspector.lab.needs import Needs, NotTold
@@ -36,6 +37,8 @@ _PRESENT = Column("page", read_address, show_hex)
 
 class ResidentPages(AtStop, frozen=True, kw_only=True, tag="resident-pages"):
     """Which pages of the program's own memory are resident at a stop; a row for each of them."""
+
+    matching = staticmethod(by_value)
 
     def columns(self) -> tuple[Column, ...]:
         """Return the page."""
@@ -72,12 +75,8 @@ class ResidentPages(AtStop, frozen=True, kw_only=True, tag="resident-pages"):
         if snapshot.pages is None or snapshot.vmas is None:
             raise NotTold("the resident pages were not seen")
         special = [vma.range for vma in snapshot.vmas if isinstance(vma.backing, Special)]
-        pages = (page.address for page in snapshot.pages)
-        rows = (
-            Row(f"{page:#x}", (page,), self.why)
-            for page in pages
-            if not any(page in area for area in special)
-        )
+        own = [page.address for page in snapshot.pages if not any(page.address in area for area in special)]
+        rows = (Row(f"page {number}", (page,), self.why) for number, page in enumerate(own, 1))
         return Truth(tuple(rows), source)
 
 

@@ -13,6 +13,7 @@ from inspector.lab.grading import (
     by_key,
     by_order,
     by_place,
+    by_value,
     count_marks,
     grade,
 )
@@ -140,3 +141,10 @@ def test_a_question_waits_for_those_it_needs_but_never_for_a_broken_machine() ->
     assert after(Fraction(2)) == [2, 2, 2]
     assert after(Fraction(1)) == [1, 0, 0]
     assert after(None) == [None, 2, 2]
+
+
+def test_equal_rows_match_in_any_order_and_once() -> None:
+    truth, answer = keyed(a=1, b=2, c=3), (*keyed(x=3, y=1), Row("z", (1,)), Row("w", (9,)))
+    verdict = grade("q", 3, (NUMBER,), Truth(truth), Answer(answer), by_value)
+    assert [row.mark for row in verdict.rows] == [Mark.RIGHT, Mark.MISSING, Mark.RIGHT, Mark.EXTRA]
+    assert verdict.earned == 1

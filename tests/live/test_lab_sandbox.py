@@ -1,0 +1,323 @@
+"""Loaders of students, good and hostile: what they do is contained, named, and over in the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from fractions import Fraction
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from inspector.lab import sandbox
+from inspector.lab.assess import CannotRun
+from inspector.lab.sandbox import Box, run_boxed, why_not
+from tests.lab_sheets import SECRET
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.live
+
+HERE = Path(__file__).parent
+INSPECTOR = str(Path(sys.executable).with_name("inspector"))
+needs_bubblewrap = pytest.mark.skipif(bool(why_not()), reason=f"no sandbox: {why_not()}")
+needs_python = pytest.mark.skipif(not Path("/usr/bin/python3").exists(), reason="the sandbox has no Python")
+MIB = 1 << 20
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left() -> Iterator[None]:
+    """Fail a test after which a child of ours or a process of the sandbox's user runs that did not before."""
+    before = _running()
+    yield
+    left = _running() - before
+    assert not left, left
+
+
+def _running() -> set[tuple[int, str]]:
+    found = set()
+    for process in psutil.process_iter(["pid", "name", "uids", "ppid", "status"]):
+        info = process.info
+        ours = info["ppid"] == os.getpid() or (info["uids"] and info["uids"].real == 65534)
+        if ours and info["status"] != psutil.STATUS_ZOMBIE:
+            found.add((info["pid"], info["name"]))
+    return found
+
+
+@dataclass
+class Boxes:
+    """Boxes around one submission's folder."""
+
+    root: Path
+
+    def run(self, code: str, *, seconds: float = 5.0, unsafe: bool = False, memory: int = 512) -> sandbox.Ran:
+        submission, inputs = self.root / "submission", self.root / "input"
+        for directory in (submission, inputs):
+            directory.mkdir(exist_ok=True)
+        (submission / "loader.py").write_text(code)
+        (inputs / "program").write_bytes(b"\x7fELF")
+        if os.geteuid() == 0:
+            for path in (self.root, *self.root.rglob("*")):
+                os.chown(path, 65534, 65534)
+        box = Box(str(submission), str(inputs), seconds, memory * MIB, unsafe)
+        return run_boxed(["/usr/bin/python3", "loader.py", box.seen_as("program")], box)
+
+
+@pytest.fixture
+def boxes() -> Iterator[Boxes]:
+    # Not below pytest's own directory, which other users may not search.
+    root = Path("/tmp") / f"inspector-test-{os.getpid()}"  # noqa: S108 - a name of our own
+    root.mkdir(mode=0o700)
+    yield Boxes(root)
+    shutil.rmtree(root)
+
+
+both = pytest.mark.parametrize(
+    "unsafe", [pytest.param(False, marks=needs_bubblewrap), True], ids=["boxed", "unsafe"]
+)
+
+
+@both
+@needs_python
+def test_a_good_program_runs(unsafe: bool, boxes: Boxes) -> None:
+    ran = boxes.run("import sys; print(open(sys.argv[1], 'rb').read())", unsafe=unsafe)
+    assert (ran.output, ran.problem, ran.status) == (b"b'\\x7fELF'\n", "", 0)
+
+
+HOSTILE = {
+    "endless loop": ("while True: pass", ("not over within", "SIGXCPU", "SIGKILL")),
+    "sleep": ("import time; time.sleep(1000)", ("not over within",)),
+    "endless output": ("while True: print('x' * 65536)", ("printed more than 1024 KiB",)),
+    "100 GB": ("x = bytearray(100 << 30)", ("ended with status 1",)),
+    "fork bomb": (
+        "import os\nwhile True:\n  try: os.fork()\n  except OSError: pass",
+        ("not over within", "SIGXCPU", "SIGKILL"),
+    ),
+    "sessions": (
+        (
+            "import os, time\nfor _ in range(5):\n  if not os.fork():\n    os.setsid(); time.sleep(999)\n"
+            "time.sleep(999)"
+        ),
+        ("not over within",),
+    ),
+    "kills its parent": (
+        "import os, time\nos.kill(os.getppid(), 9)\nos.killpg(0, 9)\ntime.sleep(9)",
+        ("killed by SIGKILL", "status", "Permission"),
+    ),
+    "a huge file": ("open('/tmp/x', 'wb').write(b'x' * (40 << 20))", ("status", "SIGXFSZ")),
+    "not there": ("import os; os._exit(3)", ("ended with status 3",)),
+}
+
+
+@both
+@needs_python
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_program_is_contained_and_named(name: str, unsafe: bool, boxes: Boxes) -> None:
+    if unsafe and name == "kills its parent" and os.geteuid():
+        pytest.skip("unprotected, and as the same user, nothing keeps it from killing this test")
+    code, named = HOSTILE[name]
+    ran = boxes.run(code, seconds=2.0, unsafe=unsafe)
+    assert any(words in ran.problem for words in named), ran
+    assert len(ran.output) <= MIB
+    assert boxes.run("print('next')", unsafe=unsafe).output == b"next\n"
+
+
+@both
+@needs_python
+def test_what_stays_behind_is_ended_though_the_program_itself_is_done(unsafe: bool, boxes: Boxes) -> None:
+    code = (
+        "import os, time\nif not os.fork():\n  os.setsid()\n  if not os.fork(): time.sleep(999)\n"
+        "  os._exit(0)\n"
+        "print('done', flush=True); os._exit(0)"
+    )
+    ran = boxes.run(code, unsafe=unsafe)
+    assert (ran.output, ran.problem) == (b"done\n", "")
+
+
+@needs_bubblewrap
+@needs_python
+def test_there_are_few_processes_in_the_box(boxes: Boxes) -> None:
+    code = (
+        "import os, time\ncount = 0\ntry:\n  while count < 500:\n"
+        "    if not os.fork(): time.sleep(100); os._exit(0)\n"
+        "    count += 1\nexcept OSError: pass\nprint(count, flush=True)\nos._exit(0)"
+    )
+    ran = boxes.run(code)
+    assert 0 < int(ran.output) < 32
+
+
+@needs_bubblewrap
+@needs_python
+def test_the_box_holds_the_system_the_submission_and_nothing_else(
+    boxes: Boxes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("a grader's file")
+    secret.chmod(0o644)
+    code = f"""
+import os, socket, json
+def tried(action):
+    try:
+        return repr(action())
+    except OSError as error:
+        return type(error).__name__
+found = {{
+    "root": sorted(os.listdir("/")),
+    "others": [tried(lambda: open(each).read()) for each in ({str(secret)!r}, "/etc/passwd", "/root/x")],
+    "writes": [tried(lambda: open(each, "w")) for each in ("loader.py", "/lab/input/x", "/usr/x", "/x")],
+    "tmp": os.listdir("/tmp"),
+    "network": tried(lambda: socket.create_connection(("127.0.0.1", 22), 1)),
+    "interfaces": [name for _, name in socket.if_nameindex()],
+    "processes": len([each for each in os.listdir("/proc") if each.isdigit()]),
+    "environment": sorted(os.environ),
+    "descriptors": sorted(map(int, os.listdir("/proc/self/fd")))[:-1],
+    "cwd": os.getcwd(),
+    "session": os.getsid(0) <= os.getpid(),
+}}
+print(json.dumps(found))
+"""
+    monkeypatch.setenv("OF_THE_GRADER", "x")
+    ran = boxes.run(code)
+    assert ran.problem == "", ran
+    found = json.loads(ran.output)
+    system = {"bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "etc"}
+    assert set(found["root"]) <= {*system, "proc", "dev", "tmp", "lab"}
+    assert found["others"] == ["FileNotFoundError"] * 3
+    assert set(found["writes"]) <= {"OSError", "PermissionError"}
+    assert found["tmp"] == []
+    assert "Error" in found["network"]
+    assert found["interfaces"] == ["lo"]
+    assert found["processes"] <= 3
+    assert set(found["environment"]) <= {"HOME", "INSPECTOR_PROFILE", "LC_ALL", "PATH", "PWD", "LC_CTYPE"}
+    assert found["descriptors"] == [0, 1, 2]
+    assert found["cwd"] == "/lab/submission"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="others are never root")
+@needs_python
+def test_unprotected_it_is_still_another_user_than_root(boxes: Boxes) -> None:
+    ran = boxes.run("import os; print(os.getuid(), os.getgroups())", unsafe=True)
+    assert ran.output == b"65534 []\n"
+
+
+def test_without_a_sandbox_nothing_is_run(boxes: Boxes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    why_not.cache_clear()
+    try:
+        with pytest.raises(CannotRun, match=r"bubblewrap .* is not installed") as caught:
+            boxes.run("open('/tmp/ran', 'w')")
+        assert "--unsafe" in caught.value.help
+    finally:
+        why_not.cache_clear()
+
+
+def test_a_sandbox_that_does_not_work_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = tmp_path / "bwrap"
+    fake.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n")
+    fake.chmod(0o755)
+    for parent in (tmp_path, *tmp_path.parents):
+        if parent != Path("/") and os.geteuid() == 0:
+            parent.chmod(parent.stat().st_mode | 0o011)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(
+        sandbox, "_ENVIRONMENT", {**sandbox._ENVIRONMENT, "PATH": f"{tmp_path}:/usr/bin:/bin"}
+    )
+    why_not.cache_clear()
+    try:
+        assert "No permissions to create new namespace" in why_not()
+    finally:
+        why_not.cache_clear()
+
+
+def lab(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [INSPECTOR, "lab", *words],
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "INSPECTOR_LAB_SECRET": str(cwd / "secret"), **environment},
+    )
+
+
+GOOD = (HERE / "lab_loader.py").read_text()
+SUBMISSIONS: dict[str, str] = {
+    "a-perfect": GOOD,
+    "b-partly": GOOD.replace("TOP - STACK * PAGE", "TOP - 34 * PAGE"),
+    "c-bomb": "import os\nwhile True:\n  try: os.fork()\n  except OSError: pass",
+    "d-output": "while True: print('x' * 65536)",
+    "e-sleeps": "import time; time.sleep(1000)",
+    "f-forges": "print('Grade :=>> 100'); print('ok 1 - all'); print('</testsuites>'); print('\\x1b[2J')",
+    "g-reads": "print(open('../../a-perfect/loader.py').read())",
+    "h-writes": "open('../../.inspector-grades.jsonl', 'w'); open('answers.toml', 'w')",
+    "i-perfect": GOOD,
+}
+
+
+@needs_bubblewrap
+@needs_python
+@pytest.mark.timeout(300)
+def test_hostile_submissions_are_graded_beside_good_ones(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(SECRET)
+    ready = (resources.files("inspector.lab") / "ready" / "loader.toml").read_text()
+    (tmp_path / "loader.toml").write_text(
+        ready.replace("seconds = 5", "seconds = 2").replace("hidden = 8", "hidden = 3")
+    )
+    top = tmp_path / "in"
+    for name, code in SUBMISSIONS.items():
+        (top / name).mkdir(parents=True)
+        (top / name / "answers.toml").write_text('[loader]\ncommand = ["python3", "loader.py"]\n')
+        (top / name / "loader.py").write_text(code)
+    (top / "j-link").mkdir()
+    (top / "j-link" / "answers.toml").write_text('[loader]\ncommand = ["python3", "loader.py"]\n')
+    (top / "j-link" / "loader.py").symlink_to(top / "a-perfect" / "loader.py")
+    (top / "k-blank").mkdir()
+    (top / "k-blank" / "answers.toml").write_text("[loader]\ncommand = []\n")
+    done = lab("grade", "in", "--exercise=loader.toml", "--report=json=out", "-j2", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    results = {
+        each["submission"]: each for each in map(json.loads, (tmp_path / "out").read_text().splitlines())
+    }
+    scores = {name: Fraction(each["questions"][0]["earned"]) for name, each in results.items()}
+    assert scores["a-perfect"] == scores["i-perfect"] == 40, results["a-perfect"]
+    assert 0 < scores["b-partly"] < 40
+    assert {name: score for name, score in scores.items() if name[0] in "cdefghjk"} == dict.fromkeys(
+        [name for name in scores if name[0] in "cdefghjk"], Fraction(0)
+    )
+    for name, words in {
+        "c-bomb": "not over within",
+        "d-output": "printed more than 1024 KiB",
+        "e-sleeps": "not over within",
+        "g-reads": "ended with status 1",
+        "h-writes": "ended with status 1",
+        "j-link": "left out: loader.py",
+    }.items():
+        assert any(words in note for note in results[name]["notes"]), (name, results[name]["notes"])
+    assert all(line.isprintable() for line in done.stdout.splitlines())
+    assert (top / "h-writes" / "answers.toml").read_text().startswith("[loader]")
+
+
+def test_where_there_is_no_sandbox_loaders_are_not_judged(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(SECRET)
+    submission = tmp_path / "in" / "alice"
+    submission.mkdir(parents=True)
+    (submission / "answers.toml").write_text('[loader]\ncommand = ["python3", "loader.py"]\n')
+    (submission / "loader.py").write_text("open('/tmp/inspector-was-run', 'w')")
+    empty = tmp_path / "bin"
+    empty.mkdir()
+    done = lab("grade", "in", "--exercise=loader", "-v", cwd=tmp_path, PATH=str(empty))
+    assert done.returncode == 3
+    assert "could not judge" in done.stdout
+    assert "--unsafe" in done.stdout
+    assert not Path("/tmp/inspector-was-run").exists()  # noqa: S108
+    (submission / "answers.toml").write_text("")
+    assert lab("grade", "in", "--exercise=loader", cwd=tmp_path, PATH=str(empty)).returncode == 0
