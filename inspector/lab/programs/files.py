@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
 
-from inspector.elf.header import EHDR_SIZE, PF_R, PF_W, PF_X
+from inspector.elf.header import EHDR_SIZE, PF_R, PF_W, PF_X, PT_LOAD
 from inspector.lab.programs.image import Image, Part, Segment
 from inspector.lab.variant import Variant
 from inspector.model.address import PAGE_SIZE
@@ -130,8 +130,9 @@ def _more_in_file_than_in_memory(contents: bytearray, draw: Draw) -> bytes:
 
 def _not_congruent(contents: bytearray, draw: Draw) -> bytes:
     """Move the last loadable segment in the file, by less than a page."""
-    number = struct.unpack_from("<H", contents, _E_PHNUM)[0] - 2
-    at = EHDR_SIZE + number * _PHDR + _P_OFFSET
+    (count,) = struct.unpack_from("<H", contents, _E_PHNUM)
+    headers = [EHDR_SIZE + number * _PHDR for number in range(count)]
+    at = max(each for each in headers if struct.unpack_from("<I", contents, each)[0] == PT_LOAD) + _P_OFFSET
     struct.pack_into("<I", contents, at, struct.unpack_from("<I", contents, at)[0] - draw.between(1, 0x40))
     return bytes(contents)
 

@@ -124,8 +124,9 @@ class _Touched:
         self._places += [(page, False) for page in (*readable, *writable)]
         self._limits = {page: (max(page, data.vaddr), min(page + PAGE_SIZE, data.end)) for page in writable}
         self._limits |= {page: (page, min(page + PAGE_SIZE, text.end)) for page in readable}
-        first, second = draw.sample(list(writable), 2)
-        self._asked = [(first, bool(draw.below(2))), (second, bool(draw.below(2)))]
+        # Data and .bss may share their only page: then the code's last one is the other.
+        asked = list(writable) if len(writable) > 1 else [*writable, readable[-1]]
+        self._asked = [(page, bool(draw.below(2)) and page in writable) for page in draw.sample(asked, 2)]
 
     def marks(self) -> dict[str, int]:
         """Return the two pages that are asked about, in an order that tells nothing."""

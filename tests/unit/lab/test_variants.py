@@ -51,6 +51,15 @@ def test_the_same_student_gets_the_same_and_another_something_else() -> None:
         assert variant_of(exercise, "alice", b"another secret").sha256 != mine.sha256, name
 
 
+def test_no_student_is_left_without_a_variant() -> None:
+    """Layouts that few draw, such as data and .bss on one page, are among so many."""
+    for name in ORDER:
+        exercise = load_exercise(name)
+        for number in range(300):
+            variant = variant_of(exercise, f"student-{number}")
+            assert all(question.keys(variant) is not None for question in exercise.questions)
+
+
 def test_no_two_of_fifty_students_have_one_program() -> None:
     exercise = load_exercise("address-space")
     files = [variant_of(exercise, f"student-{n}").files["prog"] for n in range(50)]
