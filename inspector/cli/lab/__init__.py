@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-COMMANDS = ("list", "new", "check", "grade", "record")
+COMMANDS = ("list", "new", "check", "grade", "record", "quiz")
 """Each is the module of that name, whose `command` it is."""
 
 
