@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from inspector.elf.header import EHDR_SIZE, ELF64, EM_X86_64, ET_DYN, PT_INTERP, ElfHeader
 from tests.elfwriter import Elf, Phdr, R, W, gnu_stack
+from tests.fuzz.lab_target import seeds as lab_seeds
 from tests.fuzz.targets import EVIDENCE, LAYOUT_3GB, OLDER_KERNEL, RANDOMIZED, WIDE_INTERPRETER
 from tests.live.odd_programs import CHOSEN, OVER_THE_STRINGS
 from tests.unit.model.real_documents import CHECK, OBSERVATION, PREDICTION, PROFILE
@@ -33,6 +34,7 @@ def seeds(target: str) -> Iterator[bytes]:
         "document": _documents,
         "tree": _trees,
         "evidence": _evidence,
+        "lab": lab_seeds,
     }[target]()
 
 

@@ -66,6 +66,7 @@ from inspector.story.document import story_json
 from inspector.story.evidence import Evidence, read_files
 from inspector.story.tell import tell
 from tests.elfwriter import Elf, Phdr, R, W, gnu_stack
+from tests.fuzz.lab_target import handed_in
 from tests.live.odd_programs import INTERPRETERS
 from tests.machines import PROFILE, write_program
 from tests.unit.model.real_documents import OBSERVATION, PREDICTION
@@ -239,6 +240,13 @@ def tree(data: bytes) -> None:
         overlay_json(overlay_run, solve=True)
 
 
+def lab(data: bytes) -> None:
+    """What a lab is handed in, or a teacher writes; of a sheet that can be graded the report is printed."""
+    report = handed_in(data)
+    if report is not None:
+        _print(report)
+
+
 def evidence(data: bytes) -> None:
     """The first byte says which of the kernel's or gdb's words the others are."""
     kinds = tuple(EVIDENCE.values())
@@ -285,6 +293,7 @@ TARGETS: dict[str, Target] = {
     "document": saved,
     "tree": tree,
     "evidence": evidence,
+    "lab": lab,
 }
 
 
