@@ -105,25 +105,24 @@ def _question_section(question: QuestionJson, hints: Sequence[str], *, truth: bo
     if question.note:
         blocks.append(Paragraph(f"{question.note}."))
     if question.rows and (truth or (question.note != "no answer" and not is_hidden(question))):
-        columns = [
-            Column("row", flexible=True),
-            Column("answer", flexible=True),
-            Column("wrong in it", flexible=True, optional=True),
-        ]
-        if truth:
-            columns.append(Column("truth", flexible=True))
-        rows = (
-            Row(
-                (each.key, each.answered or "", each.detail, *([each.expected or ""] if truth else [])),
-                _MARKS.get(each.mark, Mark.BAD),
-            )
-            for each in question.rows
-        )
-        blocks.append(Table(tuple(columns), tuple(rows)))
+        blocks.append(_rows(question, truth=truth))
     if truth:
         blocks += [Paragraph(why) for why in dict.fromkeys(row.why for row in question.rows if row.why)]
     blocks += [Paragraph(f"Hint: {hint}") for hint in hints]
     return Section(f"{question.id}: {score_words(question)}", tuple(blocks), mark)
+
+
+def _rows(question: QuestionJson, *, truth: bool) -> Table:
+    """Return the rows as a table; what is wrong in them is a column only if something is."""
+    detailed = any(row.detail for row in question.rows)
+    columns = [Column("row", flexible=True), Column("answer", flexible=True)]
+    columns += [Column("wrong in it", flexible=True, optional=True)] * detailed
+    columns += [Column("truth", flexible=True)] * truth
+    rows = []
+    for row in question.rows:
+        cells = [row.key, row.answered or "", *[row.detail] * detailed, *[row.expected or ""] * truth]
+        rows.append(Row(tuple(cells), _MARKS.get(row.mark, Mark.BAD)))
+    return Table(tuple(columns), tuple(rows))
 
 
 def grade_document(results: Sequence[ResultJson], *, verbose: bool) -> Document:
