@@ -40,7 +40,9 @@ def unlocked_hints(
     """Count this attempt and return the hints that are unlocked by now, by question."""
     attempts = _read(directory)
     hints: dict[str, list[str]] = {}
-    for question, outcome in zip(exercise.questions, result.questions, strict=True):
+    questions = {question.id: question for question in exercise.questions}
+    for outcome in result.questions:
+        question = questions[outcome.id]
         tried = attempts.tried.setdefault(question.id, [])
         answer = written.answers.get(question.id, {})
         if (

@@ -6,6 +6,7 @@ questions. Everything else follows: no exercise holds code.
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from importlib import resources
@@ -21,6 +22,7 @@ from inspector.lab.kinds.base import Name, Text
 from inspector.lab.kinds.faults import FirstFault
 from inspector.lab.needs import Needs
 from inspector.lab.programs import AnyGenerator
+from inspector.lab.programs.given import Given
 from inspector.model.saving import read_document
 
 SCHEMA = "inspector.exercise/1"
@@ -130,7 +132,15 @@ def load_exercise(name: str) -> Exercise:
     data = read_document(name)
     if len(data) > _LARGEST_BYTES:
         raise BadDocument(f"{name}: larger than any exercise", help=_FORM)
-    return parse_exercise(data, name)
+    return _from_its_folder(parse_exercise(data, name), os.path.dirname(name))  # noqa: PTH120 - any bytes
+
+
+def _from_its_folder(exercise: Exercise, directory: str) -> Exercise:
+    """Return the exercise with the path of its own program leading there from where we stand."""
+    if not isinstance(exercise.variant, Given):
+        return exercise
+    path = os.path.join(directory, exercise.variant.path)  # noqa: PTH118
+    return msgspec.structs.replace(exercise, variant=msgspec.structs.replace(exercise.variant, path=path))
 
 
 def ready_names() -> list[str]:

@@ -1,7 +1,7 @@
 """Running a student's program, which may be anything.
 
     bubblewrap   no network, namespaces and a session of its own, a root of read-only system directories and
-                 nothing else, a private /tmp; whatever it starts ends with it
+                 nothing else, a private /tmp, no ptrace (syscall_filter.py); what it starts ends with it
     always       limits on CPU time, memory, processes, file size and descriptors; a wall clock; capped
                  output; and for root another user, whom limits on processes bind
 
@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inspector.lab.assess import CannotRun
+from inspector.lab.syscall_filter import filter_program
 from inspector.observe import descendants
 
 if TYPE_CHECKING:
@@ -78,16 +79,13 @@ class Ran:
 def run_boxed(command: Sequence[str], box: Box) -> Ran:
     """Run a program and return what came of it; nothing it started is left. Raises CannotRun."""
     if box.unsafe:
-        words, directory = list(command), box.submission
-    else:
-        refusal = why_not()
-        if refusal:
-            raise CannotRun(
-                f"a student's program is not run without a sandbox: {refusal}",
-                help="install bubblewrap, or run it unprotected with --unsafe",
-            )
-        words, directory = [*_bubblewrap(box), *_limited(command)], "/"
-    return _run(words, directory, box)
+        return _run(command, box.submission, box)
+    if refusal := why_not():
+        raise CannotRun(
+            f"a student's program is not run without a sandbox: {refusal}",
+            help="install bubblewrap, or run it unprotected with --unsafe",
+        )
+    return _run_in_bubblewrap(command, box)
 
 
 @cache
@@ -96,11 +94,25 @@ def why_not() -> str:
     if shutil.which("bwrap") is None:
         return "bubblewrap (bwrap) is not installed"
     box = Box("/usr", "/usr", _PROBE_SECONDS, 1 << 30)
-    done = _run([*_bubblewrap(box), *_limited(["/bin/sh", "-c", "echo works"])], "/", box)
+    done = _run_in_bubblewrap(["/bin/sh", "-c", "echo works"], box)
     if done.output == b"works\n":
         return ""
     said = done.complaint.decode("utf-8", "replace").strip().splitlines()
     return f"bubblewrap does not work here ({said[-1] if said else done.problem or 'it does not say why'})"
+
+
+def _run_in_bubblewrap(command: Sequence[str], box: Box) -> Ran:
+    # A pipe holds so little at once, and bubblewrap reads it to its end.
+    descriptor, inner = os.pipe()
+    try:
+        try:
+            os.write(inner, filter_program())
+        finally:
+            os.close(inner)
+        words = [*_bubblewrap(box), "--seccomp", str(descriptor), "--", *_limited(command)]
+        return _run(words, "/", box, (descriptor,))
+    finally:
+        os.close(descriptor)
 
 
 def _bubblewrap(box: Box) -> list[str]:
@@ -119,7 +131,7 @@ def _bubblewrap(box: Box) -> list[str]:
         words += ["--ro-bind-try", file, file]
     words += ["--proc", "/proc", "--dev", "/dev", "--size", str(_TMP_BYTES), "--tmpfs", "/tmp"]  # noqa: S108
     words += ["--ro-bind", box.submission, SUBMISSION, "--ro-bind", box.inputs, INPUT]
-    return [*words, "--remount-ro", "/", "--chdir", SUBMISSION, "--"]
+    return [*words, "--remount-ro", "/", "--chdir", SUBMISSION]
 
 
 def _limited(command: Sequence[str]) -> list[str]:
@@ -127,12 +139,13 @@ def _limited(command: Sequence[str]) -> list[str]:
     return ["prlimit", f"--nproc={_MOST_PROCESSES}:{_MOST_PROCESSES}", "--", *command]
 
 
-def _run(words: Sequence[str], directory: str, box: Box) -> Ran:
+def _run(words: Sequence[str], directory: str, box: Box, kept: tuple[int, ...] = ()) -> Ran:
     root = os.geteuid() == 0
     mark = descendants.new_mark()
     try:
         process = subprocess.Popen(  # noqa: S603 - what is untrusted runs in the box or not at all
-            words,
+            list(words),
+            pass_fds=kept,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -7,7 +7,9 @@ import os
 import re
 import subprocess
 import sys
+import time
 from fractions import Fraction
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
@@ -371,24 +373,25 @@ def test_an_exercise_in_c_of_ones_own(place: Path) -> None:
 
     if shutil.which("gcc") is None:
         pytest.skip("there is no gcc")
-    (place / "mine.c").write_text(
+    (place / "own").mkdir()
+    (place / "own" / "mine.c").write_text(
         "int counter = 3; int zeros[5000];\nvoid _start(void) { for (;;) counter++; }\n"
     )
-    (place / "mine.toml").write_text(
+    (place / "own" / "mine.toml").write_text(
         'schema = "inspector.exercise/1"\nname = "mine"\ntitle = "Mine"\nfollows = "-"\ntext = "-"\n'
         'teacher = "-"\n[variant]\ngenerator = "given"\npath = "mine.c"\n'
         'flags = ["-static", "-nostdlib", "-no-pie", "-fno-pie"]\n'
         'symbols = ["counter"]\n[[questions]]\nid = "a"\nkind = "vma-field"\nask = "?"\narea = "counter"\n'
         'field = "perms"\npoints = 1\n'
     )
-    made = lab("new", "mine.toml", "--student=alice", cwd=place)
+    made = lab("new", "own/mine.toml", "--student=alice", cwd=place)
     if "cannot be compiled" in made.stderr:
         pytest.skip(made.stderr)
     assert made.returncode == 0, made.stderr
     (place / "mine" / "alice" / "answers.toml").write_text('[a]\nperms = "rw-p"\n')
-    checked = lab("check", "mine/alice", "--exercise=mine.toml", cwd=place)
+    checked = lab("check", "mine/alice", "--exercise=own/mine.toml", cwd=place)
     assert checked.returncode == 0, (checked.stdout, checked.stderr)
-    assert lab("grade", "mine", "--exercise=mine.toml", cwd=place).returncode == 0
+    assert lab("grade", "mine", "--exercise=own/mine.toml", cwd=place).returncode == 0
 
 
 @pytest.mark.parametrize("name", ["address-space", "resident-pages", "first-page-fault", "initial-stack"])
@@ -415,3 +418,58 @@ def test_what_a_student_did_not_write_is_not_told(name: str, place: Path) -> Non
     }
     assert addresses
     assert [each for each in addresses if each in output and each not in given] == []
+
+
+def test_a_grading_that_was_killed_goes_on(place: Path) -> None:
+    students = [f"s{number:02}" for number in range(12)]
+    lab("new", "resident-pages", *(f"--student={each}" for each in students), cwd=place)
+    journal = place / "resident-pages" / ".inspector-grades.jsonl"
+    command = [
+        INSPECTOR,
+        "lab",
+        "grade",
+        "resident-pages",
+        "--exercise=resident-pages",
+        "--secret=secret",
+        "-j1",
+    ]
+    with subprocess.Popen(
+        command, cwd=place, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as grading:
+        while (
+            not (journal.exists() and len(journal.read_bytes().splitlines()) > 2) and grading.poll() is None
+        ):
+            time.sleep(0.01)
+        grading.kill()
+    done_before = len(journal.read_bytes().splitlines())
+    assert grading.returncode == -9
+    assert 2 < done_before < 12
+    done = lab("grade", "resident-pages", "--exercise=resident-pages", "--report=csv=-", cwd=place)
+    assert done.returncode == 0
+    assert [line.split(",")[0] for line in done.stdout.splitlines()[1:]] == students
+    entries = [
+        json.loads(line)["result"]["student"]
+        for line in journal.read_bytes().splitlines()
+        if line.endswith(b"}")
+    ]
+    assert sorted(entries) == students, "what was graded before is not graded again"
+
+
+def test_what_is_no_folder_is_said_and_hidden_questions_come_later(place: Path) -> None:
+    text = (resources.files("inspector.lab") / "ready" / "overlay.toml").read_text()
+    (place / "mine.toml").write_text(text.replace("points = 9", 'points = 9\nvisibility = "hidden"'))
+    lab("new", "mine.toml", "--student=alice", "-o", "in", cwd=place)
+    (place / "in" / "bob.zip").write_bytes(b"PK")
+    hand_in_at = place / "in" / "alice" / "answers.toml"
+    exercise = load_exercise(str(place / "mine.toml"))
+    hand_in_at.write_text(as_toml(truth_sheet(exercise, variant_of(exercise, "alice"), EVIDENCE)))
+    graded = lab("grade", "in", "--exercise=mine.toml", "--report=gradescope=out", cwd=place)
+    assert graded.returncode == 0
+    assert graded.stderr == "inspector: left out, for they are no folders of students: bob.zip\n"
+    tests = json.loads((place / "out" / "alice.json").read_text())["tests"]
+    assert [(test["visibility"], test["score"]) for test in tests] == [("visible", 6), ("hidden", 9)]
+    checked = lab("check", "in/alice", "--exercise=mine.toml", "--report=json=-", cwd=place)
+    result = json.loads(checked.stdout)
+    assert [question["id"] for question in result["questions"]] == ["addresses"]
+    assert result["notes"] == ["1 question will be graded later"]
+    assert {row["expected"] for question in result["questions"] for row in question["rows"]} == {None}

@@ -201,6 +201,22 @@ print(json.dumps(found))
     assert found["cwd"] == "/lab/submission"
 
 
+@needs_bubblewrap
+@needs_python
+def test_in_the_box_no_process_is_traced_and_addresses_stay_random(boxes: Boxes) -> None:
+    code = """
+import ctypes, errno
+libc = ctypes.CDLL(None, use_errno=True)
+libc.syscall.restype = ctypes.c_long
+x32 = 0x40000000
+for words in ((101, 0, 0, 0, 0), (135, 0x40000), (310, 1, 0, 0, 0, 0, 0), (101 | x32, 0), (39,), (1135,)):
+    answer = libc.syscall(*map(ctypes.c_long, words))
+    print("ok" if answer >= 0 else errno.errorcode[ctypes.get_errno()])
+"""
+    ran = boxes.run(code)
+    assert ran.output.decode().split() == ["EPERM", "EPERM", "EPERM", "EPERM", "ok", "ENOSYS"], ran
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="others are never root")
 @needs_python
 def test_unprotected_it_is_still_another_user_than_root(boxes: Boxes) -> None:

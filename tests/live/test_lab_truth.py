@@ -16,7 +16,7 @@ from inspector.model.fault import FaultMode
 from inspector.observe.folios import folio_layout
 from inspector.observe.staging import prepare
 from inspector.predict import predict
-from tests.lab_sheets import as_toml, variant_of
+from tests.lab_sheets import as_toml, truth_sheet, variant_of
 from tests.live.launches import launch
 from tests.live.looking import needs_root
 from tests.live.stop_at_exec import witness_exec
@@ -211,3 +211,31 @@ def test_a_sequence_is_of_user_mode_only(evidence: Evidence) -> None:
     truth = question.truth(variant_of(exercise, "alice"), evidence)
     assert truth.source == "this machine"
     assert truth.rows[0].cells[1] in ("execute", None)
+
+
+@needs_root
+@pytest.mark.parametrize("name", ["initial-stack", "resident-pages", "heap-and-stack", "illegal-access"])
+def test_a_user_without_privileges_sees_the_same_truth(name: str, evidence: Evidence) -> None:
+    """Another user's programs are staged elsewhere, and seen with fewer rights; the answers are the same."""
+    exercise = load_exercise(name)
+    variant = variant_of(exercise, "alice")
+    answers = truth_sheet(exercise, variant, evidence)
+    graded(exercise, variant, answers, Evidence([Live()]))  # imports all that nobody may not read
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+            verdicts = graded(exercise, variant, answers, Evidence([Live()]))
+            os.write(writing, "".join(f"{each.id} {each.earned}\n" for each in verdicts.values()).encode())
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(writing)
+    with os.fdopen(reading) as stream:
+        said = stream.read()
+    assert os.waitpid(child, 0)[1] == 0
+    assert said.splitlines() == [f"{question.id} {question.points}" for question in exercise.questions]

@@ -36,10 +36,11 @@ def command(
     from inspector.lab.grounds import Grounds
     from inspector.lab.loader import SandboxedLoader
     from inspector.lab.pace import machine_pace
-    from inspector.lab.result import result_of
+    from inspector.lab.result import result_of, without_truth
     from inspector.lab.sheet import BadSheet, read_sheet
     from inspector.model.document import profile_document
     from inspector.report.lab.table import check_document
+    from inspector.report.text import counted
 
     wanted = parse_reports(reports)
     folder = Folder(directory)
@@ -52,16 +53,19 @@ def command(
         lab = load_exercise(exercise or manifest.exercise)
         variant = folder.variant()
         written = read_sheet(*folder.sheet(), lab)
-        grounds = Grounds.here(recordings, lab.seconds)
+        pace = machine_pace()
+        grounds = Grounds.here(recordings, lab.seconds * pace)
         profile = b"{}\n" if grounds.profile is None else profile_document(grounds.profile)
-        loader = SandboxedLoader(directory, machine_pace() if lab.loader else 1.0, unsafe, profile)
+        loader = SandboxedLoader(directory, pace, unsafe, profile)
         verdicts, notes = assess(lab, variant, written, grounds.evidence(manifest.machine), loader)
     except (BadSubmission, BadSheet) as error:
         raise UsageError(f"{directory}: {error}", help=error.help or _WANTED) from error
-    result = result_of(
-        lab, verdicts, submission=directory, student=manifest.student, notes=[*written.notes, *notes]
-    )
+    visible = [verdict for verdict in verdicts if verdict.visibility == "visible"]
+    if len(visible) < len(verdicts):
+        notes.append(f"{counted(len(verdicts) - len(visible), 'question')} will be graded later")
+    said = [*written.notes, *notes]
+    result = result_of(lab, visible, submission=directory, student=manifest.student, notes=said)
     hints = unlocked_hints(directory, lab, written, result)
-    if not save_reports(wanted, [result], single=True):
+    if not save_reports(wanted, [without_truth(result)], single=True):
         Output().document(check_document(result, hints, truth=False))
     return result.exit_code

@@ -126,6 +126,7 @@ def command(
     exercise = load_exercise(name)
     top = Path(directory)
     submissions = [Submission(top, student)] if student else submissions_in(top)
+    _tell_what_is_left_out(top, submissions)
     journal = None
     if not student or journal_file:
         place = Path(journal_file) if journal_file else top / _JOURNAL
@@ -164,6 +165,19 @@ def submissions_in(directory: Path) -> list[Submission]:
     return found
 
 
+def _tell_what_is_left_out(top: Path, submissions: Sequence[Submission]) -> None:
+    """Say on stderr what lies beside the submissions and is no folder: an archive that nobody unpacked."""
+    from inspector.report.text import printable
+
+    paths = {each.path for each in submissions}
+    if top in paths:
+        return
+    names = sorted(each.name for each in top.iterdir() if each not in paths and each.name != _JOURNAL)
+    if names:
+        shown = ", ".join([*map(printable, names[:10]), *["..."] * (len(names) > 10)])  # noqa: PLR2004 - a line
+        click.echo(f"inspector: left out, for they are no folders of students: {shown}", err=True)
+
+
 def _grader(
     exercise: Exercise, secret: str | None, recordings: str | None, *, recordings_only: bool, unsafe: bool
 ) -> Grader:
@@ -173,11 +187,11 @@ def _grader(
     from inspector.lab.secret import read_secret
     from inspector.model.document import profile_document
 
-    grounds = Grounds.here(recordings, exercise.seconds)
+    pace = machine_pace()
+    grounds = Grounds.here(recordings, exercise.seconds * pace)
     if recordings_only:
         grounds = Grounds(Nothing("no program is run here (--recordings-only)"), None, grounds.recordings)
     profile = b"{}\n" if grounds.profile is None else profile_document(grounds.profile)
-    pace = machine_pace() if exercise.loader is not None else 1.0
     return Grader(exercise, read_secret(secret), grounds, pace, unsafe, profile)
 
 

@@ -25,12 +25,13 @@ def command(name: str, students: tuple[str, ...], output: str, secret: str | Non
     from inspector.lab.draw import Draw, variant_key
     from inspector.lab.exercise import load_exercise
     from inspector.lab.grounds import Grounds
+    from inspector.lab.pace import machine_pace
     from inspector.lab.recording import record
     from inspector.lab.secret import read_secret, require_name
     from inspector.report.text import counted
 
     exercise, key = load_exercise(name), read_secret(secret)
-    grounds = Grounds.here(seconds=exercise.seconds)
+    grounds = Grounds.here(seconds=exercise.seconds * machine_pace())
     if grounds.profile is None:
         raise CannotObserve("this machine cannot be recorded", help="see `inspector doctor`")
     variants = (
