@@ -106,8 +106,6 @@ def _followed(contents: bytes, arguments: tuple[str, ...], needs: Needs, seconds
                 seen: Observation = observe(program, seconds=seconds, faults=Needs.FAULTS in needs)
                 if seen.cut_short is not None:
                     raise NotTold(f"the run was cut short: {seen.cut_short}")
-                if seen.perturbations:
-                    raise NotTold("gdb changed what is resident in the process")
                 return replace(seen, files=(_identity(contents),))
             from inspector.observe.host import host_facts
             from inspector.observe.perf.witness import record_faults
@@ -161,6 +159,13 @@ def snapshot_at(observation: Observation, checkpoint: str) -> Snapshot:
         if each.checkpoint == checkpoint:
             return each
     raise NotTold(f"the process was not seen at {checkpoint}")
+
+
+def undisturbed(observation: Observation) -> Observation:
+    """Return an observation of whose pages gdb has changed none. Raises NotTold."""
+    if observation.perturbations:
+        raise NotTold("gdb changed what is resident in the process")
+    return observation
 
 
 def faults_of(observation: Observation) -> Sequence[Fault]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from inspector import __version__
 from inspector.errors import InspectorError
 from inspector.lab.assess import assess
 from inspector.lab.draw import Draw, variant_key
@@ -95,7 +96,7 @@ class Grader:
         """Return a hash of all that the result depends on, to tell whether it is known already."""
         digest = hashlib.sha256(msgspec.json.encode(self.exercise))
         recorded = None if self.grounds.recordings is None else self.grounds.recordings.machine
-        parts = [path.name, student, self.grounds.digest, recorded, str(self.unsafe)]
+        parts = [__version__, path.name, student, self.grounds.digest, recorded, str(self.unsafe)]
         digest.update(variant_key(self.secret, "journal", "\n".join(map(str, parts))))
         for name in ("answers.toml", "answers.csv", "lab.json"):
             digest.update(_bytes_of(path, name))

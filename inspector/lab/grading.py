@@ -12,7 +12,6 @@ left, so is the whole question.
 from __future__ import annotations
 
 import enum
-from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
@@ -253,8 +252,3 @@ def _common_lengths(truth: Sequence[Row], answer: Sequence[Row]) -> list[list[in
             else:
                 lengths[i][j] = max(lengths[i + 1][j], lengths[i][j + 1])
     return lengths
-
-
-def count_marks(rows: Iterable[RowVerdict]) -> Counter[Mark]:
-    """Return how many rows came out how."""
-    return Counter(row.mark for row in rows)

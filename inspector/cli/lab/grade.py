@@ -124,7 +124,7 @@ def command(
 
     wanted = parse_reports(reports)
     exercise = load_exercise(name)
-    top = Path(directory)
+    top = Path(directory).resolve()
     submissions = [Submission(top, student)] if student else submissions_in(top)
     _tell_what_is_left_out(top, submissions)
     journal = None

@@ -10,7 +10,6 @@ from inspector.lab.grading import by_place
 from inspector.lab.kinds.base import Question
 from inspector.lab.needs import Needs, NotTold
 from inspector.lab.table import (
-    ADDRESS,
     NUMBER,
     BadAnswer,
     Column,
@@ -60,16 +59,9 @@ def area_name(text: str) -> str:
     return name if name.startswith("[") else _PROGRAM
 
 
-PERMS = Column("perms", read_perms, show_plain)
-OFFSET = Column("offset", read_address, show_hex)
-NAME = Column("name", area_name, show_plain)
-AREA_COLUMNS = (
-    Column("start", read_address, show_hex),
-    Column("end", read_address, show_hex),
-    PERMS,
-    OFFSET,
-    NAME,
-)
+_START, _END = Column("start", read_address, show_hex), Column("end", read_address, show_hex)
+_PERMS, _OFFSET = Column("perms", read_perms, show_plain), Column("offset", read_address, show_hex)
+AREA_COLUMNS = (_START, _END, _PERMS, _OFFSET, Column("name", area_name, show_plain))
 
 
 def read_area(text: str) -> tuple[Value | None, ...]:
@@ -150,10 +142,10 @@ class VmaList(AtStop, frozen=True, kw_only=True, tag="vma-list"):
 
 
 _FIELDS: dict[str, Column] = {
-    "start": Column("start", read_address, show_hex),
-    "end": Column("end", read_address, show_hex),
-    "perms": PERMS,
-    "offset": OFFSET,
+    "start": _START,
+    "end": _END,
+    "perms": _PERMS,
+    "offset": _OFFSET,
     "pages": NUMBER,
 }
 
@@ -192,6 +184,3 @@ class VmaField(AtStop, frozen=True, kw_only=True, tag="vma-field"):
                 }
                 return Truth((Row(self.field, (fields[self.field],), self.why),), source)
         raise NotTold(f"there is no area {self.area}")
-
-
-__all__ = ["ADDRESS", "AREA_COLUMNS", "VmaField", "VmaList", "area_rows", "read_area"]

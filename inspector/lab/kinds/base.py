@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from msgspec import Meta, Struct
 
 from inspector.lab.grading import Visibility, by_key
-from inspector.lab.needs import Needs, NotTold
+from inspector.lab.needs import Needs
 from inspector.lab.table import Answer, BadAnswer, Row, Truth, Unread
 
 if TYPE_CHECKING:
@@ -103,10 +103,3 @@ class Question(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, ta
             except BadAnswer as error:
                 unread.append(Unread(f"line {number}", line, str(error)))
         return Answer(tuple(rows), tuple(unread))
-
-
-def require(told: Value | None, what: str) -> Value:
-    """Return what is told. Raises NotTold."""
-    if told is None:
-        raise NotTold(f"{what} was not seen")
-    return told

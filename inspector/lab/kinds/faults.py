@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from inspector.lab.evidence import faults_of
 from inspector.lab.grading import by_order
-from inspector.lab.kinds.base import Question
+from inspector.lab.kinds.base import MOST_ROWS, Question
 from inspector.lab.needs import Needs, NotTold
 from inspector.lab.table import (
     BadAnswer,
@@ -94,13 +94,16 @@ class FaultSequence(OfFaults, frozen=True, kw_only=True, tag="fault-sequence"):
     def truth(self, variant: Variant, evidence: Evidence) -> Truth:
         """Return the sequence; where the machine does not tell the access, only the pages count."""
         faults, _, source = self.seen(variant, evidence)
+        of_user = [fault for fault in faults if fault.mode is FaultMode.USER]
+        if len(of_user) > MOST_ROWS:
+            raise NotTold(f"{len(of_user)} page faults are more than an answer may have")
         rows = [
             Row(
                 f"fault {number}",
-                (fault.page, None if fault.access is None else _ACCESSES[fault.access]),
+                (fault.page, _ACCESSES.get(fault.access) if fault.access else None),
                 self.why,
             )
-            for number, fault in enumerate((each for each in faults if each.mode is FaultMode.USER), 1)
+            for number, fault in enumerate(of_user, 1)
         ]
         return Truth(tuple(rows), source)
 

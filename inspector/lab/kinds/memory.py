@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Literal
 
-from inspector.lab.evidence import snapshot_at
+from inspector.lab.evidence import snapshot_at, undisturbed
 from inspector.lab.grading import by_value
 from inspector.lab.kinds.areas import AtStop
 from inspector.lab.kinds.base import MOST_ROWS, Question
@@ -71,11 +71,13 @@ class ResidentPages(AtStop, frozen=True, kw_only=True, tag="resident-pages"):
         """Return the pages that are there, the kernel's own left out. Raises NotTold."""
         contents = variant.files[variant.program or ""]
         observation, source = evidence.observe(contents, variant.arguments, self.evidence)
-        snapshot = snapshot_at(observation, self.stop)
+        snapshot = snapshot_at(undisturbed(observation), self.stop)
         if snapshot.pages is None or snapshot.vmas is None:
             raise NotTold("the resident pages were not seen")
         special = [vma.range for vma in snapshot.vmas if isinstance(vma.backing, Special)]
         own = [page.address for page in snapshot.pages if not any(page.address in area for area in special)]
+        if len(own) > MOST_ROWS:
+            raise NotTold(f"{len(own)} resident pages are more than an answer may have")
         rows = (Row(f"page {number}", (page,), self.why) for number, page in enumerate(own, 1))
         return Truth(tuple(rows), source)
 
@@ -153,7 +155,7 @@ class PageTableCost(Question, frozen=True, kw_only=True, tag="page-table-cost"):
             return Truth(tuple(Row(name, (size,), self.why) for name, size in sizes), "the simulator")
         contents = variant.files[variant.program or ""]
         observation, source = evidence.observe(contents, variant.arguments, self.evidence)
-        size = snapshot_at(observation, self.stop).page_table_bytes
+        size = snapshot_at(undisturbed(observation), self.stop).page_table_bytes
         return Truth((Row("VmPTE", (size,), self.why),), source)
 
 
