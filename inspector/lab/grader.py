@@ -75,7 +75,7 @@ class Grader:
         return result_of(self.exercise, verdicts, submission=name, student=student, notes=[*notes, *said])
 
     def _machine(self, folder: Folder, variant: Variant, student: str, notes: list[str]) -> str | None:
-        """Return the digest of the machine that the folder was made for, if its seal holds."""
+        """Return the digest of the machine that the folder was made for, if it is theirs and sealed."""
         try:
             manifest = folder.manifest()
         except BadSubmission as error:
@@ -88,7 +88,8 @@ class Grader:
             return None
         if (manifest.exercise, manifest.student) != (self.exercise.name, student):
             notes.append(f"the folder was made for {manifest.student!r:.80} and {manifest.exercise!r:.80}")
-        elif manifest.variant != variant.sha256:
+            return None
+        if manifest.variant != variant.sha256:
             notes.append("the folder was made from another version of the exercise")
         return manifest.machine
 
