@@ -180,7 +180,7 @@ found = {{
     "environment": sorted(os.environ),
     "descriptors": sorted(map(int, os.listdir("/proc/self/fd")))[:-1],
     "cwd": os.getcwd(),
-    "session": os.getsid(0) <= os.getpid(),
+    "session": os.getsid(0),
 }}
 print(json.dumps(found))
 """
@@ -199,6 +199,7 @@ print(json.dumps(found))
     assert set(found["environment"]) <= {"HOME", "INSPECTOR_PROFILE", "LC_ALL", "PATH", "PWD", "LC_CTYPE"}
     assert found["descriptors"] == [0, 1, 2]
     assert found["cwd"] == "/lab/submission"
+    assert found["session"] > 0, "0 is a session that began outside"
 
 
 @needs_bubblewrap

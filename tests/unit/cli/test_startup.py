@@ -25,7 +25,17 @@ def imported(*arguments: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--version",), ("--help",), ("check", "--help"), ("observe",), ("check",)], ids=" ".join
+    "arguments",
+    [
+        ("--version",),
+        ("--help",),
+        ("check", "--help"),
+        ("observe",),
+        ("check",),
+        ("lab",),
+        ("lab", "grade", "--help"),
+    ],
+    ids=" ".join,
 )
 def test_help_and_usage_errors_import_no_library_but_click(arguments: tuple[str, ...]) -> None:
     assert not imported(*arguments) & HEAVY
