@@ -36,6 +36,8 @@ class Presented:
     text: tuple[str, ...] = ()
     """Its report, where that is wanted."""
     json: bytes | None = None
+    page: bytes | None = None
+    """For a browser."""
 
 
 def gravest(codes: Sequence[int]) -> int:
@@ -111,6 +113,7 @@ def _show(
         output.lines(line_text(one.line, width, output.style))
         if one.json is not None:
             output.json(one.json)
+        output.page(one.line, one.page)
         progress.show(len(shown))
     progress.clear()
     for one in shown:

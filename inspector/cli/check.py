@@ -17,6 +17,7 @@ from inspector.cli.options import (
     AnyPath,
     Launching,
     ProgramCommand,
+    html_option,
     launching_of,
     launching_options,
     machine_profile,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from inspector.cli.batch import Presented
     from inspector.cli.listing import Listed
     from inspector.cli.output import Output
+    from inspector.cli.pages import PageFile
     from inspector.cli.working import Working
     from inspector.model.observation import Observation
     from inspector.model.prediction import Prediction
@@ -94,6 +96,7 @@ class Checked:
 @stop_options
 @profile_option
 @click.option("--jobs", "-j", type=click.IntRange(min=1), metavar="N", help="Programs at a time. [the cores]")
+@html_option
 @picture_options
 def command(
     programs: tuple[str, ...],
@@ -109,6 +112,7 @@ def command(
     gdb: str | None,
     profile: str | None,
     jobs: int | None,
+    html: str | None,
     shown: Output,
 ) -> int:
     """Predict what Linux does with each PROGRAM, run it under gdb, and compare.
@@ -116,6 +120,7 @@ def command(
     What follows -- are arguments for the programs.
     """
     from inspector.cli.listing import Listed, listed_programs
+    from inspector.cli.pages import PageDirectory, PageFile
 
     how = launching_of(env, stdin, layout, aslr, in_place)
     wanted = [Listed(program, how) for program in programs]
@@ -131,10 +136,13 @@ def command(
         Request(each.requested, each.launching, machine, each.stops, until, seconds, gdb) for each in wanted
     ]
     if len(requests) == 1:
+        page = None if html is None else PageFile(html)
         with working_on(requests[0]):
             checked = check_program(requests[0])
-        return _show_one(checked, shown)
+        return _show_one(checked, shown, page)
     refuse_picture_of_many(shown)
+    if html is not None:
+        shown.pages = PageDirectory(html, len(requests))
     from inspector.cli.batch import arguments_hint_for, run_batch
 
     preload()
@@ -264,10 +272,12 @@ def _observe(request: Request, program: Program, session: GdbSession | None = No
     )
 
 
-def _show_one(checked: Checked, output: Output) -> int:
+def _show_one(checked: Checked, output: Output, page: PageFile | None) -> int:
     if output.wants_json:
         output.json(_json(checked))
     output.picture(checked.reconciliation or checked.prediction)
+    if page is not None:
+        page.save(_page(checked))
     if output.wants_text:
         output.document(_document(checked, output.detail))
     output.finish()
@@ -295,6 +305,7 @@ def _present(output: Output, request: Request) -> Presented:
         checked.exit_code,
         text=tuple(render(_document(checked, output.detail), output.style)) if in_full else (),
         json=_json(checked) if output.wants_json else None,
+        page=_page(checked, in_directory=True) if output.pages is not None else None,
     )
 
 
@@ -317,4 +328,18 @@ def _json(checked: Checked) -> bytes:
         reconciliation.observation if reconciliation else None,
         reconciliation.findings if reconciliation else (),
         checked.exit_code,
+    )
+
+
+def _page(checked: Checked, *, in_directory: bool = False) -> bytes:
+    from inspector.cli.pages import program_page
+
+    reconciliation = checked.reconciliation
+    is_one_run = reconciliation is not None and reconciliation.of_one_run
+    return program_page(
+        checked.prediction,
+        reconciliation.observation if reconciliation is not None and is_one_run else None,
+        reconciliation.findings if reconciliation is not None else (),
+        _document(checked, verbose=False),
+        in_directory=in_directory,
     )

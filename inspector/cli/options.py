@@ -200,6 +200,13 @@ stop_options = _together(
     click.option("--gdb", type=AnyPath(), metavar="FILE", help="The gdb to use. [$INSPECTOR_GDB, or gdb]"),
 )
 
+html_option = click.option(
+    "--html",
+    type=AnyPath(),
+    metavar="FILE",
+    help="Write a page for a browser: one self-contained file. Of several programs FILE is a directory, with "
+    "a page for each and index.html, so that each can be handed out by itself.",
+)
 _json_option = click.option(
     "--json", type=AnyPath(), metavar="FILE", help="Write JSON as well; - is stdout, instead."
 )

@@ -16,11 +16,13 @@ from inspector.report.detail import Detail
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from inspector.cli.pages import PageDirectory
     from inspector.model.observation import Observation
     from inspector.model.prediction import Prediction
     from inspector.reconcile import Reconciliation
     from inspector.report.document import Document
     from inspector.report.style import Style
+    from inspector.report.summary import Line
 
 _LEAST_WIDTH = 72
 """Narrower than this, the widest address range would leave no room for its name."""
@@ -69,6 +71,8 @@ class Output:
             if path is not None and path != STDOUT:
                 require_savable(path)
         self.detail = detail or Detail()
+        self.pages: PageDirectory | None = None
+        """Where the pages of several programs go, if anywhere."""
         self._json = json
         self._svg = svg
         self._lines: list[bytes] = []
@@ -125,8 +129,15 @@ class Output:
         """Whether a picture is asked for."""
         return self._svg is not None
 
+    def page(self, line: Line, page: bytes | None) -> None:
+        """Save the page of one of several programs, where pages are wanted."""
+        if self.pages is not None:
+            self.pages.add(line, page)
+
     def finish(self) -> None:
-        """Save the file of JSON, whole or not at all."""
+        """Save the file of JSON, whole or not at all, and the index of the pages."""
+        if self.pages is not None:
+            self.pages.finish()
         if self._json is not None and self._json != STDOUT:
             save(self._json, b"".join(self._lines))
 

@@ -42,6 +42,7 @@ _WHAT_IT_MEANS = (
     "count the pages of the initial stack, too."
 )
 _PLACE = re.compile(r"(?P<from>from )?#(?P<number>\d+)")
+_ONE_PLACE = re.compile(r"(?:process (?P<process>\d+) )?#(?P<number>\d+)")
 
 
 def fault_table(faults: Sequence[Fault], mark: Callable[[int], Mark | None] = lambda _: None) -> Table:
@@ -115,7 +116,7 @@ def fault_sections(
         if len(processes) > 1:
             blocks.append(Paragraph(f"process {process}, {counted(len(of_process), 'fault')}"))
         shown = of_process if verbose else of_process[:_MOST_ROWS]
-        blocks.append(fault_table(shown, _marks(process, shown, here)))
+        blocks.append(fault_table(shown, marks_of_faults(process, shown, here)))
         if len(shown) < len(of_process):
             rest = len(of_process) - len(shown)
             blocks.append(Paragraph(f"and {rest} more; --verbose shows all {len(of_process)}"))
@@ -124,10 +125,21 @@ def fault_sections(
     return (Section("Page faults from execve on", tuple(blocks), worst(here)),)
 
 
-def _marks(
+def place_of(finding: Finding) -> tuple[int, int] | None:
+    """Return the process and the number of the predicted fault that a finding is about; None: of no one."""
+    place = _ONE_PLACE.fullmatch(finding.where) if finding.aspect == "faults" else None
+    if place is None or finding.predicted in ("", NO_FAULT):
+        return None
+    return int(place["process"] or 0), int(place["number"])
+
+
+def marks_of_faults(
     process: int, faults: Sequence[Fault], findings: Sequence[Finding]
 ) -> Callable[[int], Mark | None]:
-    """Return what gives the mark of the fault at a position, by what the findings say of it."""
+    """Return what gives the mark of the fault at a position, by what the findings say of it.
+
+    `faults`: those of the process, from its first on; `findings`: those of the run.
+    """
     if not findings:
         return lambda _: None
     kernel_hidden = any(finding.aspect == KERNEL_FAULTS for finding in findings)

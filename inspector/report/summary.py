@@ -41,7 +41,7 @@ class Standing(enum.Enum):
     FAILED = "failed"
 
 
-_MARKS = {
+MARKS_OF_STANDINGS = {
     Standing.AGREES: Mark.GOOD,
     Standing.AGREES_NOT_RUN: Mark.GOOD,
     Standing.DIFFERS: Mark.BAD,
@@ -144,7 +144,7 @@ def _name_in(width: int, line: Line, style: Style) -> str:
 def line_text(line: Line, width: int, style: Style) -> Iterator[str]:
     """Yield the text of a line; what does not fit beside a name of `width` columns continues below."""
     name = _name_in(width, line, style)
-    mark = _MARKS[line.standing]
+    mark = MARKS_OF_STANDINGS[line.standing]
     indent = style.sign_width(mark) + 1 + width + 2
     padding = " " * (width - display_width(name))
     first, *rest = wrapped(style.clean(line.detail), max(style.width - indent, 20))

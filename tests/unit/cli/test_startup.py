@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 HEAVY = {
-    "capstone", "elftools", "msgspec", "pygdbmi", "tabulate", "unicorn",
+    "capstone", "elftools", "jinja2", "msgspec", "pygdbmi", "tabulate", "unicorn",
 }  # fmt: skip
 
 
@@ -47,3 +51,9 @@ def test_the_list_of_rules_needs_a_table_and_nothing_else() -> None:
 
 def test_predicting_needs_no_debugger() -> None:
     assert not imported("predict", "--until", "exec", "/nonexistent") & {"pygdbmi", "unicorn", "capstone"}
+
+
+def test_templates_are_loaded_only_where_a_page_is_asked_for(tmp_path: Path) -> None:
+    checked = ("check", "/nonexistent", "--json", "/dev/null")
+    assert "jinja2" not in imported(*checked)
+    assert "jinja2" in imported(*checked, "--html", str(tmp_path / "page.html"))

@@ -1,0 +1,138 @@
+"""The address space of one stop as a drawing: two bars to scale, what each area is called beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from inspector.report.document import Mark
+from inspector.report.html.words import area_name, rough_size
+from inspector.report.text import short_size
+from inspector.view.areas import areas_of, kind_of
+from inspector.view.figure import LINE, figure_of, spread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from inspector.model.vma import Vma
+    from inspector.report.judge import Judge
+    from inspector.view.areas import Area
+    from inspector.view.figure import Figure
+
+_MAPPED_HEIGHT = 430.0
+_MARGIN = 8.0
+_LONGEST_NAME = 22
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """An area of one side."""
+
+    side: str
+    """`predicted` or `observed`."""
+    y: float
+    height: float
+    kind: str
+    start: int
+    end: int
+    differs: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What stands beside the bars of an area."""
+
+    start: int
+    end: int
+    middle: float
+    """Of the bars."""
+    y: float
+    """Of the text."""
+    kind: str
+    address: str
+    perms: str
+    size: str
+    name: str
+    mark: Mark | None
+
+
+@dataclass(frozen=True, slots=True)
+class GapLine:
+    """Where addresses are left out."""
+
+    middle: float
+    """Of the fold."""
+    y: float
+    """Of the text."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddressMap:
+    """The drawing."""
+
+    height: float
+    bars: tuple[Bar, ...]
+    labels: tuple[Label, ...]
+    gaps: tuple[GapLine, ...]
+    scale: str
+    """What one pixel stands for, in words."""
+    sides: tuple[str, ...]
+
+
+def address_map(
+    predicted: Sequence[Vma] | None, observed: Sequence[Vma] | None, judge: Judge
+) -> AddressMap | None:
+    """Return the drawing of a stop; None where neither side knows its areas."""
+    areas = areas_of(predicted, observed)
+    if not areas:
+        return None
+    figure = figure_of(areas, max(_MAPPED_HEIGHT, LINE * len(areas)))
+    # From the top down: what stands beside the bars, each with the middle of what it is about.
+    beside: list[tuple[float, Area | tuple[int, int]]] = [
+        *(((figure.y(area.end) + figure.y(area.start)) / 2, area) for area in areas),
+        *(((figure.y(start) + figure.y(end)) / 2, (start, end)) for start, end in figure.folded),
+    ]
+    beside.sort(key=lambda item: item[0])
+    places = spread([middle for middle, _ in beside])
+    # The first label may stand above the first bar.
+    shift = max(LINE / 2 - places[0], 0.0) + _MARGIN
+    labels, gaps = [], []
+    for (middle, what), place in zip(beside, places, strict=True):
+        if isinstance(what, tuple):
+            gaps.append(GapLine(middle + shift, place + shift, f"{rough_size(what[1] - what[0])} not mapped"))
+        else:
+            labels.append(_label(what, middle + shift, place + shift, judge))
+    enlarged = "; what would be thinner than 4 pixels is drawn 4 pixels high" if figure.enlarged else ""
+    return AddressMap(
+        max(figure.height, places[-1] + LINE / 2) + shift + _MARGIN,
+        tuple(_bars(areas, figure, shift, judge)),
+        tuple(labels),
+        tuple(gaps),
+        f"One pixel is {rough_size(round(figure.bytes_a_unit))}{enlarged}; gaps are folded",
+        tuple(side for side, vmas in (("predicted", predicted), ("observed", observed)) if vmas is not None),
+    )
+
+
+def _bars(areas: Sequence[Area], figure: Figure, shift: float, judge: Judge) -> Iterator[Bar]:
+    for area in areas:
+        differs = judge.place("VMAs", f"{area.start:#x}") is Mark.BAD
+        for side, vma in (("predicted", area.predicted), ("observed", area.observed)):
+            if vma is not None:
+                top, bottom = figure.y(vma.end), figure.y(vma.start)
+                yield Bar(side, top + shift, bottom - top, kind_of(vma).value, vma.start, vma.end, differs)
+
+
+def _label(area: Area, middle: float, place: float, judge: Judge) -> Label:
+    return Label(
+        area.start,
+        area.end,
+        middle,
+        place,
+        area.kind.value,
+        f"{area.start:08x}",
+        area.either.perms,
+        short_size(area.end - area.start),
+        area_name(area.either, _LONGEST_NAME),
+        judge.place("VMAs", f"{area.start:#x}"),
+    )

@@ -1,0 +1,118 @@
+"""Templates, and the styles and scripts that stand in every page."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+from inspector.report.document import Facts, Mark, Paragraph, Table
+from inspector.report.text import counted, printable, short_size, size
+from inspector.rules import RULES
+
+_HERE = files("inspector.report.html")
+_SCRIPTS = (
+    "base.js",
+    "columns.js",
+    "grid.js",
+    "stops.js",
+    "links.js",
+    "faults.js",
+    "detail.js",
+    "table.js",
+    "timeline.js",
+    "main.js",
+)
+"""In the order in which they stand in a page, where they are one script."""
+_SIGNS = {
+    Mark.GOOD: "✓",
+    Mark.BAD: "✗",
+    Mark.INSTEAD: "≠",
+    Mark.EXPLAINED: "≈",
+    Mark.UNKNOWN: "?",
+    Mark.UNJUDGED: "·",
+}
+MEANINGS = {
+    Mark.GOOD: "agrees",
+    Mark.BAD: "differs",
+    Mark.INSTEAD: "observed instead",
+    Mark.EXPLAINED: "differs, and a rule explains it",
+    Mark.UNKNOWN: "not observed",
+    Mark.UNJUDGED: "not predicted",
+}
+"""Each mark in words: a sign alone says nothing to who cannot see it."""
+
+
+def _text(value: object) -> object:
+    """Return what an expression puts into a page: of text only what can be shown, whatever was in it."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _source(folder: str, name: str) -> str:
+    return (_HERE / folder / name).read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FunctionLoader(lambda name: _source("templates", name)),
+        autoescape=True,
+        finalize=_text,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(
+        sign=_SIGNS.__getitem__, meaning=MEANINGS.__getitem__, rule=RULES.get, Mark=Mark
+    )
+    environment.filters.update(size=size, short_size=short_size, counted=counted)
+    environment.tests.update(
+        table=lambda block: isinstance(block, Table),
+        facts=lambda block: isinstance(block, Facts),
+        paragraph=lambda block: isinstance(block, Paragraph),
+    )
+    return environment
+
+
+@cache
+def _style() -> str:
+    return _source("static", "page.css")
+
+
+@cache
+def _script() -> str:
+    parts = "\n".join(_source("static", name) for name in _SCRIPTS)
+    return f'(() => {{\n"use strict";\n{parts}\n}})();\n'
+
+
+def _hash(text: str) -> str:
+    return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
+
+
+def _policy(*, scripts: bool) -> str:
+    """Return the Content-Security-Policy: nothing is fetched, and nothing runs that we did not write."""
+    script = _hash(_script()) if scripts else "'none'"
+    return (
+        f"default-src 'none'; script-src {script}; style-src {_hash(_style())}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def render(template: str, *, scripts: bool = True, **values: Any) -> bytes:  # noqa: ANN401 - the templates' own
+    """Return the page that a template makes, in UTF-8."""
+    text = (
+        _environment()
+        .get_template(template)
+        .render(
+            policy=Markup(_policy(scripts=scripts)),  # noqa: S704 - made here, of hashes
+            style=Markup(_style()),  # noqa: S704 - a file of ours
+            script=Markup(_script()) if scripts else "",  # noqa: S704 - files of ours
+            **values,
+        )
+    )
+    return text.encode("utf-8", "backslashreplace")
