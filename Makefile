@@ -36,11 +36,11 @@ export INSPECTOR_GDB := $(if $(filter .venv/%,$(GDB)),$(CURDIR)/)$(GDB)
 # zig keeps what it has compiled of its C library where set-up told it to.
 export ZIG_GLOBAL_CACHE_DIR := $(CURDIR)/.venv/zig-cache
 
-.PHONY: help setup fixtures build-fixtures check test lint bench fuzz golden corpus clean lock moved
+.PHONY: help setup fixtures build-fixtures check test lint bench fuzz golden screenshots corpus clean lock moved
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r target text; do \
-	    printf '  make %-9s %s\n' "$$target" "$$text"; done
+	    printf '  make %-11s %s\n' "$$target" "$$text"; done
 
 setup: ## make .venv, install the locked packages, find a compiler and gdb
 	@printf 'set-up is done: compiler %s, gdb %s\n' '$(CC32)' '$(GDB)'
@@ -69,8 +69,12 @@ check: fixtures ## predict the fixtures, run them under gdb, hold one against th
 	$(Q).venv/bin/inspector check $(INSPECT_FLAGS) $(filter-out $(addprefix %/,$(WITH_ARGUMENTS)),$(CHOSEN_PATHS)) \
 	    $(if $(filter $(WITH_ARGUMENTS),$(CHOSEN)),--list $(LIST))
 
-test: fixtures ## run the tests
+test: fixtures .venv/browser ## run the tests
 	$(Q)$(PY) -m pytest $(PYTEST_FLAGS)
+
+# What opens pages in the tests; where it cannot be had they are skipped.
+.venv/browser: .ci/setup.sh requirements-browser.lock $(TOOLCHAIN)
+	$(Q).ci/setup.sh browser
 
 lint: $(TOOLCHAIN) ## check style, types and the direction of imports
 	$(Q).venv/bin/ruff check
@@ -97,6 +101,9 @@ fuzz: .venv/requirements-fuzz.lock ## throw hostile bytes at whatever reads file
 golden: fixtures ## write the expected outputs of tests/golden anew
 	$(Q)$(PY) -m pytest tests/golden --rewrite-golden
 
+screenshots: fixtures .venv/browser ## make the pictures of the README from real runs
+	$(Q)$(PY) -m tests.browser.screenshots
+
 corpus: ## fetch programs made elsewhere for the live tests (minutes, a network)
 	$(Q)bash tests/live/fetch_corpus.sh
 
@@ -111,6 +118,8 @@ lock:
 	$(Q)$(LOCK) --extra dev pyproject.toml -o requirements.lock
 	$(Q)printf 'gdb-for-pwndbg\nziglang\n' | $(LOCK) --no-annotate - -o requirements-toolchain.lock
 	$(Q)echo cle | $(LOCK) --constraints requirements.lock - -o requirements-bench.lock
+	$(Q)printf 'playwright\naxe-playwright-python\n' | $(LOCK) --constraints requirements.lock - \
+	    -o requirements-browser.lock
 	$(Q)printf 'atheris%s and platform_machine == "x86_64" and sys_platform == "linux"\n' \
 	    '>=3,<3.1 ; python_version < "3.12"' '>=3.1 ; python_version >= "3.12" and python_version < "3.15"' | \
 	    $(LOCK) - -o requirements-fuzz.lock

@@ -10,6 +10,9 @@
 #   PYTHON                       the Python to make .venv with, instead of the first that is new enough
 #   INSPECTOR_SETUP_NO_SYSTEM=1  install no system packages
 #   INSPECTOR_SETUP_IGNORE=...   any of "cc gdb": take these as missing from the system
+#
+# `setup.sh browser` gets what the tests of pages need, a browser and what drives it, where it can. It never
+# fails: those tests say themselves why they are skipped.
 set -eu
 CDPATH='' cd -- "$(dirname -- "$0")/.."
 
@@ -114,6 +117,7 @@ packages() {
         pacman:venv) printf 'python' ;;
         *:venv) printf 'python3' ;;
         *:gdb) printf 'gdb' ;;
+        *:browser) printf 'chromium' ;;
     esac
 }
 
@@ -206,6 +210,25 @@ fetch_libpython() {
     ) >"$scratch/log" 2>&1
 }
 
+# --- the browser of the tests ---
+
+find_browser() {
+    for candidate in chromium chromium-browser google-chrome; do
+        browser=$(command -v $candidate) && "$browser" --version >/dev/null 2>&1 && return
+    done
+    return 1
+}
+
+set_up_browser() {
+    if ! cmp -s requirements-browser.lock "$venv/requirements-browser.lock"; then
+        say 'installing what drives a browser: Python packages of 50 MB'
+        pip_install --require-hashes -r requirements-browser.lock || return 0
+        cp requirements-browser.lock "$venv/requirements-browser.lock"
+    fi
+    find_browser || { install_system browser && find_browser; } ||
+        say 'without chromium the tests of pages are skipped'
+}
+
 # --- the whole ---
 
 # End with one message that says how to install whatever is missing.
@@ -229,6 +252,12 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 130' INT TERM
 missing=
+
+if [ "${1:-}" = browser ]; then
+    set_up_browser
+    touch $venv/browser
+    exit
+fi
 
 base_python=$(find_python) ||
     give_up "Python 3.11 or newer is needed, and ${PYTHON:-python3} is not; name one with PYTHON=/path/to/python3"

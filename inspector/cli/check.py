@@ -340,6 +340,6 @@ def _page(checked: Checked, *, in_directory: bool = False) -> bytes:
         checked.prediction,
         reconciliation.observation if reconciliation is not None and is_one_run else None,
         reconciliation.findings if reconciliation is not None else (),
-        _document(checked, verbose=False),
+        _document(checked, ORDINARY),
         in_directory=in_directory,
     )

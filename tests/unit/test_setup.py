@@ -56,6 +56,7 @@ echo "$(basename "$0") $*" >>"$STATE/manager"
 case "$*" in *gcc*) touch "$STATE/multilib"; cp "$STATE/gcc" "$STATE/bin/gcc" ;; esac
 case "$*" in *gdb*) cp "$STATE/true" "$STATE/bin/gdb" ;; esac
 case "$*" in *venv*) touch "$STATE/venv-module" ;; esac
+case "$*" in *chromium*) cp "$STATE/true" "$STATE/bin/chromium" ;; esac
 """
 GCC = '[ "$1" != -m32 ] || [ -e "$STATE/multilib" ]'
 
@@ -72,7 +73,7 @@ class Machine:
         (self.state / "bin").mkdir()
         (self.checkout / ".ci").mkdir(parents=True)
         shutil.copy(ROOT / ".ci/setup.sh", self.checkout / ".ci")
-        for lock in ("requirements.lock", "requirements-toolchain.lock"):
+        for lock in ("requirements.lock", "requirements-toolchain.lock", "requirements-browser.lock"):
             shutil.copy(ROOT / lock, self.checkout)
         for tool in TOOLS:
             found = shutil.which(tool)
@@ -103,9 +104,9 @@ class Machine:
         self.command("gcc", GCC)
         self.command("gdb", "true")
 
-    def set_up(self, **environment: str) -> subprocess.CompletedProcess[str]:
+    def set_up(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [self.checkout / ".ci/setup.sh"],
+            [self.checkout / ".ci/setup.sh", *words],
             env={"PATH": str(self.state / "bin"), "STATE": str(self.state), **environment},
             capture_output=True,
             text=True,
@@ -256,6 +257,26 @@ def test_a_newer_python_beside_an_old_python3_is_found(machine: Machine) -> None
     result = machine.set_up()
     assert result.returncode == 0
     assert "making .venv with python3.12" in result.stderr
+
+
+def test_a_browser_is_installed_once_with_what_drives_it(machine: Machine) -> None:
+    machine.with_gcc_and_gdb()
+    machine.set_up()
+    machine.command("apt-get", MANAGER)
+    machine.command("id", "echo 0")
+    for _ in range(2):
+        assert machine.set_up("browser").returncode == 0
+    assert machine.log("pip") == ["requirements.lock", ".", "requirements-browser.lock"]
+    assert [line.split()[-1] for line in machine.log("manager")] == ["-qq", "chromium"]
+
+
+def test_without_a_browser_set_up_succeeds_and_says_what_is_skipped(machine: Machine) -> None:
+    machine.with_gcc_and_gdb()
+    machine.set_up()
+    result = machine.set_up("browser", INSPECTOR_SETUP_NO_SYSTEM="1")
+    assert result.returncode == 0
+    assert "set-up: without chromium the tests of pages are skipped" in result.stderr
+    assert (machine.checkout / ".venv/browser").exists()
 
 
 @pytest.mark.parametrize("lock", sorted(path.name for path in ROOT.glob("requirements*.lock")))

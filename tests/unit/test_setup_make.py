@@ -9,7 +9,20 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TARGETS = ["help", "setup", "fixtures", "check", "test", "lint", "bench", "fuzz", "golden", "corpus", "clean"]
+TARGETS = [
+    "help",
+    "setup",
+    "fixtures",
+    "check",
+    "test",
+    "lint",
+    "bench",
+    "fuzz",
+    "golden",
+    "screenshots",
+    "corpus",
+    "clean",
+]
 
 COMPILER = """
 for word; do

@@ -153,7 +153,7 @@ def _stops(
             else MARKS[Verdict.NOT_PREDICTED if mine is None else Verdict.UNOBSERVED]
         )
         judge = Judge.of(name, findings) if is_compared else Judge(otherwise=otherwise)
-        sections = list(snapshot_sections(mine, seen, judge, verbose=True))
+        sections = list(snapshot_sections(mine, seen, judge, Detail(verbose=True)))
         others = [each for each in sections if not each.title.startswith(_IN_FIGURES)]
         one = seen or mine
         if not is_compared and one is not None:

@@ -109,7 +109,7 @@ function fateBlock(fault) {
     "Predicted and observed",
     line("Predicted: ", code(fault.finding.predicted)),
     line("Observed: ", code(fault.finding.observed)),
-    fault.finding.rule ? line("Rule: ", code(fault.finding.rule)) : null,
+    fault.finding.rule && fault.finding.rule !== fault.kind?.rule ? line("Explained by ", code(fault.finding.rule), ".") : null,
   );
 }
 

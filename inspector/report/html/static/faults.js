@@ -1,6 +1,6 @@
 // The faults: what is known of one, and the pages that all up to it have made resident.
 
-const ACCESS_WORDS = ["touches", "reads", "writes", "executes"];
+const ACCESS_WORDS = ["touches", "reads", "writes to", "executes"];
 const ACCESS_NAMES = ["", "read", "write", "execute"];
 
 class Faults {
