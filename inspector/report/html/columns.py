@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound="Hashable")
 
 _TYPES = (("u8", "B", 1 << 8), ("u16", "H", 1 << 16), ("u32", "I", 1 << 32))
-_EXACT = 1 << 53
+MOST_EXACT = (1 << 53) - 1
 """Up to here a browser's numbers are exact."""
 
 
@@ -30,7 +30,7 @@ def column(numbers: Sequence[int]) -> Column:
     Raises ValueError for one that a browser could not hold exactly.
     """
     largest = max(numbers, default=0)
-    if largest >= _EXACT:
+    if largest > MOST_EXACT:
         raise ValueError(f"{largest:#x} is too large for a page")
     name, code = next(((name, code) for name, code, limit in _TYPES if largest < limit), ("f64", "d"))
     values = array(code, numbers)

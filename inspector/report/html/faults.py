@@ -18,7 +18,7 @@ from inspector.model.vma import Access, FileBacking, Vma
 from inspector.reconcile.faults import RULES_OF_KINDS
 from inspector.report.document import Mark
 from inspector.report.faults import marks_of_faults, place_of
-from inspector.report.html.columns import Numbering, column
+from inspector.report.html.columns import MOST_EXACT, Numbering, column
 from inspector.report.text import counted, printable
 from inspector.rules import RULES
 from inspector.story.faults import WORDS_OF_KINDS
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 MOST_FAULTS = 200_000
 """As many as a browser opens and steps through without lag."""
 _NONE = 0
+_LARGEST_FOLIO = 512
+"""Pages: what one entry of the level above could map (HPAGE_PMD_NR)."""
 _ACCESSES = {None: 0, Access.READ: 1, Access.WRITE: 2, Access.EXECUTE: 3}
 _KINDS = tuple(FaultKind)
 _CELLS = {
@@ -95,8 +97,9 @@ def timeline_of(
     areas: Numbering[Vma] = Numbering()
     symbols: Numbering[str] = Numbering()
     frames = _Frames(observation, faults)
+    mapped = [pages_around(fault) for fault in faults]
     columns: dict[str, list[int]] = {
-        "process": [fault.process for fault in faults],
+        "process": [min(fault.process, MOST_EXACT) for fault in faults],
         "kernel": [fault.mode is FaultMode.KERNEL for fault in faults],
         "access": [_ACCESSES[fault.access] for fault in faults],
         "present": [2 if fault.protection is None else fault.protection for fault in faults],
@@ -104,17 +107,17 @@ def timeline_of(
         "area": [_NONE if fault.area is None else 1 + areas.of(fault.area) for fault in faults],
         "page": [vpn_of(fault.address) for fault in faults],
         "offset": [fault.address % PAGE_SIZE for fault in faults],
-        "ip": [_NONE if fault.ip is None or fault.mode is FaultMode.KERNEL else fault.ip for fault in faults],
+        "ipPage": [0 if (ip := _instruction(fault)) is None else 1 + vpn_of(ip) for fault in faults],
+        "ipOffset": [(_instruction(fault) or 0) % PAGE_SIZE for fault in faults],
         "symbol": [
             _NONE if not fault.symbol else 1 + symbols.of(printable(fault.symbol)) for fault in faults
         ],
         "before": [
-            0 if (at := fault.mapped) is None else max(fault.page - at.start, 0) >> PAGE_SHIFT
-            for fault in faults
+            vpn_of(fault.address) - reached.start for fault, reached in zip(faults, mapped, strict=True)
         ],
-        "count": [1 if fault.mapped is None else fault.mapped.size_bytes >> PAGE_SHIFT for fault in faults],
+        "count": [len(reached) for reached in mapped],
         "entry": [_entry(fault, geometry) for fault in faults],
-        "tables": list(_first_needed(faults, geometry, _exec_pages(prediction, faults))),
+        "tables": list(_first_needed(faults, geometry, pages_before_faults(prediction, faults))),
         "frame": list(frames.of_all()),
         "mark": [_MARKS.index(mark) for mark in _all_marks(faults, findings)],
     }
@@ -157,15 +160,25 @@ def pages_before_faults(prediction: Prediction, faults: Sequence[Fault]) -> list
 
 def mapped_pages(fault: Fault) -> range:
     """Return the numbers of the pages that a fault made resident."""
-    if fault.kind is FaultKind.REFUSED:
-        return range(0)
-    if fault.mapped is None:
-        return range(vpn_of(fault.address), vpn_of(fault.address) + 1)
-    return range(fault.mapped.start >> PAGE_SHIFT, fault.mapped.end >> PAGE_SHIFT)
+    return range(0) if fault.kind is FaultKind.REFUSED else pages_around(fault)
 
 
-def _exec_pages(prediction: Prediction, faults: Sequence[Fault]) -> list[int]:
-    return pages_before_faults(prediction, faults)
+def pages_around(fault: Fault) -> range:
+    """Return the numbers of the page that was touched and of its neighbours that came with it.
+
+    No fault brings more than the largest folio; a document that claims it is not followed.
+    """
+    page = vpn_of(fault.address)
+    if fault.mapped is not None:
+        pages = range(fault.mapped.start >> PAGE_SHIFT, fault.mapped.end >> PAGE_SHIFT)
+        if page in pages and len(pages) <= _LARGEST_FOLIO:
+            return pages
+    return range(page, page + 1)
+
+
+def _instruction(fault: Fault) -> int | None:
+    """Return the user's instruction; of the kernel's own accesses there is none to tell."""
+    return None if fault.mode is FaultMode.KERNEL else fault.ip
 
 
 def _entry(fault: Fault, geometry: PageTableGeometry) -> int:
@@ -218,7 +231,13 @@ class _Frames:
             later.add(vpn)
             page = self._pages.get(vpn)
             kind = cell_kind(fault.kind)
-            if page is not None and page.pfn and kind is not None and page.kind is kind:
+            if (
+                page is not None
+                and page.pfn
+                and page.pfn <= MOST_EXACT
+                and kind is not None
+                and page.kind is kind
+            ):
                 numbers[position] = page.pfn
         return numbers
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from inspector.model.address import PAGE_SHIFT, AddressRange, VirtAddr
@@ -64,7 +63,7 @@ def timeline_grid(prediction: Prediction, faults: Sequence[Fault]) -> dict[str, 
     kinds: dict[int, PageState] = {
         page.vpn: page for page in (snapshot.pages if snapshot is not None else None) or ()
     }
-    touched = sorted({*first, *chain.from_iterable(map(mapped_pages, own))})
+    touched = _merged([*(range(vpn, vpn + 1) for vpn in first), *map(mapped_pages, own)])
     areas = [vma for each in reversed(prediction.snapshots) for vma in each.vmas or ()]
     areas += dict.fromkeys(fault.area for fault in own if fault.area is not None)
     return {
@@ -107,6 +106,17 @@ def _uncovered(
         yield AddressRange(reached, wanted.end)
 
 
-def _any_within(ordered: Sequence[int], first: int, after: int) -> bool:
-    position = bisect_left(ordered, first)
-    return position < len(ordered) and ordered[position] < after
+def _merged(ranges: Iterable[range]) -> list[range]:
+    """Return the same numbers as ranges that are ascending and apart."""
+    merged: list[range] = []
+    for each in sorted(filter(len, ranges), key=lambda each: each.start):
+        if merged and each.start <= merged[-1].stop:
+            merged[-1] = range(merged[-1].start, max(merged[-1].stop, each.stop))
+        else:
+            merged.append(each)
+    return merged
+
+
+def _any_within(merged: Sequence[range], first: int, after: int) -> bool:
+    position = bisect_right(merged, first, key=lambda each: each.stop)
+    return position < len(merged) and merged[position].start < after

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _LONGEST_NAME = 28
 _KIB = 1 << 10
+_THREE_DIGITS = 100
 
 
 def area_name(vma: Vma, longest: int = _LONGEST_NAME) -> str:
@@ -37,8 +38,8 @@ def count_words(counts: Iterable[tuple[str, int]], total: int) -> str:
 
 def rough_size(size_bytes: int) -> str:
     """Return a size to three digits, for what need not be exact: `3.87 GiB`."""
-    value, units = float(size_bytes), ["B", "KiB", "MiB", "GiB", "TiB", "PiB"]
+    value, units = float(size_bytes), ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
     while value >= _KIB and len(units) > 1:
         value /= _KIB
         units.pop(0)
-    return f"{value:.3g} {units[0]}"
+    return f"{value:.0f} {units[0]}" if value >= _THREE_DIGITS else f"{value:.3g} {units[0]}"

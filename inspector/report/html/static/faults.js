@@ -26,7 +26,7 @@ class Faults {
       area: columns.area[at] ? this.area(columns.area[at] - 1) : null,
       page,
       address: page * PAGE + columns.offset[at],
-      ip: columns.ip[at] || null,
+      ip: columns.ipPage[at] ? (columns.ipPage[at] - 1) * PAGE + columns.ipOffset[at] : null,
       symbol: columns.symbol[at] ? data.symbols[columns.symbol[at] - 1] : null,
       mapped: { start: page - columns.before[at], count: columns.count[at] },
       entry: columns.entry[at],

@@ -72,3 +72,16 @@ def test_the_timeline_shows_the_areas_that_faults_fill_and_the_pages_before_the_
     ]
     # 080ed000 is there at exec by a fault of execve's own; the pages of the strings are not.
     assert grid["resident"][::2] == [0xFFFFC, 0xFFFFD]
+
+
+def test_an_area_in_the_middle_of_what_one_fault_maps_is_shown() -> None:
+    """A read maps pages around; mprotect makes three areas of them later."""
+    whole = scenes.VMAS[3]
+    parts = [
+        replace(whole, range=AddressRange(VirtAddr(start), VirtAddr(end)))
+        for start, end in ((0x080E9000, 0x080EA000), (0x080EA000, 0x080EC000), (0x080EC000, 0x080EE000))
+    ]
+    fault = replace(scenes.FAULTS[1], address=VirtAddr(0x080E9123), area=whole, mapped=whole.range)
+    later = replace(scenes.MAIN, vmas=(*scenes.VMAS[:3], *parts, *scenes.VMAS[4:]))
+    grid = timeline_grid(replace(scenes.PREDICTION, snapshots=(scenes.EXEC, later)), [fault])
+    assert [area["first"] for area in grid["areas"]][:3] == [0x080E9, 0x080EA, 0x080EC]
