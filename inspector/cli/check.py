@@ -342,4 +342,5 @@ def _page(checked: Checked, *, in_directory: bool = False) -> bytes:
         reconciliation.findings if reconciliation is not None else (),
         _document(checked, ORDINARY),
         in_directory=in_directory,
+        unobserved="" if checked.error is None else str(checked.error),
     )

@@ -99,12 +99,13 @@ def program_page(
     document: Document,
     *,
     in_directory: bool = False,
+    unobserved: str = "",
 ) -> bytes:
-    """Return the page of one program; `document`: its report as a text."""
+    """Return the page of one program; `document`: its report as a text; `unobserved`: why nothing was."""
     from inspector.report.html import Subject, page
 
     image = program_image(prediction)
-    subject = Subject(prediction, observation, tuple(findings), document, image)
+    subject = Subject(prediction, observation, tuple(findings), document, image, unobserved)
     return page(subject, home=INDEX if in_directory else "")
 
 

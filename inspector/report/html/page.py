@@ -55,6 +55,8 @@ class Subject:
     """The same as a text: its title, its mark and the facts that open it."""
     image: ElfImage | None = None
     """The parts of the program's file; None: it is not to be had."""
+    unobserved: str = ""
+    """Why nothing was observed, if it should have been."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ def page(subject: Subject, *, most_faults: int = MOST_FAULTS, home: str = "") ->
         name=name,
         sentence=subject.document.title.removeprefix(f"{name}: "),
         verdict=subject.document.mark,
+        unobserved=subject.unobserved,
         head=head,
         home=home,
         compared=_compared(findings, tuple(stop.name for stop in stops)),

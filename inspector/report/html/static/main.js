@@ -10,4 +10,8 @@ if (holder) {
   if (data.timeline) new Timeline(data);
   tuneRegions();
   new ResizeObserver(tuneRegions).observe(document.body);
+  // On paper nothing can be opened: the machine is told in full. The other tables repeat what is drawn.
+  const closed = [...document.querySelectorAll("#machine details:not([open])")];
+  addEventListener("beforeprint", () => closed.forEach((each) => (each.open = true)));
+  addEventListener("afterprint", () => closed.forEach((each) => (each.open = false)));
 }

@@ -113,6 +113,13 @@ def test_a_prediction_alone_is_a_page() -> None:
     assert 'id="links"' not in html
 
 
+def test_why_nothing_was_observed_is_said() -> None:
+    document = prediction_document(scenes.PREDICTION)
+    reason = "ptrace is not allowed <here>"
+    html = page(Subject(scenes.PREDICTION, None, (), document, unobserved=reason)).decode()
+    assert "not observed: ptrace is not allowed &lt;here&gt;" in html
+
+
 def test_what_is_left_out_of_many_faults_is_said() -> None:
     both = scenes.faulting()
     html = page(
