@@ -333,6 +333,7 @@ def _json(checked: Checked) -> bytes:
 
 def _page(checked: Checked, *, in_directory: bool = False) -> bytes:
     from inspector.cli.pages import program_page
+    from inspector.report.detail import ORDINARY
 
     reconciliation = checked.reconciliation
     is_one_run = reconciliation is not None and reconciliation.of_one_run

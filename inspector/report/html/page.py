@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from inspector.layout.views import views_of
 from inspector.model.finding import Verdict
 from inspector.reconcile.faults import CHECKPOINT
+from inspector.report.detail import Detail
 from inspector.report.document import Document, Mark, Section
 from inspector.report.findings import aspects_table, difference_sections
 from inspector.report.html.addressmap import AddressMap, address_map
