@@ -45,6 +45,10 @@ class Limits:
     inherited: tuple[tuple[int, int], ...] = ()
     """What the program can be told of them all, soft and hard, by their numbers; empty: not known."""
 
+    def of(self, which: int) -> tuple[int, int] | None:
+        """Return the soft and the hard limit of that number; None if they are not known."""
+        return self.inherited[which] if which < len(self.inherited) else None
+
 
 CAP_DAC_OVERRIDE = 1 << 1
 CAP_IPC_LOCK = 1 << 14

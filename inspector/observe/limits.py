@@ -55,8 +55,8 @@ def set_limits(pid: int, limits: Limits) -> None:
         (resource.RLIMIT_CORE, "core files", "c", limits.core),
     ]
     for which, name, option in _MEMORY:
-        soft = limits.inherited[which][0] if limits.inherited else _permitted(which, UNLIMITED)
-        wanted.append((which, name, option, soft))
+        known = limits.of(which)
+        wanted.append((which, name, option, _permitted(which, UNLIMITED) if known is None else known[0]))
     for which, name, option, soft in wanted:
         if not _raised(pid, which, soft):
             hard = resource.prlimit(pid, which)[1]

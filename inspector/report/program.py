@@ -59,10 +59,10 @@ def _layout(program: Program) -> str:
     name = "the kernel's own" if program.layout is Layout.DEFAULT else program.layout.value
     stack = "unlimited" if program.limits.stack >= UNLIMITED else f"at most {size(program.limits.stack)}"
     limits = [f"stack {stack}"]
-    if program.limits.inherited:
-        for what, which in (("memory", RLIMIT_AS), ("data", RLIMIT_DATA)):
-            soft = program.limits.inherited[which][0]
-            limits += [f"{what} at most {size(soft)}"] if soft < UNLIMITED else []
+    for what, which in (("memory", RLIMIT_AS), ("data", RLIMIT_DATA)):
+        known = program.limits.of(which)
+        if known is not None and known[0] < UNLIMITED:
+            limits.append(f"{what} at most {size(known[0])}")
     return ", ".join((name, f"ASLR {'on' if program.randomize else 'off'}", *limits))
 
 

@@ -355,6 +355,6 @@ def standard_files(program: Program, kernel: Kernel) -> FileTable:
         file = ExecutableFile(os.path.join(program.cwd, program.stdin))  # noqa: PTH118
         kernel.host_files.append(file)
         stdin = HostFile(file)
-    limits = program.limits.inherited
-    limit = limits[_RLIMIT_NOFILE][0] if limits else None
+    limits = program.limits.of(_RLIMIT_NOFILE)
+    limit = None if limits is None else limits[0]
     return FileTable({0: stdin, 1: kernel.terminal, 2: kernel.terminal}, limit)

@@ -99,9 +99,10 @@ def _limit(task: Task) -> int:
     """Return how many bytes the task may lock. Raises NotModelled where that is not known."""
     if task.credentials.capabilities & CAP_IPC_LOCK:
         return UNLIMITED
-    if not task.limits.inherited:
+    limits = task.limits.of(_RLIMIT_MEMLOCK)
+    if limits is None:
         raise NotModelled("locking memory where the limit of locked memory is not known")
-    return task.limits.inherited[_RLIMIT_MEMLOCK][0]
+    return limits[0]
 
 
 def _locked_bytes(mm: AddressSpace) -> int:

@@ -27,9 +27,8 @@ class MemoryLimits:
     @classmethod
     def of(cls, limits: Limits) -> Self:
         """Return what `limits` say of them; what is not known is no limit."""
-        if not limits.inherited:
-            return cls()
-        return cls(limits.inherited[RLIMIT_AS][0], *limits.inherited[RLIMIT_DATA])
+        space, data = limits.of(RLIMIT_AS), limits.of(RLIMIT_DATA)
+        return cls(UNLIMITED if space is None else space[0], *(data or ()))
 
     def may_expand(self, areas: Areas, growth: int, *, is_data: bool) -> bool:
         """Whether `areas` may hold `growth` bytes more, whole pages.

@@ -236,10 +236,10 @@ class MemFd:
 
 def _check_size(task: Task, size: int) -> None:
     """Refuse a size that a limit may forbid. Source: fs/attr.c:inode_newsize_ok(), generic_write_checks()."""
-    limits = task.limits.inherited
-    if not limits:
+    limits = task.limits.of(_RLIMIT_FSIZE)
+    if limits is None:
         task.kernel.assume("limit of file sizes", "none")
-    if size > (limits[_RLIMIT_FSIZE][0] if limits else _LARGEST_SIZE):
+    if size > (_LARGEST_SIZE if limits is None else limits[0]):
         raise NotModelled("a file that grows beyond the limit of file sizes")
 
 

@@ -81,8 +81,9 @@ def _limit(task: Task, which: int) -> tuple[int, int]:
     if which >= _RLIMITS:
         raise KernelError(Errno.EINVAL)
     limits = task.limits
-    if which < len(limits.inherited) and which != _RLIMIT_LOCKS:
-        return limits.inherited[which]
+    known = limits.of(which)
+    if known is not None and which != _RLIMIT_LOCKS:
+        return known
     if which not in (_RLIMIT_STACK, _RLIMIT_CORE):
         raise NotModelled(f"resource limit {which}")
     return limits.stack if which == _RLIMIT_STACK else limits.core, UNLIMITED
