@@ -102,29 +102,46 @@ def program_page(
     unobserved: str = "",
 ) -> bytes:
     """Return the page of one program; `document`: its report as a text; `unobserved`: why nothing was."""
+    from inspector.elf.symbol_index import SymbolIndex
     from inspector.report.html import Subject, page
 
-    image = program_image(prediction)
-    subject = Subject(prediction, observation, tuple(findings), document, image, unobserved)
+    path = program_file(prediction)
+    subject = Subject(
+        prediction,
+        observation,
+        tuple(findings),
+        document,
+        image=None if path is None else _image(path),
+        unobserved=unobserved,
+        symbols=None if path is None else SymbolIndex(path),
+    )
     return page(subject, home=INDEX if in_directory else "")
 
 
-def program_image(prediction: Prediction) -> ElfImage | None:
-    """Return the parts of the file that was predicted from, found by its path or by the name the user gave.
+def program_file(prediction: Prediction) -> str | None:
+    """Return where the file lies that was predicted from: by its path, or by the name the user gave.
 
-    None where it is no longer there, is not what it was, or is not an i386 program.
+    None where it is no longer there, or is not what it was.
     """
     from inspector.elf.file import ExecutableFile
-    from inspector.layout.views import read_image
 
     identity = _program_file(prediction)
     if identity is None or identity.sha256 is None:
         return None
     for path in dict.fromkeys((identity.path, prediction.program.requested)):
         with suppress(OSError, ValueError, InspectorError), ExecutableFile(path) as file:
-            if file.size != identity.size or file.sha256 != identity.sha256:
-                continue
-            return read_image(file)
+            if file.size == identity.size and file.sha256 == identity.sha256:
+                return path
+    return None
+
+
+def _image(path: str) -> ElfImage | None:
+    """Return the file's parts; None where it is not an i386 program."""
+    from inspector.elf.file import ExecutableFile
+    from inspector.layout.views import read_image
+
+    with suppress(OSError, ValueError, InspectorError), ExecutableFile(path) as file:
+        return read_image(file)
     return None
 
 
@@ -134,4 +151,4 @@ def _program_file(prediction: Prediction) -> FileIdentity | None:
     return prediction.files[scripts] if scripts < len(prediction.files) else None
 
 
-__all__ = ["PageDirectory", "PageFile", "program_image", "program_page"]
+__all__ = ["PageDirectory", "PageFile", "program_file", "program_page"]

@@ -52,6 +52,8 @@ def test_the_page_of_one_program_is_one_small_file(tmp_path: Path) -> None:
     data = data_of(page)
     assert [stop["name"] for stop in data["stops"]] == ["exec", "main", "exit"]
     assert data["timeline"]["count"] > 10
+    # The first fault of its own is that of its first instruction.
+    assert "_start" in data["timeline"]["symbols"]
     assert "Sections, segments, areas" in page.read_text()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ from inspector.view.areas import kind_of
 from inspector.view.tables import entry_of, level_names, tables_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from inspector.model.finding import Finding
     from inspector.model.observation import Observation
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from inspector.model.profile import PageTableGeometry
     from inspector.model.snapshot import Snapshot
     from inspector.view.tables import Table
+
+    FunctionAt = Callable[[int], str]
 
 MOST_FAULTS = 200_000
 """As many as a browser opens and steps through without lag."""
@@ -85,8 +88,12 @@ def timeline_of(
     observation: Observation | None,
     findings: Sequence[Finding],
     most: int = MOST_FAULTS,
+    function_at: FunctionAt = lambda _: "",
 ) -> Timeline | None:
-    """Return the predicted faults, or the observed ones where none are predicted; None without either."""
+    """Return the predicted faults, or the observed ones where none are predicted; None without either.
+
+    `function_at` names the function at an address of the process: `main+0x12`, or nothing.
+    """
     every = prediction.faults
     if every is None and observation is not None:
         every = observation.faults
@@ -98,6 +105,13 @@ def timeline_of(
     symbols: Numbering[str] = Numbering()
     frames = _Frames(observation, faults)
     mapped = [pages_around(fault) for fault in faults]
+    known = cache(function_at)
+
+    def named(fault: Fault) -> str:
+        """Return the function of the user's instruction; what the fault itself tells comes first."""
+        ip = _instruction(fault)
+        return printable(fault.symbol or ("" if ip is None else known(ip)))
+
     columns: dict[str, list[int]] = {
         "process": [min(fault.process, MOST_EXACT) for fault in faults],
         "kernel": [fault.mode is FaultMode.KERNEL for fault in faults],
@@ -109,9 +123,7 @@ def timeline_of(
         "offset": [fault.address % PAGE_SIZE for fault in faults],
         "ipPage": [0 if (ip := _instruction(fault)) is None else 1 + vpn_of(ip) for fault in faults],
         "ipOffset": [(_instruction(fault) or 0) % PAGE_SIZE for fault in faults],
-        "symbol": [
-            _NONE if not fault.symbol else 1 + symbols.of(printable(fault.symbol)) for fault in faults
-        ],
+        "symbol": [1 + symbols.of(name) if (name := named(fault)) else _NONE for fault in faults],
         "before": [
             vpn_of(fault.address) - reached.start for fault, reached in zip(faults, mapped, strict=True)
         ],
@@ -141,7 +153,7 @@ def timeline_of(
     return Timeline(faults, len(every), data)
 
 
-def pages_at_exec(prediction: Prediction) -> Snapshot | None:
+def snapshot_at_exec(prediction: Prediction) -> Snapshot | None:
     """Return the prediction's snapshot at exec."""
     return next((each for each in prediction.snapshots if each.checkpoint == "exec"), None)
 
@@ -151,7 +163,7 @@ def pages_before_faults(prediction: Prediction, faults: Sequence[Fault]) -> list
 
     They are those at exec that none of execve's own faults maps. These come first, and are the kernel's.
     """
-    snapshot = pages_at_exec(prediction)
+    snapshot = snapshot_at_exec(prediction)
     own = takewhile(lambda fault: fault.mode is FaultMode.KERNEL, (f for f in faults if f.process == 0))
     mapped = {vpn for fault in own for vpn in mapped_pages(fault)}
     pages = (snapshot.pages if snapshot is not None else None) or ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from inspector.layout.views import views_of
+from inspector.layout.views import load_bias, views_of
 from inspector.model.finding import Verdict
 from inspector.reconcile.faults import CHECKPOINT
 from inspector.report.detail import Detail
@@ -13,7 +13,7 @@ from inspector.report.document import Document, Mark, Section
 from inspector.report.findings import aspects_table, difference_sections
 from inspector.report.html.addressmap import AddressMap, address_map
 from inspector.report.html.environment import MEANINGS, render
-from inspector.report.html.faults import MOST_FAULTS, timeline_of
+from inspector.report.html.faults import MOST_FAULTS, snapshot_at_exec, timeline_of
 from inspector.report.html.grids import CELLS, grid_of, timeline_grid
 from inspector.report.html.links import links_of
 from inspector.report.html.stack import stack_table
@@ -32,6 +32,7 @@ from inspector.view.areas import AreaKind, kind_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from inspector.elf.symbol_index import SymbolIndex
     from inspector.layout.views import ElfImage
     from inspector.model.finding import Finding
     from inspector.model.observation import Observation
@@ -58,6 +59,17 @@ class Subject:
     """The parts of the program's file; None: it is not to be had."""
     unobserved: str = ""
     """Why nothing was observed, if it should have been."""
+    symbols: SymbolIndex | None = None
+    """Those of the program's file."""
+
+    def function_at(self, address: int) -> str:
+        """Return the function at an address of the process: `main+0x12`; empty where none is known."""
+        snapshot = snapshot_at_exec(self.prediction)
+        if self.symbols is None or self.image is None or snapshot is None:
+            return ""
+        in_file = address - load_bias(self.image, snapshot)
+        symbol = self.symbols.at(in_file)
+        return "" if symbol is None else symbol.place(in_file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +98,7 @@ def page(subject: Subject, *, most_faults: int = MOST_FAULTS, home: str = "") ->
     prediction, observation, findings = subject.prediction, subject.observation, subject.findings
     stops = tuple(_stops(prediction, observation, findings))
     of_run = [each for each in findings if each.checkpoint == CHECKPOINT and each.aspect != "ending"]
-    timeline = timeline_of(prediction, observation, of_run, most_faults)
+    timeline = timeline_of(prediction, observation, of_run, most_faults, subject.function_at)
     data: dict[str, Any] = {
         "cells": CELLS,
         "marks": ["", *(f"{mark.value}: {MEANINGS[mark]}" for mark in Mark)],

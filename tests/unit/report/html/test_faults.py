@@ -93,6 +93,16 @@ def test_a_fault_that_differs_carries_what_was_seen() -> None:
     assert made.data["findings"][4]["observed"] == "no fault"
 
 
+def test_the_function_of_an_instruction_is_named() -> None:
+    fault, other = scenes.FAULTS[3], replace(scenes.FAULTS[3], ip=VirtAddr(0x1234))
+    prediction = replace(scenes.PREDICTION, faults=(fault, other, scenes.FAULTS[1], scenes.FAULTS[0]))
+    made = timeline_of(prediction, None, (), function_at=lambda ip: "touch\n+0x3" if ip == fault.ip else "")
+    assert made is not None
+    # What the fault tells itself comes first; of the kernel's instruction nothing is told.
+    assert made.data["symbols"] == ["touch\\n+0x3", "_start"]
+    assert numbers(made, "symbol") == [1, 0, 2, 0]
+
+
 def test_addresses_of_64_bits_are_exact() -> None:
     high = replace(scenes.FAULTS[5], address=VirtAddr(0xFFFF_FFFF_FF60_0123))
     made = timeline_of(replace(scenes.PREDICTION, faults=(high,)), None, ())
