@@ -122,7 +122,7 @@ def test_check_is_one_call_with_a_list_for_the_programs_with_arguments(checkout:
     assert not {f"fixtures/build/{name}" for name in with_arguments} & {*plain}
     assert (option, name) == ("--list", "fixtures/with_arguments.list")
     assert not list((checkout / "fixtures/build").glob("*.list"))
-    many, *pager, demand, whole, major, reclaim, apart, apart_whole, sharing = listed(checkout)
+    many, *pager, demand, whole, major, reclaim, sharing, apart, apart_whole = listed(checkout)
     assert apart_whole == [*apart, "whole"]
     assert sharing == ["--stop", "shared", "--stop", "copied", "fixtures/build/sharing"]
     assert (demand[1], whole[1]) == ("demand", "whole")
