@@ -10,6 +10,7 @@ LARGEST_TABLES.
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
 
 LARGEST_TABLES = 64 << 20
 """Bytes of symbols and strings: two hundred times those of a C library."""
-_SYMBOL_BYTES = 16
-"""Elf32_Sym."""
+SYM = struct.Struct("<IIIBBH")
+"""Elf32_Sym: st_name, st_value, st_size, st_info, st_other, st_shndx."""
+SHN_UNDEF, SHN_ABS = 0, 0xFFF1
 
 
 class TablesTooLarge(Exception):
@@ -68,5 +70,5 @@ def symbol_tables(file: ExecutableFile) -> Iterator[SymbolTable]:
         if left < 0:
             raise TablesTooLarge
         entries = file.read(section.offset, size)
-        whole = len(entries) - len(entries) % _SYMBOL_BYTES
+        whole = len(entries) - len(entries) % SYM.size
         yield SymbolTable(entries[:whole], file.read(strings.offset, strings_size))

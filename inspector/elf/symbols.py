@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import struct
 from contextlib import suppress
 
 from inspector.elf.file import ExecutableFile
-from inspector.elf.symbol_tables import TablesTooLarge, symbol_tables
+from inspector.elf.symbol_tables import SHN_UNDEF, SYM, TablesTooLarge, symbol_tables
 from inspector.errors import CannotObserve, UnknownSymbol, UsageError
 from inspector.model.address import VirtAddr
 
 _TASK_LIMIT = 1 << 32
-_ENTRY = struct.Struct("<IIIBBH")
-"""Elf32_Sym: st_name, st_value, st_size, st_info, st_other, st_shndx."""
-_SHN_UNDEF = 0
 
 
 def find_symbol(path: str, name: str) -> VirtAddr | None:
@@ -36,8 +32,8 @@ def _search(path: str, name: str) -> VirtAddr | None:
             strings = table.strings
             if wanted not in strings:
                 continue
-            for offset, value, _, _, _, section in _ENTRY.iter_unpack(table.entries):
-                if section != _SHN_UNDEF and strings.startswith(wanted, offset):
+            for offset, value, _, _, _, section in SYM.iter_unpack(table.entries):
+                if section != SHN_UNDEF and strings.startswith(wanted, offset):
                     return VirtAddr(value)
     return None
 

@@ -21,7 +21,6 @@ from inspector.elf.file import ExecutableFile
 from inspector.elf.header import ELF64, EM_X86_64, ET_DYN, ElfHeader
 from inspector.elf.stops import plan_stops
 from inspector.elf.symbol_index import SymbolIndex
-from inspector.elf.symbolizer import Symbolizer
 from inspector.errors import InspectorError
 from inspector.explain.document import explanation_json
 from inspector.explain.find import explain
@@ -173,9 +172,9 @@ def symbols(data: bytes) -> None:
         layout_json(written.path, None, views)
         _print(layout_document(written.path, None, views))
     with suppress(InspectorError), ExecutableFile(written.path) as file:
-        names = Symbolizer(file)
+        index = SymbolIndex(file)
         for offset in (0, 0x200, 0x1000):
-            names.name(offset)
+            index.place_in_file(offset)
     index = SymbolIndex(written.path)
     index.at(0x08048000)
     index.like("_strat")

@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Self
 
 from inspector.elf.file import ExecutableFile
-from inspector.elf.symbolizer import Symbolizer
+from inspector.elf.symbol_index import SymbolIndex
 from inspector.model.address import PAGE_SHIFT, PAGE_SIZE
 from inspector.model.fault_log import FaultLog
 from inspector.predict.kernel.files import Terminal
@@ -82,7 +82,7 @@ class Kernel:
         self.at_rest = False
         """Whether no task but the current one can go on."""
         self.special_pages = dict(self._special_pages())
-        self._symbolizers: dict[tuple[tuple[int, int], int], Symbolizer] = {}
+        self._symbols: dict[tuple[tuple[int, int], int], SymbolIndex] = {}
         """By device and inode of a file."""
         self._instructions: dict[tuple[tuple[int, int], int, int], str | None] = {}
         """Names by file and offset in it, so that each is one string however often it is wanted."""
@@ -151,10 +151,10 @@ class Kernel:
             return None
         place = file.device, file.inode, (area.page_offset << PAGE_SHIFT) + ip - area.start
         if place not in self._instructions:
-            symbolizer = self._symbolizers.get(place[:2])
-            if symbolizer is None:
-                symbolizer = self._symbolizers[place[:2]] = Symbolizer(file.contents)
-            self._instructions[place] = symbolizer.name(place[2])
+            symbols = self._symbols.get(place[:2])
+            if symbols is None:
+                symbols = self._symbols[place[:2]] = SymbolIndex(file.contents)
+            self._instructions[place] = symbols.place_in_file(place[2])
         return self._instructions[place]
 
     def assume(self, name: str, value: str) -> None:
