@@ -118,17 +118,14 @@ def command(
     """Predict what Linux does with each PROGRAM, run it under gdb, and compare.
 
     What follows -- are arguments for the programs.
+
+    Example: inspector check --until exec fixtures/build/hello
     """
-    from inspector.cli.listing import Listed, listed_programs
+    from inspector.cli.listing import wanted_programs
     from inspector.cli.pages import PageDirectory, PageFile
 
     how = launching_of(env, stdin, layout, aslr, in_place)
-    wanted = [Listed(program, how) for program in programs]
-    if listed is not None:
-        wanted += listed_programs(listed, how)
-    if not wanted:
-        raise click.UsageError("Missing argument 'PROGRAM...'.")
-    wanted = [replace(each, stops=(*stops, *each.stops)) for each in wanted]
+    wanted = [replace(each, stops=(*stops, *each.stops)) for each in wanted_programs(programs, listed, how)]
     for each in wanted:
         verify_stops(each, until)
     machine = machine_profile(profile)

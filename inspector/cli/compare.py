@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 @html_option
 @picture_options
 def command(prediction: str, recording: str, html: str | None, shown: Output) -> int:
-    """Hold a PREDICTION (predict --json) against a RECORDING (observe -o)."""
+    """Hold a PREDICTION (predict --json) against a RECORDING (observe -o).
+
+    Example: inspector compare prediction.json hello.json
+    """
     from inspector.cli.output import load
     from inspector.cli.pages import PageFile, program_page
     from inspector.model.document import check_document as json_document

@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING
 import click
 
 from inspector.cli.check import Request, verify_stops
-from inspector.cli.gather import gather, refuse_aslr_alone, why_unobserved
+from inspector.cli.foretell import require_file
+from inspector.cli.gather import gather, why_unobserved
 from inspector.cli.observe import complain_if_cut_short
 from inspector.cli.options import (
     AnyPath,
     Launching,
     ProgramCommand,
+    json_option,
     launching_of,
     launching_options,
     machine_profile,
+    predict_only_option,
     profile_option,
+    refuse_aslr_alone,
     stop_options,
 )
 from inspector.errors import CannotObserve, InspectorError
@@ -32,9 +36,9 @@ if TYPE_CHECKING:
 @click.argument("subject", metavar="ADDRESS|SYMBOL")
 @launching_options
 @stop_options
-@click.option("--predict-only", is_flag=True, help="Do not run the program.")
+@predict_only_option
 @profile_option
-@click.option("--json", type=AnyPath(), metavar="FILE", help="Write JSON as well; - is stdout, instead.")
+@json_option
 def command(
     program: str,
     subject: str,
@@ -70,6 +74,7 @@ def command(
     refuse_aslr_alone(aslr=aslr, predict_only=predict_only)
     output = Output(json)
     how = launching_of(env, stdin, layout, aslr, in_place)
+    require_file(program)
     address = address_asked_for(subject)
     in_file = None if address is not None else _address_in_file(how, program, subject)
     verify_stops(Listed(program, how, stops), until)

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 import click
 
 from inspector.cli.interrupt import Interrupted
-from inspector.cli.options import AnyPath, machine_profile, profile_option, programs_argument
+from inspector.cli.options import (
+    AnyPath,
+    json_option,
+    layout_option,
+    machine_profile,
+    profile_option,
+    programs_argument,
+)
 from inspector.errors import CannotSave, InspectorError
 from inspector.model.program import Layout
 
@@ -45,18 +52,13 @@ _MOST = 10_000_000
     metavar="NUMBER",
     help="Begin with this mutant; alone, show it. [0]",
 )
-@click.option(
-    "--layout",
-    type=click.Choice([layout.value for layout in Layout]),
-    default=Layout.DEFAULT.value,
-    help="3gb: the stack ends at 0xc0000000.",
-)
+@layout_option
 @click.option("--keep", type=AnyPath(), metavar="DIR", help="Save the mutants that are shown in DIR.")
 @profile_option
 @click.option(
     "--jobs", "-j", type=click.IntRange(min=1), metavar="N", help="Processes at a time. [the cores]"
 )
-@click.option("--json", type=AnyPath(), metavar="FILE", help="Write JSON as well; - is stdout, instead.")
+@json_option
 def command(
     programs: tuple[str, ...],
     count: int | None,
@@ -73,6 +75,8 @@ def command(
     No mutant executes an instruction: each is stopped at exec and killed there. One whose verdict, areas,
     registers, auxiliary vector or brk are not as predicted is shown, with the fewest changed fields
     that do it, and the command that does it again.
+
+    Example: inspector fuzz fixtures/build/hello --count 200 --seed 1
     """
     from inspector.cli.output import Output
     from inspector.fuzz.campaign import Campaign, Subject

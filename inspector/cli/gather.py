@@ -6,19 +6,10 @@ from typing import TYPE_CHECKING
 
 from inspector.cli.check import Checked, Request, check_program, working_on
 from inspector.cli.foretell import foretell
-from inspector.errors import UsageError
 
 if TYPE_CHECKING:
     from inspector.model.finding import Finding
     from inspector.story.evidence import Evidence
-
-
-def refuse_aslr_alone(*, aslr: bool, predict_only: bool) -> None:
-    """Raise UsageError where random bases would have to be known without running the program."""
-    if aslr and predict_only:
-        raise UsageError(
-            "--predict-only cannot know what ASLR chooses", help="leave out one of --aslr and --predict-only"
-        )
 
 
 def gather(request: Request, *, predict_only: bool) -> tuple[Evidence, Checked | None]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from importlib import import_module
 
 import click
 
 import inspector as package
+from inspector.cli.lazy import LazyGroup
 
 COMMANDS = (
     "check",
@@ -30,22 +30,16 @@ COMMANDS = (
 """Each is the module of that name, whose `command` it is."""
 
 
-class LazyGroup(click.Group):
-    """A group that knows its commands by name only."""
+class Commands(LazyGroup):
+    """Every command has --color."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names in the order the help shows them."""
-        del ctx
-        return list(COMMANDS)
+    package = "inspector.cli"
+    names = COMMANDS
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import one command."""
-        del ctx
-        if cmd_name not in COMMANDS:
-            return None
-        command = import_module(f"inspector.cli.{cmd_name}").command
-        assert isinstance(command, click.Command)  # noqa: S101 - tells the type checker
-        if not any(parameter.name == "colour" for parameter in command.params):
+        command = super().get_command(ctx, cmd_name)
+        if command is not None and not any(parameter.name == "colour" for parameter in command.params):
             command.params.append(_colour_option())
         return command
 
@@ -70,7 +64,7 @@ def _keep_colour(ctx: click.Context, param: click.Parameter, value: str) -> None
 
 
 @click.group(
-    cls=LazyGroup,
+    cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 agree, 1 differ, 2 usage, 3 not observed or not modelled, 4 internal error, "
     "130 interrupted.",

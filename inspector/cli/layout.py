@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from inspector.cli.foretell import foretell
+from inspector.cli.foretell import foretell, require_file
 from inspector.cli.options import (
     AnyPath,
     ProgramCommand,
+    json_option,
     launching_of,
     launching_options,
     machine_profile,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 @click.argument("program", metavar="PROGRAM", type=AnyPath())
 @launching_options
 @profile_option
-@click.option("--json", type=AnyPath(), metavar="FILE", help="Write JSON as well; - is stdout, instead.")
+@json_option
 @click.option("--verbose", "-v", is_flag=True, help="Show every section, however many there are.")
 def command(
     program: str,
@@ -53,6 +54,7 @@ def command(
 
     output = Output(json)
     how = launching_of(env, stdin, layout, aslr, in_place)
+    require_file(program)
     image = _image(program)
     with how.prepare(program) as prepared:
         prediction = foretell(prepared, machine_profile(profile), until="exec")

@@ -16,6 +16,8 @@ from inspector.cli.output import load
 from inspector.errors import BadDocument, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from inspector.cli.options import Launching
 
 _HELP = "a line is [--stop WHERE]... [NAME=VALUE]... PROGRAM [ARG]..., quoted as for a shell"
@@ -29,6 +31,16 @@ class Listed:
     launching: Launching
     stops: tuple[str, ...] = ()
     """Where to stop it, beside what is asked for all."""
+
+
+def wanted_programs(programs: Sequence[str], listed: str | None, launching: Launching) -> list[Listed]:
+    """Return the programs of the command line, then those that the file `listed` lists. Raises UsageError."""
+    wanted = [Listed(program, launching) for program in programs]
+    if listed is not None:
+        wanted += listed_programs(listed, launching)
+    if not wanted:
+        raise UsageError("there is no program", help="name one, or give --list FILE")
+    return wanted
 
 
 def listed_programs(path: str, launching: Launching) -> list[Listed]:

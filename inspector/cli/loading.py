@@ -10,16 +10,18 @@ import click
 from inspector.cli.check import Request, check_program
 from inspector.cli.foretell import foretell, nothing_to_show, require_file
 from inspector.cli.options import (
-    DEFAULT_SECONDS,
     AnyPath,
     ProgramCommand,
-    Seconds,
+    json_option,
     launching_of,
     launching_options,
     machine_profile,
+    predict_only_option,
     profile_option,
+    refuse_aslr_alone,
+    running_options,
 )
-from inspector.errors import CannotObserve, UsageError
+from inspector.errors import CannotObserve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,18 +44,10 @@ _GRAVEST_FIRST = (1, 3, 0)
     metavar="FILE",
     help="Take what FILE lists, too: on a line [NAME=VALUE]... PROGRAM [ARG]...",
 )
-@click.option("--predict-only", is_flag=True, help="Do not run the programs.")
-@click.option(
-    "--timeout",
-    "seconds",
-    type=Seconds(),
-    default=DEFAULT_SECONDS,
-    metavar="SECONDS",
-    help="Give each program this long. [30]",
-)
-@click.option("--gdb", type=AnyPath(), metavar="FILE", help="The gdb to use. [$INSPECTOR_GDB, or gdb]")
+@predict_only_option
+@running_options
 @profile_option
-@click.option("--json", type=AnyPath(), metavar="FILE", help="Write JSON as well; - is stdout, instead.")
+@json_option
 def command(
     programs: tuple[str, ...],
     env: tuple[str, ...],
@@ -68,10 +62,11 @@ def command(
     profile: str | None,
     json: str | None,
 ) -> int:
-    r"""Show what each PROGRAM has in memory from stop to stop, predicted and observed.
+    """Show what each PROGRAM has in memory from stop to stop, predicted and observed.
+
+    The stops are exec, main, exit, and the system calls that read, write or map memory. The columns:
 
     \b
-    The stops are exec, main, exit, and the system calls that read, write or map memory. The columns:
       resident    pages its page tables map
       file        of these, files' own pages, out of the page cache
       copied      pages of its own that began as a file's
@@ -83,20 +78,13 @@ def command(
     What follows -- are arguments for the programs.
 
     Example: inspector loading --list fixtures/ways_of_loading.list
-    """
-    from inspector.cli.listing import Listed, listed_programs
+    """  # noqa: D301 - as in `overlay`: the lines stay as they are
+    from inspector.cli.listing import wanted_programs
     from inspector.cli.output import Output
 
-    if aslr and predict_only:
-        raise UsageError(
-            "--predict-only cannot know what ASLR chooses", help="leave out one of --aslr and --predict-only"
-        )
+    refuse_aslr_alone(aslr=aslr, predict_only=predict_only)
     how = launching_of(env, stdin, layout, aslr, in_place)
-    wanted = [Listed(program, how) for program in programs]
-    if listed is not None:
-        wanted += listed_programs(listed, how)
-    if not wanted:
-        raise UsageError("there is no program", help="name some, or give --list FILE")
+    wanted = wanted_programs(programs, listed, how)
     for each in wanted:
         require_file(each.requested)
     machine = machine_profile(profile)

@@ -1,7 +1,7 @@
 """The manual page and the shells' completion scripts, made from the commands themselves.
 
-They lie in `installed/share/`; installing the package copies them to where man and the shells look. A test
-holds the files against what is made here, and `make golden` writes them anew.
+They lie in `docs/installed/share/`; installing the package copies them to where man and the shells look. A
+test holds the files against what is made here, and `make golden` writes them anew.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ SHELLS = {
     "fish": "fish/vendor_completions.d/inspector.fish",
 }
 """Each shell, and where below `share` it looks for the completion of a command."""
+_AS_IT_STANDS = "\b\n"
+"""Before a paragraph that click does not fill."""
 MANUAL = "man/man1/inspector.1"
 
 _EXIT_CODES = (
@@ -70,16 +72,16 @@ def _lines() -> Iterator[str]:
     for name in COMMANDS:
         command = inspector.get_command(context, name)
         if command is not None:
-            yield from _command(command, click.Context(command, info_name=name, parent=context))
+            yield from _command(command, name, click.Context(command, info_name=name, parent=context))
     yield ".SH EXIT STATUS"
     yield from _terms(_EXIT_CODES)
     yield ".SH ENVIRONMENT"
     yield from _terms(_ENVIRONMENT)
 
 
-def _command(command: click.Command, context: click.Context) -> Iterator[str]:
+def _command(command: click.Command, name: str, context: click.Context) -> Iterator[str]:
     usage = " ".join(command.collect_usage_pieces(context))
-    yield f".SS {_escaped(context.info_name or '')} {_escaped(usage)}"
+    yield f".SS {_escaped(name)} {_escaped(usage)}"
     yield from _paragraphs(inspect.cleandoc(command.help or ""))
     for parameter in command.get_params(context):
         if not isinstance(parameter, click.Option) or "--help" in parameter.opts:
@@ -89,6 +91,13 @@ def _command(command: click.Command, context: click.Context) -> Iterator[str]:
             yield ".TP"
             yield rf"\fB{_escaped(record[0])}\fR"
             yield _escaped(record[1]) or "."
+    if isinstance(command, click.Group):
+        for each in command.list_commands(context):
+            inner = command.get_command(context, each)
+            if inner is not None:
+                yield from _command(
+                    inner, f"{name} {each}", click.Context(inner, info_name=each, parent=context)
+                )
 
 
 def _terms(terms: tuple[tuple[str, str], ...]) -> Iterator[str]:
@@ -102,7 +111,12 @@ def _paragraphs(text: str) -> Iterator[str]:
     for number, paragraph in enumerate(re.split(r"\n\s*\n", text.strip())):
         if number:
             yield ".PP"
-        yield _escaped(" ".join(paragraph.split()))
+        if paragraph.startswith(_AS_IT_STANDS):
+            yield ".nf"
+            yield from map(_escaped, paragraph.splitlines()[1:])
+            yield ".fi"
+        else:
+            yield _escaped(" ".join(paragraph.split()))
 
 
 def _escaped(text: str) -> str:

@@ -47,6 +47,8 @@ def command(
     """Run PROGRAM under gdb and show what Linux did; nothing is predicted.
 
     What follows -- are arguments for the program.
+
+    Example: inspector observe -o hello.json fixtures/build/hello
     """
     from inspector.cli.output import require_savable, save
     from inspector.elf.glance import glance

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Function = TypeVar("Function", bound=Callable[..., Any])
 
 _ARGUMENTS = "inspector.arguments"
-DEFAULT_SECONDS = 30.0
+_DEFAULT_SECONDS = 30.0
 _MOST_SECONDS = 1_000_000
 
 
@@ -150,6 +150,14 @@ def _together(*decorators: Callable[[Any], Any]) -> Callable[[Function], Functio
     return decorate
 
 
+def refuse_aslr_alone(*, aslr: bool, predict_only: bool) -> None:
+    """Raise UsageError where random bases would have to be known without running the program."""
+    if aslr and predict_only:
+        raise UsageError(
+            "--predict-only cannot know what ASLR chooses", help="leave out one of --aslr and --predict-only"
+        )
+
+
 def refuse_picture_of_many(shown: Output) -> None:
     """Raise UsageError where more than one program would have to go into one picture."""
     if shown.wants_picture:
@@ -158,25 +166,37 @@ def refuse_picture_of_many(shown: Output) -> None:
 
 programs_argument = click.argument("programs", metavar="PROGRAM...", nargs=-1, required=True, type=AnyPath())
 
+layout_option = click.option(
+    "--layout",
+    type=click.Choice([layout.value for layout in Layout]),
+    default=Layout.DEFAULT.value,
+    help="3gb: the stack ends at 0xc0000000.",
+)
 launching_options = _together(
     click.option(
         "--env", multiple=True, metavar="NAME=VALUE", help="Add to the environment; may be repeated."
     ),
     click.option("--stdin", default="/dev/null", metavar="FILE", help="What the program reads. [/dev/null]"),
-    click.option(
-        "--layout",
-        type=click.Choice([layout.value for layout in Layout]),
-        default=Layout.DEFAULT.value,
-        help="3gb: the stack ends at 0xc0000000.",
-    ),
+    layout_option,
     click.option("--aslr", is_flag=True, help="Leave address space randomisation on."),
     click.option("--in-place", is_flag=True, help="Run the file where it stands, not a copy on a tmpfs."),
 )
-
 profile_option = click.option(
     "--profile", type=AnyPath(), metavar="FILE", help="Predict for the machine of this profile."
 )
+predict_only_option = click.option("--predict-only", is_flag=True, help="Run nothing.")
 
+running_options = _together(
+    click.option(
+        "--timeout",
+        "seconds",
+        type=Seconds(),
+        default=_DEFAULT_SECONDS,
+        metavar="SECONDS",
+        help="Give each program this long, the second run for its page faults included. [30]",
+    ),
+    click.option("--gdb", type=AnyPath(), metavar="FILE", help="The gdb to use. [$INSPECTOR_GDB, or gdb]"),
+)
 stop_options = _together(
     click.option(
         "--stop",
@@ -189,15 +209,7 @@ stop_options = _together(
     click.option(
         "--until", metavar="CHECKPOINT", help="The last stop: exec, main, exit or one of --stop. [exit]"
     ),
-    click.option(
-        "--timeout",
-        "seconds",
-        type=Seconds(),
-        default=DEFAULT_SECONDS,
-        metavar="SECONDS",
-        help="Give each program this long, the second run for its page faults included. [30]",
-    ),
-    click.option("--gdb", type=AnyPath(), metavar="FILE", help="The gdb to use. [$INSPECTOR_GDB, or gdb]"),
+    running_options,
 )
 
 html_option = click.option(
@@ -207,7 +219,7 @@ html_option = click.option(
     help="Write a page for a browser: one self-contained file. Of several programs FILE is a directory, with "
     "a page for each and index.html, so that each can be handed out by itself.",
 )
-_json_option = click.option(
+json_option = click.option(
     "--json", type=AnyPath(), metavar="FILE", help="Write JSON as well; - is stdout, instead."
 )
 _verbose_option = click.option("--verbose", "-v", is_flag=True, help="Show everything.")
@@ -220,12 +232,12 @@ _picture_options = _together(
 
 def output_options(function: Callable[..., int]) -> Callable[..., int]:
     """Give a command --json and --verbose, as one argument `shown`: an Output."""
-    return _together(_json_option, _verbose_option)(_with_output(function))
+    return _together(json_option, _verbose_option)(_with_output(function))
 
 
 def picture_options(function: Callable[..., int]) -> Callable[..., int]:
     """Give a command all options of how a process is shown, as one argument `shown`: an Output."""
-    return _together(_json_option, _picture_options, _verbose_option)(_with_output(function))
+    return _together(json_option, _picture_options, _verbose_option)(_with_output(function))
 
 
 def _with_output(function: Callable[..., int]) -> Callable[..., int]:

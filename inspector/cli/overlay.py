@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from inspector.cli.options import AnyPath
+from inspector.cli.options import AnyPath, json_option
 from inspector.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     "--seed", type=int, metavar="S", help="What a tree and calls that are not given are drawn from."
 )
 @click.option("--solve", is_flag=True, help="Show the answers.")
-@click.option("--json", type=AnyPath(), metavar="FILE", help="Write JSON as well; - is stdout, instead.")
+@json_option
 def command(
     file: str | None,
     calls: str | None,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from inspector.cli.options import AnyPath, Launching, machine_profile
+from inspector.cli.options import AnyPath, Launching, json_option, machine_profile
 from inspector.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ _DRAWN_ADDRESSES = 3
 @click.option("--processes", type=int, default=1, metavar="N", help="In so many processes alike. [1]")
 @click.option("--seed", type=int, metavar="S", help="What addresses are drawn from, where none is given.")
 @click.option("--solve", is_flag=True, help="Show the answers.")
-@click.option("--json", type=AnyPath(), metavar="FILE", help="Write JSON as well; - is stdout, instead.")
+@json_option
 def command(
     names: tuple[str, ...],
     addresses: tuple[str, ...],

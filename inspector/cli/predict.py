@@ -52,6 +52,8 @@ def command(
     """Predict what Linux does with each PROGRAM. None of them is run.
 
     What follows -- are arguments for the programs.
+
+    Example: inspector predict --until main fixtures/build/hello
     """
     how, machine = launching_of(env, stdin, layout, aslr, in_place), machine_profile(profile)
     if len(programs) == 1:

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 )
 @output_options
 def command(profile: str | None, probe: bool, output: str | None, shown: Output) -> int:
-    """Probe this machine, once a boot, and show what a prediction may know of it."""
+    """Probe this machine, once a boot, and show what a prediction may know of it.
+
+    Example: inspector profile -o machine.json
+    """
     from inspector.model.document import profile_document as json_document
     from inspector.report.profile import profile_document
 

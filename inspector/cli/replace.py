@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from inspector.cli.options import AnyPath, ProgramCommand
+from inspector.cli.options import AnyPath, ProgramCommand, json_option
 from inspector.errors import UsageError
 from inspector.model.program import Layout
 
@@ -54,7 +54,7 @@ _MOST_TRIES = 10_000
     "--anomaly", is_flag=True, help="Draw strings until fifo faults more with more frames; implies --curve."
 )
 @click.option("--solve", is_flag=True, help="Show the answers.")
-@click.option("--json", type=AnyPath(), metavar="FILE", help="Write JSON as well; - is stdout, instead.")
+@json_option
 def command(
     policies: tuple[str, ...],
     frames: int,

@@ -22,6 +22,8 @@ def command(rule_id: str | None, questions: bool) -> int:
     """List the rules of Linux that predictions rest on, or show the one named ID, and where it can be seen.
 
     An area, such as `vma`, lists its rules.
+
+    Example: inspector rules vma.merge
     """
     from inspector.cli.output import Output
     from inspector.examples import EXAMPLES, QUESTIONS

@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING
 import click
 
 from inspector.cli.check import Request
-from inspector.cli.gather import gather, refuse_aslr_alone, why_unobserved
+from inspector.cli.foretell import require_file
+from inspector.cli.gather import gather, why_unobserved
 from inspector.cli.observe import complain_if_cut_short
 from inspector.cli.options import (
-    DEFAULT_SECONDS,
     AnyPath,
     ProgramCommand,
-    Seconds,
+    json_option,
     launching_of,
     launching_options,
     machine_profile,
+    predict_only_option,
     profile_option,
+    refuse_aslr_alone,
+    running_options,
 )
 from inspector.errors import CannotObserve, UsageError
 
@@ -39,19 +42,11 @@ _MOST_FAULTS = 1000
     metavar="N",
     help="How many of the first page faults to tell. [5]",
 )
-@click.option("--predict-only", is_flag=True, help="Do not run the program.")
+@predict_only_option
 @click.option("--step", "stepwise", is_flag=True, help="Pause after each step: Enter goes on, q ends.")
-@click.option(
-    "--timeout",
-    "seconds",
-    type=Seconds(),
-    default=DEFAULT_SECONDS,
-    metavar="SECONDS",
-    help="Give it this long. [30]",
-)
-@click.option("--gdb", type=AnyPath(), metavar="FILE", help="The gdb to use. [$INSPECTOR_GDB, or gdb]")
+@running_options
 @profile_option
-@click.option("--json", type=AnyPath(), metavar="FILE", help="Write JSON as well; - is stdout, instead.")
+@json_option
 def command(
     program: str,
     env: tuple[str, ...],
@@ -83,6 +78,7 @@ def command(
         _require_terminal(output)
     refuse_aslr_alone(aslr=aslr, predict_only=predict_only)
     how = launching_of(env, stdin, layout, aslr, in_place)
+    require_file(program)
     request = Request(program, how, machine_profile(profile), (), None, seconds, gdb)
     evidence, checked = gather(request, predict_only=predict_only)
     error = checked.error if checked is not None else None

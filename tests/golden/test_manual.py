@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from inspector.cli import lab
 from inspector.cli.group import COMMANDS
 from inspector.cli.manual import MANUAL, SHELLS, completion_script, manual_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SHARE = Path(__file__).parents[2] / "installed" / "share"
+SHARE = Path(__file__).parents[2] / "docs" / "installed" / "share"
 
 
 def test_the_manual_page_tells_of_every_command(golden: Callable[[str | Path, str], None]) -> None:
     page = manual_page()
-    assert all(f"\n.SS {name}" in page for name in COMMANDS)
+    assert all(f"\n.SS {name} " in page for name in (*COMMANDS, *(f"lab {each}" for each in lab.COMMANDS)))
     golden(SHARE / MANUAL, page)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 import click
+
+from inspector.cli.lazy import LazyGroup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,27 +15,17 @@ COMMANDS = ("list", "new", "check", "grade", "record", "quiz")
 """Each is the module of that name, whose `command` it is."""
 
 
-class _Commands(click.Group):
-    """Commands that are imported when they are asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names in the order the help shows them."""
-        del ctx
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import one command."""
-        del ctx
-        if cmd_name not in COMMANDS:
-            return None
-        command = import_module(f"inspector.cli.lab.{cmd_name}").command
-        assert isinstance(command, click.Command)  # noqa: S101 - tells the type checker
-        return command
+class _Commands(LazyGroup):
+    package = "inspector.cli.lab"
+    names = COMMANDS
 
 
 @click.group(cls=_Commands, short_help="Exercises for students, and their grading.")
 def command() -> None:
-    """Make exercises for students, check their answers against the kernel, and grade them."""
+    """Make exercises for students, check their answers against the kernel, and grade them.
+
+    Example: inspector lab new address-space --student alice
+    """
 
 
 def secret_option(function: Callable[..., int]) -> Callable[..., int]:

@@ -13,7 +13,7 @@ import click
 import pytest
 
 from inspector import cli
-from inspector.cli import group, run
+from inspector.cli import group, lab, run
 from inspector.cli.interrupt import Interrupted
 from inspector.errors import GdbTimeout, InspectorError, NotModelled, UnknownSymbol
 
@@ -35,7 +35,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
         raise errors[0]
 
     command = click.Command("rules", callback=fail)
-    monkeypatch.setattr(group.LazyGroup, "get_command", lambda *_: command)
+    monkeypatch.setattr(group.Commands, "get_command", lambda *_: command)
     return errors
 
 
@@ -151,6 +151,14 @@ def test_help_is_on_stdout_and_no_error(capsys: pytest.CaptureFixture[str], argu
     assert err == ""
 
 
+@pytest.mark.parametrize("name", [*COMMANDS, *(f"lab {each}" for each in lab.COMMANDS)])
+def test_every_command_has_an_example(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    assert run([*name.split(" "), "--help"]) == 0
+    said = capsys.readouterr().out
+    assert f"\n  Example: inspector {name}" in said
+    assert "\\b" not in said
+
+
 def test_every_command_says_in_its_help_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
     run([])
     listed = capsys.readouterr().out.partition("Commands:")[2].splitlines()
@@ -253,7 +261,7 @@ def test_a_terminal_gets_colour_unless_no_color_is_set(environment: dict[str, st
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_takes_each_of_its_options_and_no_others(name: str) -> None:
     """Its function is called by the options' names; those of what is shown come as one argument."""
-    command = group.LazyGroup("inspector").get_command(click.Context(click.Command("inspector")), name)
+    command = group.inspector.get_command(click.Context(click.Command("inspector")), name)
     assert command is not None
     assert command.callback is not None
     options = {parameter.name for parameter in command.params if parameter.expose_value}

@@ -203,9 +203,20 @@ def test_a_program_that_does_not_run_has_no_tables(tmp_path: Path) -> None:
     assert "nothing to count: it does not run (refused: ENOEXEC)" in done.stderr
 
 
-@pytest.mark.parametrize("words", [["pagetable", "--program"], ["replace", "--program"], ["loading"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["pagetable", "--program", "{}"],
+        ["replace", "--program", "{}"],
+        ["loading", "{}"],
+        ["layout", "{}"],
+        ["story", "{}"],
+        ["explain", "{}", "main"],
+        ["explain", "{}", "0x1000"],
+    ],
+)
 def test_a_missing_program_is_a_mistake_of_the_caller(words: list[str], tmp_path: Path) -> None:
-    done = run(*words, str(tmp_path / "missing"))
+    done = run(*(word.format(tmp_path / "missing") for word in words))
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines()[0] == f"inspector: {tmp_path}/missing: no such file"
 
