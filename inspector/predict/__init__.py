@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from inspector.errors import CannotObserve
 from inspector.model.prediction import Assumption, NotModelledAt, Prediction
 from inspector.model.registers import REGISTER_NAMES
-from inspector.predict.kernel.exec import NativeProcess, Process, execve
+from inspector.predict.kernel.exec import execve
 from inspector.predict.kernel.kernel import Kernel
+from inspector.predict.kernel.start_process import NativeProcess, Process
 from inspector.predict.machine.alarm import Deadline
 from inspector.predict.machine.event import Disturbed, Special, SpecialMet
 from inspector.verb import Verb

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from inspector.elf.stops import StopPlan
     from inspector.model.ending import Ending
     from inspector.model.snapshot import Snapshot
-    from inspector.predict.kernel.exec import Process
     from inspector.predict.kernel.kernel import Kernel
+    from inspector.predict.kernel.start_process import Process
     from inspector.predict.kernel.task import Task
     from inspector.predict.machine.alarm import Deadline
     from inspector.predict.machine.cpu import CallGate, Event

@@ -16,7 +16,7 @@ from inspector.elf.header import EHDR_SIZE, ELF64, PHDR_SIZE, ElfHeader
 from inspector.errors import BadDocument
 from inspector.fuzz.fields import class_of
 from inspector.model.document import parse_prediction
-from inspector.predict.kernel import exec as exec_
+from inspector.predict.kernel import start_process
 from inspector.predict.kernel.elf_tables import reserve_tables
 from tests.elfwriter import Elf
 from tests.fuzz import __main__ as command
@@ -41,7 +41,7 @@ def test_64_bit_seeds_reach_the_loader_of_64_bit_programs(monkeypatch: pytest.Mo
         reserve_tables(*arguments)
         reached.append(arguments)
 
-    monkeypatch.setattr(exec_, "reserve_tables", noting)
+    monkeypatch.setattr(start_process, "reserve_tables", noting)
     wide = [seed for seed in seeds("program") if class_of(seed) is ELF64]
     for seed in wide:
         TARGETS["program"](seed)
