@@ -143,24 +143,21 @@ def without_truth(result: ResultJson) -> ResultJson:
 
 def refused(exercise: Exercise, submission: str, student: str, problem: str) -> ResultJson:
     """Return the result of a submission that cannot be read: nothing earned, of everything."""
-    questions = tuple(
-        QuestionJson(each.id, " ".join(each.ask.split()), each.points, "0", (), "", "", each.visibility)
-        for each in exercise.questions
-    )
-    return ResultJson(
-        submission=valid_text(submission),
-        student=valid_text(student),
-        exercise=exercise.name,
-        title=exercise.title,
-        questions=questions,
-        problem=valid_text(problem),
-    )
+    result = _without_rows(exercise, submission, student, earned="0", why="")
+    return msgspec.structs.replace(result, problem=valid_text(problem))
 
 
 def unjudged(exercise: Exercise, submission: str, student: str, reason: str) -> ResultJson:
     """Return the result of a submission that the machine kept us from judging."""
+    result = _without_rows(exercise, submission, student, earned=None, why=reason)
+    return msgspec.structs.replace(result, broken=valid_text(reason))
+
+
+def _without_rows(
+    exercise: Exercise, submission: str, student: str, *, earned: str | None, why: str
+) -> ResultJson:
     questions = tuple(
-        QuestionJson(each.id, " ".join(each.ask.split()), each.points, None, (), reason, "", each.visibility)
+        QuestionJson(each.id, " ".join(each.ask.split()), each.points, earned, (), why, "", each.visibility)
         for each in exercise.questions
     )
     return ResultJson(
@@ -169,7 +166,6 @@ def unjudged(exercise: Exercise, submission: str, student: str, reason: str) -> 
         exercise=exercise.name,
         title=exercise.title,
         questions=questions,
-        broken=valid_text(reason),
     )
 
 

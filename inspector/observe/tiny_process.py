@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING
 
 from inspector.errors import CannotObserve
 from inspector.model.prediction import Outcome
-from inspector.model.program import BASE_ENVIRONMENT, Limits, Program
 from inspector.observe import ptrace
 from inspector.observe.anonymous import anonymous_executable
-from inspector.observe.credentials import current_credentials
 from inspector.observe.launch import Launched, launch
-from inspector.observe.limits import permitted
+from inspector.observe.probe_launch import probe_launch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,17 +73,7 @@ def tiny_process(image: bytes) -> Iterator[TinyProcess]:
     """
     descriptor = anonymous_executable(image)
     try:
-        path = f"/proc/{os.getpid()}/fd/{descriptor}"
-        program = Program(
-            path=path,
-            argv=("probe",),
-            envp=BASE_ENVIRONMENT,
-            requested=path,
-            credentials=current_credentials(),
-            cwd="/",
-            limits=permitted(Limits()),
-        )
-        with launch(program) as launched:
+        with launch(probe_launch(f"/proc/{os.getpid()}/fd/{descriptor}")) as launched:
             if launched.verdict.outcome is not Outcome.RUNS:
                 raise CannotObserve(
                     f"the probe program did not start ({launched.verdict})", help="see `inspector doctor`"

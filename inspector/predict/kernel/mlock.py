@@ -114,14 +114,8 @@ def _apply_vma_lock_flags(task: Task, pages: AddressRange, flags: VmFlag) -> Non
     """Source: mm/mlock.c:apply_vma_lock_flags()."""
     if pages.end > 1 << 32 and task.kernel.profile.kernel_word_bytes < 8:  # noqa: PLR2004
         raise KernelError(Errno.EINVAL)
-    position = pages.start
-    while position < pages.end:
-        area = task.mm.find(position)
-        if area is None:
-            raise KernelError(Errno.ENOMEM)
-        piece = AddressRange(position, min(area.end, pages.end))
+    for area, piece in task.mm.pieces(pages):
         _mlock_fixup(task.mm, area, piece, flags)
-        position = piece.end
 
 
 def _lock_everything(mm: AddressSpace, flags: VmFlag) -> None:

@@ -23,7 +23,7 @@ from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.vma import MappedFile, VmArea, merge_range, prepare_anon_vma
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from inspector.model.address import Pfn
     from inspector.predict.kernel.commit import CommitPolicy
@@ -99,6 +99,20 @@ class AddressSpace:
     def find(self, address: int) -> VmArea | None:
         """Return the area that holds `address`, if any."""
         return self.areas.find(address)
+
+    def pieces(self, pages: AddressRange) -> Iterator[tuple[VmArea, AddressRange]]:
+        """Yield each area of `pages` and what of them lies in it; areas may be cut and merged meanwhile.
+
+        Raises KernelError (ENOMEM) at a hole: what lies before it has been yielded.
+        """
+        position = pages.start
+        while position < pages.end:
+            area = self.find(position)
+            if area is None:
+                raise KernelError(Errno.ENOMEM)
+            piece = AddressRange(position, min(area.end, pages.end))
+            yield area, piece
+            position = piece.end
 
     def insert(self, vma: Vma) -> None:
         """Add an area that no file is behind to free space."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from inspector.model.address import AddressRange
 from inspector.model.page import PageKind
 from inspector.model.vma import Access, Anonymous, Sharing, VmFlag
 from inspector.predict.kernel.areas import is_data_mapping
@@ -13,6 +12,7 @@ from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.gup import mm_populate
 
 if TYPE_CHECKING:
+    from inspector.model.address import AddressRange
     from inspector.predict.kernel.mm import AddressSpace
     from inspector.predict.kernel.task import Task
     from inspector.predict.kernel.vma import VmArea
@@ -24,14 +24,8 @@ def mprotect(task: Task, pages: AddressRange, access: Access) -> None:
     Raises KernelError: ENOMEM at a hole, EACCES where an area may never have them.
     Source: mm/mprotect.c:do_mprotect_pkey().
     """
-    position = pages.start
-    while position < pages.end:
-        area = task.mm.find(position)
-        if area is None:
-            raise KernelError(Errno.ENOMEM)
-        piece = AddressRange(position, min(area.end, pages.end))
+    for area, piece in task.mm.pieces(pages):
         _mprotect_fixup(task, area, piece, access)
-        position = piece.end
 
 
 def _mprotect_fixup(task: Task, area: VmArea, pages: AddressRange, access: Access) -> None:
