@@ -18,7 +18,6 @@ from inspector.cli.options import (
     Launching,
     ProgramCommand,
     html_option,
-    launching_of,
     launching_options,
     machine_profile,
     picture_options,
@@ -100,11 +99,7 @@ class Checked:
 @picture_options
 def command(
     programs: tuple[str, ...],
-    env: tuple[str, ...],
-    stdin: str,
-    layout: str,
-    aslr: bool,
-    in_place: bool,
+    how: Launching,
     listed: str | None,
     stops: tuple[str, ...],
     until: str | None,
@@ -124,7 +119,6 @@ def command(
     from inspector.cli.listing import wanted_programs
     from inspector.cli.pages import PageDirectory, PageFile
 
-    how = launching_of(env, stdin, layout, aslr, in_place)
     wanted = [replace(each, stops=(*stops, *each.stops)) for each in wanted_programs(programs, listed, how)]
     for each in wanted:
         verify_stops(each, until)

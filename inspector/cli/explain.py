@@ -15,7 +15,6 @@ from inspector.cli.options import (
     Launching,
     ProgramCommand,
     json_option,
-    launching_of,
     launching_options,
     machine_profile,
     predict_only_option,
@@ -42,11 +41,7 @@ if TYPE_CHECKING:
 def command(
     program: str,
     subject: str,
-    env: tuple[str, ...],
-    stdin: str,
-    layout: str,
-    aslr: bool,
-    in_place: bool,
+    how: Launching,
     stops: tuple[str, ...],
     until: str | None,
     seconds: float,
@@ -71,9 +66,8 @@ def command(
     from inspector.model.finding import Verdict
     from inspector.report.explain import explanation_document
 
-    refuse_aslr_alone(aslr=aslr, predict_only=predict_only)
+    refuse_aslr_alone(how, predict_only=predict_only)
     output = Output(json)
-    how = launching_of(env, stdin, layout, aslr, in_place)
     require_file(program)
     address = address_asked_for(subject)
     in_file = None if address is not None else _address_in_file(how, program, subject)

@@ -9,9 +9,9 @@ import click
 from inspector.cli.foretell import foretell, require_file
 from inspector.cli.options import (
     AnyPath,
+    Launching,
     ProgramCommand,
     json_option,
-    launching_of,
     launching_options,
     machine_profile,
     profile_option,
@@ -30,11 +30,7 @@ if TYPE_CHECKING:
 @click.option("--verbose", "-v", is_flag=True, help="Show every section, however many there are.")
 def command(
     program: str,
-    env: tuple[str, ...],
-    stdin: str,
-    layout: str,
-    aslr: bool,
-    in_place: bool,
+    how: Launching,
     profile: str | None,
     json: str | None,
     verbose: bool,
@@ -53,7 +49,6 @@ def command(
     from inspector.report.program import short_name
 
     output = Output(json)
-    how = launching_of(env, stdin, layout, aslr, in_place)
     require_file(program)
     image = _image(program)
     with how.prepare(program) as prepared:

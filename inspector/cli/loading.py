@@ -11,9 +11,9 @@ from inspector.cli.check import Request, check_program
 from inspector.cli.foretell import foretell, nothing_to_show, require_file
 from inspector.cli.options import (
     AnyPath,
+    Launching,
     ProgramCommand,
     json_option,
-    launching_of,
     launching_options,
     machine_profile,
     predict_only_option,
@@ -50,11 +50,7 @@ _GRAVEST_FIRST = (1, 3, 0)
 @json_option
 def command(
     programs: tuple[str, ...],
-    env: tuple[str, ...],
-    stdin: str,
-    layout: str,
-    aslr: bool,
-    in_place: bool,
+    how: Launching,
     listed: str | None,
     predict_only: bool,
     seconds: float,
@@ -82,8 +78,7 @@ def command(
     from inspector.cli.listing import wanted_programs
     from inspector.cli.output import Output
 
-    refuse_aslr_alone(aslr=aslr, predict_only=predict_only)
-    how = launching_of(env, stdin, layout, aslr, in_place)
+    refuse_aslr_alone(how, predict_only=predict_only)
     wanted = wanted_programs(programs, listed, how)
     for each in wanted:
         require_file(each.requested)

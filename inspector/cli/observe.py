@@ -10,7 +10,6 @@ from inspector.cli.options import (
     AnyPath,
     Launching,
     ProgramCommand,
-    launching_of,
     launching_options,
     picture_options,
     stop_options,
@@ -32,11 +31,7 @@ if TYPE_CHECKING:
 def command(
     program: str | None,
     pid: int | None,
-    env: tuple[str, ...],
-    stdin: str,
-    layout: str,
-    aslr: bool,
-    in_place: bool,
+    how: Launching,
     stops: tuple[str, ...],
     until: str | None,
     seconds: float,
@@ -63,7 +58,6 @@ def command(
     if program is None:
         observation = _observe_pid(pid or 0, seconds)
     else:
-        how = launching_of(env, stdin, layout, aslr, in_place)
         observation = _observe(how, program, stops, until, seconds, gdb)
     if output is not None:
         save(output, json_document(observation) + b"\n")

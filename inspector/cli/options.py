@@ -117,8 +117,14 @@ class Launching:
         )
 
 
-def launching_of(env: tuple[str, ...], stdin: str, layout: str, aslr: bool, in_place: bool) -> Launching:
-    """Return the launching options of the current command line. Raises UsageError."""
+def launching_of(
+    env: tuple[str, ...] = (),
+    stdin: str = "/dev/null",
+    layout: str = Layout.DEFAULT.value,
+    aslr: bool = False,
+    in_place: bool = False,
+) -> Launching:
+    """Return how programs are launched, with the arguments of the current command line. Raises UsageError."""
     for entry in env:
         if not entry.partition("=")[0] or "=" not in entry:
             msg = f"--env {entry!r} is not NAME=VALUE"
@@ -150,9 +156,9 @@ def _together(*decorators: Callable[[Any], Any]) -> Callable[[Function], Functio
     return decorate
 
 
-def refuse_aslr_alone(*, aslr: bool, predict_only: bool) -> None:
+def refuse_aslr_alone(how: Launching, *, predict_only: bool) -> None:
     """Raise UsageError where random bases would have to be known without running the program."""
-    if aslr and predict_only:
+    if how.randomize and predict_only:
         raise UsageError(
             "--predict-only cannot know what ASLR chooses", help="leave out one of --aslr and --predict-only"
         )
@@ -172,7 +178,7 @@ layout_option = click.option(
     default=Layout.DEFAULT.value,
     help="3gb: the stack ends at 0xc0000000.",
 )
-launching_options = _together(
+_launching_options = _together(
     click.option(
         "--env", multiple=True, metavar="NAME=VALUE", help="Add to the environment; may be repeated."
     ),
@@ -228,6 +234,24 @@ _picture_options = _together(
     click.option("--gaps", is_flag=True, help="Show the addresses between the areas, too."),
     click.option("--pages", is_flag=True, help="Show every page of every area, a letter each."),
 )
+
+
+def launching_options(function: Callable[..., int]) -> Callable[..., int]:
+    """Give a command the options of how programs are launched, as one argument `how`: a Launching."""
+
+    @wraps(function)
+    def command(
+        *arguments: Any,  # noqa: ANN401 - the command's own
+        env: tuple[str, ...],
+        stdin: str,
+        layout: str,
+        aslr: bool,
+        in_place: bool,
+        **options: Any,  # noqa: ANN401 - the command's own
+    ) -> int:
+        return function(*arguments, how=launching_of(env, stdin, layout, aslr, in_place), **options)
+
+    return _launching_options(command)
 
 
 def output_options(function: Callable[..., int]) -> Callable[..., int]:

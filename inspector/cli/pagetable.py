@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from inspector.cli.options import AnyPath, Launching, json_option, machine_profile
+from inspector.cli.options import (
+    AnyPath,
+    ProgramCommand,
+    arguments,
+    json_option,
+    launching_of,
+    machine_profile,
+)
 from inspector.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,7 +25,7 @@ if TYPE_CHECKING:
 _DRAWN_ADDRESSES = 3
 
 
-@click.command(short_help="Page tables of one to five levels: indices and cost.")
+@click.command(cls=ProgramCommand, short_help="Page tables of one to five levels: indices and cost.")
 @click.option(
     "--geometry",
     "names",
@@ -31,7 +38,10 @@ _DRAWN_ADDRESSES = 3
 )
 @click.option("--mapped", metavar="PAGES", help='Count the tables for these pages: "0x8048-0x804b 0xbffff".')
 @click.option(
-    "--program", type=AnyPath(), metavar="FILE", help="Count them for the pages of a predicted program."
+    "--program",
+    type=AnyPath(),
+    metavar="FILE",
+    help="Count them for the pages of a predicted run of it [-- ARG...].",
 )
 @click.option("--processes", type=int, default=1, metavar="N", help="In so many processes alike. [1]")
 @click.option("--seed", type=int, metavar="S", help="What addresses are drawn from, where none is given.")
@@ -59,6 +69,8 @@ def command(
 
     if sum(bool(each) for each in (addresses, mapped is not None, program is not None)) > 1:
         raise UsageError("--address, --mapped and --program are different questions", help="ask one of them")
+    if program is None and arguments():
+        raise UsageError("what follows -- is meant for a program", help="name it with --program FILE")
     if processes < 1:
         raise UsageError(f"{processes} processes", help="give --processes a number from 1 on")
     chosen = names or tuple(GEOMETRIES)
@@ -154,8 +166,6 @@ def _reaching(prediction: Prediction) -> tuple[str, ...]:
 
 def _predicted(path: str) -> Prediction:
     from inspector.cli.foretell import foretell
-    from inspector.model.program import Layout
 
-    how = Launching((), (), "/dev/null", Layout.DEFAULT, randomize=False, in_place=False)
-    with how.prepare(path) as program:
+    with launching_of().prepare(path) as program:
         return foretell(program, machine_profile(None))

@@ -13,7 +13,6 @@ from inspector.cli.foretell import foretell
 from inspector.cli.options import (
     Launching,
     ProgramCommand,
-    launching_of,
     launching_options,
     machine_profile,
     picture_options,
@@ -40,11 +39,7 @@ _NOT_MODELLED = 3
 @picture_options
 def command(
     programs: tuple[str, ...],
-    env: tuple[str, ...],
-    stdin: str,
-    layout: str,
-    aslr: bool,
-    in_place: bool,
+    how: Launching,
     until: str | None,
     profile: str | None,
     shown: Output,
@@ -55,7 +50,7 @@ def command(
 
     Example: inspector predict --until main fixtures/build/hello
     """
-    how, machine = launching_of(env, stdin, layout, aslr, in_place), machine_profile(profile)
+    machine = machine_profile(profile)
     if len(programs) == 1:
         return _show_one(_predict(how, machine, until, programs[0], to_save=shown.wants_json), shown)
     refuse_picture_of_many(shown)

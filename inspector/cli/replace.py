@@ -8,7 +8,6 @@ import click
 
 from inspector.cli.options import AnyPath, ProgramCommand, json_option
 from inspector.errors import UsageError
-from inspector.model.program import Layout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -144,8 +143,7 @@ def _program_references(path: str) -> tuple[ProgramReferences, Sequence[int]]:
 
     require_file(path)
     found = PageReferences()
-    how = launching_of((), "/dev/null", Layout.DEFAULT.value, aslr=False, in_place=False)
-    with how.prepare(path) as program:
+    with launching_of().prepare(path) as program:
         prediction = foretell(program, machine_profile(None), references=found)
     limit = prediction.not_modelled
     if not found.pages:

@@ -13,9 +13,9 @@ from inspector.cli.gather import gather, why_unobserved
 from inspector.cli.observe import complain_if_cut_short
 from inspector.cli.options import (
     AnyPath,
+    Launching,
     ProgramCommand,
     json_option,
-    launching_of,
     launching_options,
     machine_profile,
     predict_only_option,
@@ -49,11 +49,7 @@ _MOST_FAULTS = 1000
 @json_option
 def command(
     program: str,
-    env: tuple[str, ...],
-    stdin: str,
-    layout: str,
-    aslr: bool,
-    in_place: bool,
+    how: Launching,
     faults: int,
     predict_only: bool,
     stepwise: bool,
@@ -76,8 +72,7 @@ def command(
     output = Output(json)
     if stepwise:
         _require_terminal(output)
-    refuse_aslr_alone(aslr=aslr, predict_only=predict_only)
-    how = launching_of(env, stdin, layout, aslr, in_place)
+    refuse_aslr_alone(how, predict_only=predict_only)
     require_file(program)
     request = Request(program, how, machine_profile(profile), (), None, seconds, gdb)
     evidence, checked = gather(request, predict_only=predict_only)
