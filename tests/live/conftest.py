@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from inspector.errors import CannotObserve
+from inspector.observe.gdb.process import find_gdb
 from inspector.observe.probe import probe_profile
+from inspector.observe.tiny_elf import Assembler, link
 from tests.live.odd_programs import INTERPRETERS
 from tests.live.stop_at_exec import build_witness
 
@@ -29,6 +32,26 @@ def witness(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if subprocess.run([built, "--", "/bin/true"], stdout=subprocess.DEVNULL, check=False).returncode:
         pytest.skip("this machine does not let the witness trace a program")
     return built
+
+
+@pytest.fixture(scope="session")
+def gdb() -> None:
+    """Skip the tests that ask for it where there is no gdb."""
+    try:
+        find_gdb()
+    except CannotObserve as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    """Return a program that does nothing else."""
+    assembler = Assembler(0x08048000)
+    assembler.exit(7)
+    path = tmp_path / "program"
+    path.write_bytes(link(assembler, entry=assembler.start))
+    path.chmod(0o755)
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import resource
 import shutil
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ import pytest
 
 from inspector.observe.limits import permitted
 from tests.live import launches
+from tests.live.compiling import static_program
 from tests.live.whole_runs import disagreements
 
 if TYPE_CHECKING:
@@ -29,10 +29,7 @@ SOURCE = Path(__file__).with_name("calls.c")
 def calls(stage: Path) -> Path:
     """Return the program, compiled."""
     built = stage / "calls"
-    command = ["gcc", "-m32", "-static", "-O1", "-o", str(built), str(SOURCE)]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("gcc cannot link static i386 programs")
-    return built
+    return static_program(SOURCE, built)
 
 
 GROUPS = (

@@ -9,24 +9,12 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from inspector.observe.tiny_elf import Assembler, link
-
 if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.live
 
 BASE = 0x08048000
-
-
-@pytest.fixture
-def program(tmp_path: Path) -> Path:
-    assembler = Assembler(BASE)
-    assembler.exit(7)
-    path = tmp_path / "program"
-    path.write_bytes(link(assembler, entry=assembler.start))
-    path.chmod(0o755)
-    return path
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from inspector.predict import predict
 from tests.live import launches
+from tests.live.compiling import static_program
 from tests.live.whole_runs import disagreements
 
 if TYPE_CHECKING:
@@ -54,12 +54,7 @@ def source(request: pytest.FixtureRequest) -> str:
 
 def built(source: str, directory: Path, *flags: str) -> Path:
     path = directory / "halves"
-    path.unlink(missing_ok=True)
-    command = ["gcc", "-m32", "-static", "-O1", *flags, "-x", "c", "-o", str(path), "-"]
-    compiled = subprocess.run(command, input=source, capture_output=True, text=True, check=False)
-    if compiled.returncode:
-        pytest.skip(f"cannot be compiled here: {compiled.stderr}")
-    return path
+    return static_program(source, path, "-O1", *flags)
 
 
 @pytest.mark.parametrize("flags", [(), ("-msse2", "-mfpmath=sse")], ids=["x87", "sse"])

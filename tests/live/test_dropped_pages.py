@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from inspector.observe import observe
 from inspector.observe.memory import swap_bytes
 from inspector.predict import predict
 from tests.live import launches
+from tests.live.compiling import static_program
 from tests.live.whole_runs import disagreements
 
 if TYPE_CHECKING:
@@ -39,10 +39,7 @@ NAMED = {
 def built(stage: Path) -> Path:
     """Return the program that has a group of calls each."""
     path = stage / "page_cache"
-    command = ["gcc", "-m32", "-static", "-O1", "-w", "-o", str(path), str(SOURCE)]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("gcc cannot link static i386 programs")
-    return path
+    return static_program(SOURCE, path)
 
 
 def running(built: Path, group: str, file: Path) -> Program:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from inspector.observe.perf.endings import Endings
 from inspector.predict import predict
 from inspector.reconcile import reconcile
 from tests.live import launches
+from tests.live.compiling import static_program
 from tests.live.whole_runs import disagreements
 
 if TYPE_CHECKING:
@@ -37,10 +37,7 @@ def hears() -> bool:
 @pytest.fixture(scope="module")
 def program(stage: Path) -> Path:
     built, source = stage / "endings", Path(__file__).with_name("endings.c")
-    command = ["gcc", "-m32", "-static", "-O1", "-w", "-o", str(built), str(source)]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("gcc cannot link static i386 programs")
-    return built
+    return static_program(source, built)
 
 
 def test_every_childs_end_is_predicted(program: Path, profile: MachineProfile) -> None:

@@ -18,6 +18,7 @@ from inspector.observe.folios import folio_layout
 from inspector.predict import predict
 from inspector.reconcile import reconcile
 from tests.live import launches
+from tests.live.compiling import static_program
 from tests.live.looking import needs_root
 from tests.live.whole_runs import disagreements
 
@@ -73,10 +74,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if shutil.which("gcc") is None:
         pytest.skip("needs gcc")
     built = tmp_path_factory.mktemp("folios") / "maps_file"
-    command = ["gcc", "-m32", "-static", "-O1", "-o", str(built), str(SOURCE)]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("gcc cannot link static i386 programs")
-    return built
+    return static_program(SOURCE, built)
 
 
 def steps(source: random.Random, pages: int) -> list[str]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.errors import CannotObserve, GdbDied, GdbError, GdbMissing, GdbTimeout, GdbTooOld
+from inspector.errors import GdbDied, GdbError, GdbMissing, GdbTimeout, GdbTooOld
 from inspector.model.address import VirtAddr
 from inspector.observe import ptrace
 from inspector.observe.gdb.process import GDB_VARIABLE, find_gdb
@@ -30,17 +30,9 @@ from tests.live.gdb_programs import build, symbol
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("gdb")]
 
 SECONDS = 20.0
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _gdb() -> None:
-    try:
-        find_gdb()
-    except CannotObserve as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture(autouse=True)

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.errors import CannotObserve
 from inspector.model.address import VirtAddr
 from inspector.observe import ptrace
-from inspector.observe.gdb.process import find_gdb
 from inspector.observe.gdb.session import GdbSession
 from inspector.observe.gdb.stops import BreakpointHit, Exited, SignalReceived, SyscallEntry
 from inspector.observe.launch import Launched, launch
@@ -23,18 +21,10 @@ if TYPE_CHECKING:
     from inspector.model.page import PageState
     from inspector.model.snapshot import FaultCounts
 
-pytestmark = [pytest.mark.live, needs_pagemap]
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("gdb"), needs_pagemap]
 
 SECONDS = 20.0
 EXIT_GROUP = 252
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _gdb() -> None:
-    try:
-        find_gdb()
-    except CannotObserve as error:
-        pytest.skip(str(error))
 
 
 def pages(pid: int) -> tuple[PageState, ...]:

@@ -13,7 +13,6 @@ import pytest
 
 from inspector.errors import CannotObserve, GdbRefused, GdbTimeout, NotModelled, ProcessVanished, UsageError
 from inspector.model.address import VirtAddr
-from inspector.observe.gdb.process import find_gdb
 from inspector.observe.gdb.session import GdbSession
 from inspector.observe.gdb.stops import (
     BreakpointHit,
@@ -33,18 +32,10 @@ from tests.live.gdb_programs import STYLES, build, build_absent_pages, load_bias
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("gdb")]
 
 SECONDS = 20.0
 EXIT_GROUP, GETPID, TGKILL = 252, 20, 270
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _gdb() -> None:
-    try:
-        find_gdb()
-    except CannotObserve as error:
-        pytest.skip(str(error))
 
 
 @contextmanager

@@ -14,7 +14,6 @@ import pytest
 
 from inspector.model.document import parse_check
 from inspector.observe.credentials import current_credentials
-from inspector.observe.tiny_elf import Assembler, link
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,16 +23,6 @@ pytestmark = pytest.mark.live
 BASE = 0x08048000
 PR_CAPBSET_DROP, CAP_SYS_RESOURCE = 24, 24
 libc = ctypes.PyDLL(None)
-
-
-@pytest.fixture
-def program(tmp_path: Path) -> Path:
-    assembler = Assembler(BASE)
-    assembler.exit(7)
-    path = tmp_path / "program"
-    path.write_bytes(link(assembler, entry=assembler.start))
-    path.chmod(0o755)
-    return path
 
 
 def set_up(limits: dict[int, int], privileged: bool) -> None:

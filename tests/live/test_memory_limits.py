@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import resource
-import shutil
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +15,7 @@ from inspector.model.program import UNLIMITED, Limits
 from inspector.predict import predict
 from tests.elfwriter import Elf, Phdr, R, W, gnu_stack
 from tests.live.against_witness import mismatches
+from tests.live.compiling import static_program
 from tests.live.launches import executable, launch
 from tests.live.stop_at_exec import witness_exec
 from tests.live.whole_runs import disagreements
@@ -118,10 +117,7 @@ def test_hardly_any_memory(
 def asker(stage: Path) -> Path:
     """Return memory_limits.c as a program."""
     built = stage / "asker"
-    command = ["gcc", "-m32", "-static", "-O1", "-o", str(built), str(SOURCE)]
-    if shutil.which("gcc") is None or subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("gcc cannot link static i386 programs")
-    return built
+    return static_program(SOURCE, built)
 
 
 @pytest.mark.parametrize("arguments", [(), ("deep",)])

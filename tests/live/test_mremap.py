@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.live import launches
+from tests.live.compiling import static_program
 from tests.live.whole_runs import disagreements
 
 if TYPE_CHECKING:
@@ -24,7 +24,5 @@ SOURCE = Path(__file__).with_name("mremap.c")
 @pytest.mark.parametrize("optimization", ["-O0", "-O2"])
 def test_mremap_is_linuxs(optimization: str, stage: Path, profile: MachineProfile) -> None:
     built = stage / f"mremap{optimization}"
-    command = ["gcc", "-m32", "-static", optimization, "-o", str(built), str(SOURCE)]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("gcc cannot link static i386 programs")
+    static_program(SOURCE, built, optimization)
     assert disagreements(launches.launch(built), profile) == []

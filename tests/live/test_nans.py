@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.live import launches
+from tests.live.compiling import static_program
 from tests.live.whole_runs import disagreements
 
 if TYPE_CHECKING:
@@ -53,9 +53,5 @@ def test_of_two_nans_the_processor_s_is_given(
     flags: tuple[str, ...], stage: Path, profile: MachineProfile
 ) -> None:
     path = stage / "nans"
-    path.unlink(missing_ok=True)
-    command = ["gcc", "-m32", "-static", "-O1", *flags, "-x", "c", "-o", str(path), "-"]
-    compiled = subprocess.run(command, input=PROGRAM, capture_output=True, text=True, check=False)
-    if compiled.returncode:
-        pytest.skip(f"cannot be compiled here: {compiled.stderr}")
+    static_program(PROGRAM, path, "-O1", *flags)
     assert disagreements(launches.launch(path), profile) == []

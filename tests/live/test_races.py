@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ import pytest
 from inspector.observe.perf.witness import record_faults
 from inspector.predict import predict
 from tests.live import launches
+from tests.live.compiling import static_program
 from tests.live.whole_runs import differing_faults
 
 if TYPE_CHECKING:
@@ -29,10 +29,7 @@ CASES = re.findall(r"^    case (\d+): /\* (.*) \*/", SOURCE.read_text(), re.MULT
 def races(stage: Path) -> Path:
     """Return the program, compiled."""
     built = stage / "races"
-    command = ["gcc", "-m32", "-static", "-O1", "-w", "-o", str(built), str(SOURCE)]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("gcc cannot link static i386 programs")
-    return built
+    return static_program(SOURCE, built)
 
 
 @pytest.mark.parametrize(("case", "what"), CASES)

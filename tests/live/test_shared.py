@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.live import launches
+from tests.live.compiling import static_program
 from tests.live.whole_runs import disagreements
 
 if TYPE_CHECKING:
@@ -25,10 +26,7 @@ GROUPS = ("faults", "anonymous", "protection", "sizes", "reading", "xrefused", "
 
 def compiled(name: str, stage: Path) -> Path:
     built = stage / name
-    command = ["gcc", "-m32", "-static", "-O1", "-w", "-o", str(built), str(HERE / f"{name}.c")]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("gcc cannot link static i386 programs")
-    return built
+    return static_program(HERE / f"{name}.c", built)
 
 
 @pytest.fixture(scope="module")

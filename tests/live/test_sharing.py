@@ -26,6 +26,7 @@ from inspector.predict import predict
 from inspector.predict.kernel import memory
 from inspector.reconcile import reconcile
 from tests.live import launches
+from tests.live.compiling import static_program
 from tests.live.whole_runs import disagreements
 
 if TYPE_CHECKING:
@@ -59,10 +60,7 @@ def program(stage: Path) -> Program:
 def family(stage: Path) -> Path:
     """Return the program with two children and a grandchild."""
     built = stage / "family"
-    command = ["gcc", "-m32", "-static", "-O1", "-w", "-o", str(built), str(HERE / "sharing.c")]
-    if shutil.which("gcc") is None or subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("gcc cannot link static i386 programs")
-    return built
+    return static_program(HERE / "sharing.c", built)
 
 
 def pages(snapshot: Snapshot, symbol: str) -> list[FrameRun]:

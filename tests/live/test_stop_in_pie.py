@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inspector.errors import CannotObserve
 from inspector.model.vma import FileBacking
 from inspector.observe.controller import observe
-from inspector.observe.gdb.process import find_gdb
 from tests.live.gdb_programs import symbol
 from tests.live.launches import launch
 from tests.live.test_exec_witness import BUILT
@@ -18,15 +16,7 @@ from tests.live.test_exec_witness import BUILT
 if TYPE_CHECKING:
     from inspector.model.snapshot import Snapshot
 
-pytestmark = pytest.mark.live
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _gdb() -> None:
-    try:
-        find_gdb()
-    except CannotObserve as error:
-        pytest.skip(str(error))
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("gdb")]
 
 
 def first_byte(snapshot: Snapshot, path: str) -> int:
