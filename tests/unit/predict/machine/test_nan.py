@@ -8,7 +8,7 @@ import pytest
 
 from inspector.errors import NotModelled
 from inspector.predict.machine.cpu import CallGate, Special, SpecialMet, SystemCall
-from tests.unit.predict.machine.test_cpu import DATA, READ_WRITE, Machine
+from tests.unit.predict.machine.machine import DATA, READ_WRITE, Machine
 
 FIRST, SECOND = 0xFFF8 << 48 | 1, 0x7FF8 << 48 | 2
 """Of these two, x87 and Unicorn would give the second."""

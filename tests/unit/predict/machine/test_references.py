@@ -8,7 +8,7 @@ from inspector.model.address import PAGE_SIZE, VirtAddr, Vpn, vpn_of
 from inspector.model.vma import Access
 from inspector.predict.machine.cpu import PageFault, SystemCall
 from inspector.predict.machine.references import PageReferences
-from tests.unit.predict.machine.test_cpu import CODE, DATA, READ_WRITE, Machine
+from tests.unit.predict.machine.machine import CODE, DATA, READ_WRITE, Machine
 
 NAMES = {vpn_of(VirtAddr(CODE + number * PAGE_SIZE)): name for number, name in enumerate("CDEFG")}
 E, F = VirtAddr(DATA + PAGE_SIZE), VirtAddr(DATA + 2 * PAGE_SIZE)
