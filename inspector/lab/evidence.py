@@ -123,6 +123,7 @@ def _followed(contents: bytes, arguments: tuple[str, ...], needs: Needs, seconds
                 fault_source=None if trace.source is None else trace.source.value,
                 faults_lost=trace.lost,
                 faults_complete=trace.complete,
+                reclaim_at_faults=trace.reclaim,
             )
 
 

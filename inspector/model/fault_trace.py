@@ -51,5 +51,7 @@ class FaultTrace:
     """How each process that it forked ended, process 1 first; no si_code, no address. None: not seen."""
     output: bytes = b""
     """What the program wrote to its terminal, capped."""
+    reclaim: str | None = None
+    """What was seen at work meanwhile that locks pages, as in `Observation.reclaim_at_faults`."""
     notes: tuple[str, ...] = ()
     """What could not be seen, in words."""

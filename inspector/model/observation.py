@@ -123,5 +123,12 @@ class Observation(ShownInNotebooks):
     """Faults that the kernel counted, and that are not among `faults`."""
     faults_complete: bool = True
     """Whether `faults` go on to the end of the last process."""
+    reclaim_at_faults: str | None = None
+    """What was seen at work that locks pages while `faults` were recorded (rule `fault.passed-over`).
+
+    `damon:damos_before_apply`, the tracepoint, or `CPU time of kdamond.0`. None: nothing was seen.
+    """
+    reclaim_at_stops: str | None = None
+    """The same of the run in which `snapshots` were taken."""
     large_folios: tuple[tuple[str, str], ...] = ()
     """(path, page numbers) of the files it mapped, where it could be seen how the page cache held them."""

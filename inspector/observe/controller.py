@@ -25,6 +25,7 @@ from inspector.model.ending import Ending
 from inspector.model.observation import Observation, Perturbation, RawEvidence
 from inspector.model.prediction import Outcome
 from inspector.model.vma import FileBacking
+from inspector.observe.damon import DamonWatch
 from inspector.observe.deadline import Deadline
 from inspector.observe.family import family_at_rest
 from inspector.observe.folios import seen_folios
@@ -79,7 +80,7 @@ def observe(
     sense; nothing is left running in any case.
     """
     plan = plan_stops(executable_behind(program.path, program.cwd), stops, until)
-    with turn(code_files(program), Deadline.after(seconds)) as late:
+    with turn(code_files(program), Deadline.after(seconds)) as late, DamonWatch() as damon:
         settled = settle(program)
         deadline = Deadline.after(seconds)  # what it waited for its turn is not counted
         with launch(program, seconds=seconds) as launched:
@@ -98,7 +99,7 @@ def observe(
                     run.notes.append(
                         "page faults are recorded only in a run to the program's end (without --until)"
                     )
-            observation = run.observation()
+            observation = replace(run.observation(), reclaim_at_stops=damon.evidence())
             if run.executed_i386:
                 folios = seen_folios((*settled, *_mapped_files(observation.snapshots)))
                 observation = replace(observation, large_folios=tuple(folios))
@@ -106,7 +107,7 @@ def observe(
             return observation
         from inspector.observe.perf.witness import witnessed
 
-        return witnessed(observation, deadline)
+        return witnessed(observation, deadline, damon)
 
 
 def _mapped_files(snapshots: Sequence[Snapshot]) -> Iterator[str]:

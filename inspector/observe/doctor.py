@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from inspector.errors import InspectorError
 from inspector.model.program import Personality
+from inspector.observe.damon import THREADS
 from inspector.observe.machine import Machine
 from inspector.observe.terminal import DEVPTS_FIX
 
@@ -282,11 +283,8 @@ def _memory(name: str, machine: Machine) -> Check:
 
 
 def _reclaim(name: str, machine: Machine) -> Check:
-    """Look for DAMON, which locks and pages out idle memory, mapped or not (mm/damon/paddr.c).
-
-    Fault-around passes over a page that is locked just then (mm/filemap.c:next_uptodate_folio()).
-    """
-    found = [each for each in machine.process_names() if each.startswith("kdamond")]
+    """Look for DAMON, which locks and pages out idle memory, mapped or not (rule `fault.passed-over`)."""
+    found = [each for each in machine.process_names() if each.startswith(THREADS)]
     if not found:
         return Check(name, True, "nothing seen that takes idle memory away", needed=False)
     detail = f"{found[0]} does: once in many runs, a page needs one more fault than predicted"

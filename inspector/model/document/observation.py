@@ -102,6 +102,16 @@ class ObservationJson(Struct, frozen=True):
         tuple[EndingJson | None, ...],
         Meta(description="how process 1 and those after it ended; null: not seen"),
     ] = ()
+    reclaim_at_faults: Annotated[
+        str | None,
+        Meta(
+            description="what was seen at work that locks pages while `faults` were recorded: "
+            "damon:damos_before_apply, or CPU time of kdamond.0; null: nothing"
+        ),
+    ] = None
+    reclaim_at_stops: Annotated[
+        str | None, Meta(description="the same of the run in which `snapshots` were taken")
+    ] = None
     input: Annotated[
         FileJson | None, Meta(description="the file it was given to read from; null: none, or not known")
     ] = None
@@ -132,6 +142,8 @@ def observation_json(observation: Observation) -> ObservationJson:
         cut_short=observation.cut_short,
         faults_lost=observation.faults_lost,
         faults_complete=observation.faults_complete,
+        reclaim_at_faults=observation.reclaim_at_faults,
+        reclaim_at_stops=observation.reclaim_at_stops,
         large_folios=tuple(CachedFileJson(path, pages) for path, pages in observation.large_folios),
         unreached=observation.unreached,
         children=tuple(None if each is None else ending_json(each) for each in observation.children),
@@ -159,6 +171,8 @@ def observation_of(json: ObservationJson) -> Observation:
         cut_short=json.cut_short,
         faults_lost=json.faults_lost,
         faults_complete=json.faults_complete,
+        reclaim_at_faults=json.reclaim_at_faults,
+        reclaim_at_stops=json.reclaim_at_stops,
         large_folios=tuple((file.path, file.pages) for file in json.large_folios),
         unreached=json.unreached,
         children=tuple(None if each is None else ending_of(each) for each in json.children),

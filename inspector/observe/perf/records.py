@@ -135,6 +135,17 @@ class TracepointLayout:
         return Sample(time, pid, kind == self._user, address, ip, error_code)
 
 
+class TimeLayout:
+    """Any event of which only its time is wanted; the other columns mean nothing."""
+
+    sample_type = SampleType.TIME
+
+    def parse(self, data: bytes, offset: int, misc: int) -> Sample:
+        """Return the sample at `offset`."""
+        del misc
+        return Sample(_TIME.unpack_from(data, offset + _HEADER.size)[0], 0, False, 0, 0, None)
+
+
 def _tracepoint_fields(tracepoint: Tracepoint) -> struct.Struct:
     """Return pid and time of a sample, and common_type, address, ip and error_code of its raw data."""
     layout, end = "<8xI4xQ4x", 0

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from inspector.errors import CannotObserve
 from inspector.model.fault_trace import FaultSource
+from inspector.observe.damon import SCHEMES
 from inspector.observe.perf.event import ANY_CPU, PAGE_FAULTS, SOFTWARE, TRACEPOINT, Attr, Flag, open_event
 from inspector.observe.perf.records import SoftwareLayout, TracepointLayout
 from inspector.observe.perf.tracefs import read_tracepoint
@@ -94,8 +95,8 @@ def kept_registered() -> Iterator[None]:
     can be within any more; others wait for both. Source: kernel/trace/trace_event_perf.c:perf_trace_init().
     """
     with ExitStack() as opened:
-        with suppress(OSError, ValueError, CannotObserve):
-            for name in (USER_FAULTS, KERNEL_FAULTS):
+        for name in (USER_FAULTS, KERNEL_FAULTS, SCHEMES):
+            with suppress(OSError, ValueError, CannotObserve):
                 attr = Attr(TRACEPOINT, read_tracepoint(name).id, Flag.DISABLED)
                 opened.callback(os.close, open_event(attr, os.getpid(), ANY_CPU))
         yield

@@ -17,7 +17,7 @@ import math
 import os
 import select
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ from inspector.model.ending import Ending
 from inspector.model.fault_trace import FaultSource, FaultTrace
 from inspector.model.prediction import Outcome
 from inspector.observe import ptrace
+from inspector.observe.damon import DamonWatch
 from inspector.observe.launch import launch
 from inspector.observe.page_cache import settle
 from inspector.observe.perf.endings import Endings, signal_name
@@ -49,14 +50,27 @@ _LINGER_SECONDS = 2.0
 
 
 def record_faults(
-    program: Program, *, seconds: float, ways: Sequence[Callable[[], EventSet]] = BY_HOW_MUCH_THEY_TELL
+    program: Program,
+    *,
+    seconds: float,
+    ways: Sequence[Callable[[], EventSet]] = BY_HOW_MUCH_THEY_TELL,
+    damon: DamonWatch | None = None,
 ) -> FaultTrace:
     """Run `program` and return the page faults of it and of all that it forked, in order.
 
     The first of `ways` that the machine allows is taken; where none is, the program is not run, and the
-    trace says why. After `seconds` the program is killed. Raises LaunchFailed where it cannot be started,
-    CannotObserve where it cannot be followed. Nothing is left running in any case.
+    trace says why. After `seconds` the program is killed. `damon` is a watch that was entered some time ago.
+    Raises LaunchFailed where it cannot be started, CannotObserve where it cannot be followed. Nothing is left
+    running in any case.
     """
+    with ExitStack() as opened:
+        damon = damon or opened.enter_context(DamonWatch())
+        damon.restart()
+        trace = _record(program, seconds, ways)
+        return replace(trace, reclaim=damon.evidence())
+
+
+def _record(program: Program, seconds: float, ways: Sequence[Callable[[], EventSet]]) -> FaultTrace:
     settle(program)
     deadline = time.monotonic() + seconds
     end = _End()
@@ -79,7 +93,7 @@ def record_faults(
         return _trace(recorder, endings, launched, end)
 
 
-def witnessed(observation: Observation, deadline: Deadline) -> Observation:
+def witnessed(observation: Observation, deadline: Deadline, damon: DamonWatch | None = None) -> Observation:
     """Run the program of `observation` once more and return that with the page faults added.
 
     Raises nothing: what came in the way, or came out otherwise than before, stands in the notes; `cut_short`
@@ -89,7 +103,7 @@ def witnessed(observation: Observation, deadline: Deadline) -> Observation:
         note = "page faults were not recorded: ASLR gives every run, and so a second one, other addresses"
         return replace(observation, notes=(*observation.notes, note))
     try:
-        trace = record_faults(observation.program, seconds=deadline.left)
+        trace = record_faults(observation.program, seconds=deadline.left, damon=damon)
     except InspectorError as error:
         trace = FaultTrace(None, None, notes=(f"page faults were not recorded: {error}",))
     notes = (*observation.notes, *trace.notes)
@@ -110,6 +124,7 @@ def witnessed(observation: Observation, deadline: Deadline) -> Observation:
         fault_source=None if trace.source is None else trace.source.value,
         faults_lost=trace.lost,
         faults_complete=trace.complete,
+        reclaim_at_faults=trace.reclaim,
         children=trace.children,
     )
 

@@ -311,6 +311,8 @@ observations = every(
     faults_complete=st.booleans(),
     large_folios=few(st.tuples(texts, texts)),
     unreached=few(texts),
+    reclaim_at_faults=maybe(texts),
+    reclaim_at_stops=maybe(texts),
     input=maybe(files),
 )
 

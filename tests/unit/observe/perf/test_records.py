@@ -12,6 +12,7 @@ from inspector.observe.perf.records import (
     Sample,
     SoftwareLayout,
     Throttled,
+    TimeLayout,
     TracepointLayout,
     parse_records,
 )
@@ -102,3 +103,8 @@ def test_both_tracepoints_must_lay_out_their_fields_alike() -> None:
     kernel = parse_format(raw.format_text("page_fault_kernel", KERNEL_ID, 4), "kernel")
     with pytest.raises(ValueError, match="differ"):
         TracepointLayout(user, kernel)
+
+
+def test_of_an_event_of_which_only_the_time_is_wanted_the_time_is_read() -> None:
+    data = raw.record(raw.SAMPLE, (7).to_bytes(8, "little")) + raw.lost(8, 2)
+    assert [record.time for record in parse_records(data, TimeLayout())] == [7, 8]
