@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from inspector.model.fault import FaultKind, FaultMode
 from inspector.model.finding import Finding, Verdict
+from inspector.reconcile import passed_over
 from inspector.reconcile.alignment import align
 from inspector.reconcile.tolerance import Tolerances
 
@@ -204,8 +205,8 @@ class _Process:
         observation: Observation,
     ) -> None:
         self._number, self._predicted, self._observed = number, predicted, observed
+        self._prediction, self._observation = prediction, observation
         self._tolerances = Tolerances.of(prediction, observation)
-        self._snapshots = observation.snapshots
         self._alignment = align(
             [_key(item.fault, columns) for item in predicted],
             [_key(item.fault, columns) for item in observed],
@@ -266,7 +267,7 @@ class _Process:
     def _difference(self, rows: Sequence[_Row], place: int) -> Finding:
         mine, seen = rows[place].predicted, rows[place].observed
         kind = None if mine is None else mine.fault.kind
-        rule = self._page_cache(mine, seen)
+        rule = self._page_cache(mine, seen) or self._passed_over(rows, place)
         around = (*rows[max(place - _NEIGHBOURS, 0) : place], *rows[place + 1 : place + 1 + _NEIGHBOURS])
         return Finding(
             CHECKPOINT,
@@ -290,11 +291,27 @@ class _Process:
             return None
         return self._tolerances.fault(_area_at(known, seen.fault.address))
 
+    def _passed_over(self, rows: Sequence[_Row], place: int) -> str | None:
+        """Return the rule that explains a fault that was observed alone, if its page was passed over."""
+        mine, seen = rows[place].predicted, rows[place].observed
+        if mine is not None or seen is None:
+            return None
+        before = rows[:place]
+        predicted = [row.predicted.fault for row in before if row.predicted is not None]
+        earlier = [row.observed.fault for row in before if row.observed is not None and not row.equal]
+        explained = passed_over.explains_extra_fault(
+            self._prediction, self._observation, seen.fault, predicted, earlier
+        )
+        return passed_over.RULE if explained else None
+
     def _last_known(self) -> Snapshot | None:
         """Return the last snapshot that tells the areas of this process."""
         if self._number:
             return None
-        return next((snapshot for snapshot in reversed(self._snapshots) if snapshot.vmas is not None), None)
+        return next(
+            (snapshot for snapshot in reversed(self._observation.snapshots) if snapshot.vmas is not None),
+            None,
+        )
 
     def _area_seen(self, fault: Fault) -> str:
         """Return the area of an observed fault; the events do not tell it, the last snapshot may."""

@@ -131,6 +131,13 @@ RULES = (
         "mm/filemap.c:next_uptodate_folio()",
     ),
     Rule(
+        "fault.passed-over",
+        "A page that someone holds locked is not mapped around a fault, and takes a fault of its own later.",
+        "DAMON locks pages of files for a moment, to see whether they are idle, or to page them out. It "
+        "explains a difference only where it was seen at work while the program ran.",
+        "mm/filemap.c:next_uptodate_folio(), mm/damon/paddr.c:damon_pa_pageout()",
+    ),
+    Rule(
         "fault.large-folio",
         "A large folio is mapped whole by the first fault that touches it.",
         "It must lie inside the area, the page table and the file; of any other, the pages in the window of "
