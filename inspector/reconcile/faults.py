@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from inspector.model.fault import FaultKind, FaultMode
 from inspector.model.finding import Finding, Verdict
-from inspector.reconcile import passed_over
 from inspector.reconcile.alignment import align
+from inspector.reconcile.passed_over import PASSED_OVER, explains_extra_fault
 from inspector.reconcile.tolerance import Tolerances
 
 if TYPE_CHECKING:
@@ -299,10 +299,8 @@ class _Process:
         before = rows[:place]
         predicted = [row.predicted.fault for row in before if row.predicted is not None]
         earlier = [row.observed.fault for row in before if row.observed is not None and not row.equal]
-        explained = passed_over.explains_extra_fault(
-            self._prediction, self._observation, seen.fault, predicted, earlier
-        )
-        return passed_over.RULE if explained else None
+        explained = explains_extra_fault(self._prediction, self._observation, seen.fault, predicted, earlier)
+        return PASSED_OVER if explained else None
 
     def _last_known(self) -> Snapshot | None:
         """Return the last snapshot that tells the areas of this process."""

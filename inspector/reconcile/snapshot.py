@@ -59,7 +59,7 @@ def compare_snapshots(predicted: Snapshot, observed: Snapshot, tolerances: Toler
         return _vmas(at, mine, seen, tolerances)
 
     def pages(at: str, mine: Sequence[PageState], seen: Sequence[PageState]) -> Iterator[Finding]:
-        return compare_pages(at, mine, seen, lambda vpn, *kinds: tolerances.page(area_of(vpn), *kinds))
+        return compare_pages(at, mine, seen, lambda vpn, *kinds: tolerances.page(vpn, area_of(vpn), *kinds))
 
     def frames(at: str, mine: Sequence[FrameRun], seen: Sequence[FrameRun]) -> Iterator[Finding]:
         return compare_frames(at, mine, seen, tolerances.cached, tolerances.same_file)

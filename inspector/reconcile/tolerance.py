@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Self
 
 from inspector.model.folio import UNSEEN, told_of
 from inspector.model.vma import FileBacking
+from inspector.reconcile.passed_over import PASSED_OVER, Candidates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from inspector.model.address import Vpn
     from inspector.model.observation import Observation
     from inspector.model.prediction import FileIdentity, Prediction
     from inspector.model.snapshot import Snapshot
@@ -37,6 +39,8 @@ class Tolerances:
     """The observed program's path, if it lies on a tmpfs."""
     shared_inodes: frozenset[tuple[int, int]]
     """(inode predicted, inode observed) of files in memory that stand for each other, one for one."""
+    passed_over: Candidates
+    """Pages that fault-around may have passed over; none without a sign of what makes it do so."""
 
     @classmethod
     def of(cls, prediction: Prediction, observation: Observation) -> Self:
@@ -54,6 +58,7 @@ class Tolerances:
             frozenset(_cached_otherwise(prediction, observation)),
             observation.program.path if _is_staged(observation) else None,
             _shared_inodes(prediction, observation),
+            Candidates.of(prediction, observation),
         )
 
     @classmethod
@@ -66,6 +71,7 @@ class Tolerances:
             cached_otherwise=frozenset(),
             staged=None,
             shared_inodes=frozenset(),
+            passed_over=Candidates(),
         )
 
     def vma_column(self, column: str, predicted: Vma, observed: Vma) -> str | None:
@@ -84,9 +90,12 @@ class Tolerances:
         """Whether the two paths are of the same file, or of copies of one."""
         return predicted == observed or (predicted, observed) in self.copies
 
-    def page(self, area: Vma | None, predicted: str, observed: str) -> str | None:
+    def page(self, vpn: Vpn, area: Vma | None, predicted: str, observed: str) -> str | None:
         """Return the rule that explains a page that is resident on one side only, if one does."""
-        return self.fault(area) if {predicted, observed} == {"file", "absent"} else None
+        if {predicted, observed} != {"file", "absent"}:
+            return None
+        passed = predicted == "file" and vpn in self.passed_over
+        return self.fault(area) or (PASSED_OVER if passed else None)
 
     def fault(self, area: Vma | None) -> str | None:
         """Return the rule that explains a fault in `area` that one side alone has, if one does."""
@@ -105,6 +114,11 @@ class Tolerances:
         execve itself only writes, which maps nothing around: there the sum of both counts holds. Later on,
         what had to be read was not there to be mapped around an earlier fault either: the sum may differ too.
         """
+        return self._counts_of_reading(predicted, observed) or (
+            PASSED_OVER if self.passed_over.explain_counts(predicted, observed) else None
+        )
+
+    def _counts_of_reading(self, predicted: Snapshot, observed: Snapshot) -> str | None:
         if not self.first_reads and not self.cached_otherwise:
             return None
         match (predicted.minor_faults, predicted.major_faults, observed.minor_faults, observed.major_faults):

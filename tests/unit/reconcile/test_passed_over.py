@@ -192,3 +192,94 @@ def test_a_fault_that_was_predicted_and_not_seen_differs(predicted: Prediction) 
     observation = observed(predicted)
     (finding,) = differing(predicted, replace(observation, faults=(observation.faults or ())[:3]))
     assert finding.verdict is Verdict.DIFFERS
+
+
+ABSENT = VirtAddr(0x8054000)
+"""A page of WINDOW; at the stop it is predicted to be resident beside PAGE."""
+
+
+def stopped(
+    prediction: Prediction,
+    *absent: VirtAddr,
+    minor: int = 0,
+    major: int = 0,
+    reclaim: str | None = "damon",
+    kinds: tuple[PageKind, PageKind] = (PageKind.FILE, PageKind.FILE),
+) -> list[tuple[str, str, Verdict, str | None]]:
+    """Return where a stop differs at which `absent` are, and so many faults more were counted.
+
+    `kinds` are those of the pages that are resident, predicted and observed.
+    """
+    sides = []
+    for kind in kinds:
+        pages = tuple(PageState(vpn_of(page), kind) for page in (PAGE, ABSENT))
+        sides.append(replace(prediction.snapshots[-1], pages=pages, minor_faults=9, major_faults=0))
+    mine, theirs = sides
+    left = tuple(page for page in theirs.pages or () if page.vpn not in set(map(vpn_of, absent)))
+    theirs = replace(theirs, pages=left, minor_faults=9 + minor, major_faults=major)
+    staged = replace(prediction.program, requested="a")  # so that nothing is read from a disk
+    predicted = replace(prediction, program=staged, snapshots=(mine,))
+    observation = replace(observed(predicted), snapshots=(theirs,), reclaim_at_faults=None)
+    findings = reconcile(predicted, replace(observation, reclaim_at_stops=reclaim)).findings
+    return [
+        (f.aspect, f.where, f.verdict, f.rule)
+        for f in findings
+        if f.checkpoint == "exit" and f.verdict in {Verdict.EXPLAINED, Verdict.DIFFERS}
+    ]
+
+
+EXPLAINED = (Verdict.EXPLAINED, "fault.passed-over")
+
+
+def test_at_a_stop_a_page_that_was_passed_over_is_absent(predicted: Prediction) -> None:
+    assert stopped(predicted) == []
+    assert stopped(predicted, ABSENT) == [("pages", "0x8054000", *EXPLAINED)]
+
+
+def test_at_a_stop_it_may_be_there_after_a_minor_fault(predicted: Prediction) -> None:
+    assert stopped(predicted, minor=1) == stopped(predicted, minor=2) == [("minor faults", "", *EXPLAINED)]
+    assert stopped(predicted, ABSENT, minor=1) == [
+        ("pages", "0x8054000", *EXPLAINED),
+        ("minor faults", "", *EXPLAINED),
+    ]
+
+
+def test_there_are_no_more_faults_than_pages_that_may_have_taken_them(predicted: Prediction) -> None:
+    (more,) = stopped(predicted, minor=3)
+    assert more[2] is Verdict.DIFFERS
+    _, count = stopped(predicted, ABSENT, minor=2)
+    assert count[2] is Verdict.DIFFERS
+    (copied,) = stopped(predicted, minor=1, kinds=(PageKind.ANONYMOUS, PageKind.ANONYMOUS))
+    assert copied[2] is Verdict.DIFFERS
+
+
+def test_fewer_faults_differ_and_so_do_major_ones(predicted: Prediction) -> None:
+    (fewer,) = stopped(predicted, minor=-1)
+    assert fewer[2] is Verdict.DIFFERS
+    assert [verdict for _, _, verdict, _ in stopped(predicted, minor=1, major=1)] == [Verdict.DIFFERS] * 2
+
+
+def test_at_a_stop_it_takes_evidence_of_that_run(predicted: Prediction) -> None:
+    found = stopped(predicted, ABSENT, minor=1, reclaim=None)
+    assert [verdict for _, _, verdict, _ in found] == [Verdict.DIFFERS] * 2
+
+
+def test_at_a_stop_a_page_with_a_fault_of_its_own_differs(predicted: Prediction) -> None:
+    own = replace(predicted, faults=(*MINE, fault(ABSENT), fault(PAGE)))
+    assert [verdict for _, _, verdict, _ in stopped(own, ABSENT)] == [Verdict.DIFFERS]
+    assert [verdict for _, _, verdict, _ in stopped(own, minor=1)] == [Verdict.DIFFERS]
+
+
+def test_at_a_stop_the_faults_of_a_forked_process_explain_nothing(predicted: Prediction) -> None:
+    other = replace(predicted, faults=tuple(replace(each, process=1) for each in MINE))
+    assert [verdict for _, _, verdict, _ in stopped(other, ABSENT)] == [Verdict.DIFFERS]
+
+
+def test_at_a_stop_a_page_that_is_no_files_differs(predicted: Prediction) -> None:
+    found = stopped(predicted, ABSENT, kinds=(PageKind.ANONYMOUS, PageKind.ANONYMOUS))
+    assert [verdict for _, _, verdict, _ in found] == [Verdict.DIFFERS]
+
+
+def test_at_a_stop_a_page_that_nothing_was_to_map_differs(predicted: Prediction) -> None:
+    outside = replace(predicted, faults=MINE[:1])
+    assert [verdict for _, _, verdict, _ in stopped(outside, ABSENT)] == [Verdict.DIFFERS]
