@@ -287,7 +287,7 @@ def _reclaim(name: str, machine: Machine) -> Check:
     found = [each for each in machine.process_names() if each.startswith(THREADS)]
     if not found:
         return Check(name, True, "nothing seen that takes idle memory away", needed=False)
-    detail = f"{found[0]} does: once in many runs, a page needs one more fault than predicted"
+    detail = f"{found[0]} does: once in many runs, a page takes a fault of its own, which is then explained"
     fix = "echo off > /sys/kernel/mm/damon/admin/kdamonds/0/state; or run the check again"
     return Check(name, False, detail, fix, needed=False)
 

@@ -205,7 +205,7 @@ class _Process:
         observation: Observation,
     ) -> None:
         self._number, self._predicted, self._observed = number, predicted, observed
-        self._prediction, self._observation = prediction, observation
+        self._observation = observation
         self._tolerances = Tolerances.of(prediction, observation)
         self._alignment = align(
             [_key(item.fault, columns) for item in predicted],
@@ -299,7 +299,7 @@ class _Process:
         before = rows[:place]
         predicted = [row.predicted.fault for row in before if row.predicted is not None]
         earlier = [row.observed.fault for row in before if row.observed is not None and not row.equal]
-        explained = explains_extra_fault(self._prediction, self._observation, seen.fault, predicted, earlier)
+        explained = explains_extra_fault(self._observation, seen.fault, predicted, earlier)
         return PASSED_OVER if explained else None
 
     def _last_known(self) -> Snapshot | None:

@@ -2,7 +2,7 @@
 
 Such a page is absent until it is touched, and then takes a fault that was not predicted. Nothing else
 changes: so it is a page that an earlier fault was to map in passing, that no fault was predicted or seen on
-before, and that stays mapped. And something that locks pages must have been seen at work in the very run.
+before. And something that locks pages must have been seen at work in the very run.
 
 Two runs are observed. In the one of which the faults are recorded, the fault itself is seen. In the one that
 stops, the page is absent at a stop, or is there after one more minor fault.
@@ -31,16 +31,13 @@ PASSED_OVER = "fault.passed-over"
 
 
 def explains_extra_fault(
-    prediction: Prediction,
-    observation: Observation,
-    extra: Fault,
-    predicted: Sequence[Fault],
-    earlier: Sequence[Fault],
+    observation: Observation, extra: Fault, predicted: Sequence[Fault], earlier: Sequence[Fault]
 ) -> bool:
     """Whether `extra`, an observed fault without a partner, is on a page that was passed over.
 
     `predicted` are the faults of its process that were predicted up to there, `earlier` the observed ones
-    that have no equal among them.
+    that have no equal among them. That the page was not unmapped since is the prediction's own word: it has
+    no fault at this touch.
     """
     return (
         observation.reclaim_at_faults is not None
@@ -48,7 +45,6 @@ def explains_extra_fault(
         and not extra.protection
         and mapped_in_passing(extra.page, predicted)
         and all(fault.page != extra.page for fault in earlier)
-        and not _unmapped_at_the_end(prediction, extra)
     )
 
 
@@ -107,11 +103,3 @@ def _mapped_of_a_file(fault: Fault) -> AddressRange | None:
 
 def _file_pages(snapshot: Snapshot) -> set[Vpn]:
     return {page.vpn for page in snapshot.pages or () if page.kind is PageKind.FILE}
-
-
-def _unmapped_at_the_end(prediction: Prediction, fault: Fault) -> bool:
-    """Whether the last prediction of what is resident lacks the page; there is none of forked processes."""
-    if fault.process or not prediction.snapshots:
-        return False
-    pages = prediction.snapshots[-1].pages
-    return pages is not None and all(page.vpn != vpn_of(fault.page) for page in pages)
