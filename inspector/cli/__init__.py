@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import click
 
 _USAGE, _NOT_OBSERVED, _BROKEN_PIPE = 2, 3, 141
+_NO_MEMORY = ("can't start new thread", "failed to map segment from shared object")
+"""What Python and the dynamic linker say where there is none for a stack, or for a module."""
 
 
 def main() -> NoReturn:
@@ -100,6 +102,11 @@ def _explain(error: Exception) -> int:
     if isinstance(error, InspectorError):
         _print_error(str(error), error.help)
         return error.exit_code
+    if isinstance(error, MemoryError) or any(words in str(error) for words in _NO_MEMORY):
+        sys.stderr.write(
+            "inspector: this session has no memory left\n  allow it more: ulimit -v, ulimit -d\n"
+        )
+        return _NOT_OBSERVED
     import click
 
     if isinstance(error, click.ClickException):

@@ -30,8 +30,9 @@ class _Handler:
     Python loses an exception that is raised where it has no caller, such as in a weak reference's callback.
     So the alarm is set, which raises it again should the process still be at work by then.
 
-    logging is called by fork itself, before and after, to hold its lock meanwhile (os.register_at_fork()).
-    What is raised there is not only lost but shown with a traceback, and can leave the lock held; it waits.
+    What is raised in a function that C has called is not only lost but shown with a traceback. It waits:
+    logging is called by fork itself, before and after, to hold its lock meanwhile (os.register_at_fork());
+    imports clean up in a weak reference's callback; and the simulated processor asks for its memory.
     """
 
     def __init__(self) -> None:
@@ -51,10 +52,23 @@ class _Handler:
         self._raise(frame)
 
     def _raise(self, frame: FrameType | None) -> None:
-        if frame is not None and frame.f_globals.get("__name__") == "logging":
+        if frame is not None and _is_called_by_c(frame):
             signal.setitimer(signal.ITIMER_REAL, _SHORTLY_SECONDS, _CLEANING_SECONDS)
         else:
             raise Interrupted(self._number)
+
+
+def _is_called_by_c(frame: FrameType) -> bool:
+    module, function = frame.f_globals.get("__name__", ""), frame.f_code.co_name
+    return module == "logging" or function in _CALLED_BY_C.get(module.partition(".")[0], ())
+
+
+_CALLED_BY_C = {
+    "importlib": {"cb"},
+    "unicorn": {"wrapper"},
+    "inspector": {"fill", "on_code", "on_memory"},
+}
+"""By package: of `_bootstrap._get_module_lock()`, `uccallback()`, and `predict/machine/engine.py`."""
 
 
 def raise_interrupts(*, ignore: tuple[signal.Signals, ...] = ()) -> None:

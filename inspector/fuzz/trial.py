@@ -113,7 +113,7 @@ def _try(stage: ExecStage, profile: MachineProfile, role: Role, around: Surround
     if any(finding.verdict is Verdict.DIFFERS for finding in findings):
         return Trial(Standing.DIFFERS, findings)
     unseen = [finding.aspect for finding in findings if finding.verdict is Verdict.UNOBSERVED]
-    blind = [aspect for aspect in unseen if aspect not in _NOT_LOOKED_AT]
+    blind = [aspect for aspect in unseen if aspect not in _FOR_ROOT]
     if blind:
         return Trial(Standing.UNOBSERVED, findings, reason=", ".join(blind))
     return Trial(Standing.AGREES, findings)
@@ -132,8 +132,8 @@ def _executed(stage: ExecStage, program: Program, around: Surroundings) -> SeenE
     return seen
 
 
-_NOT_LOOKED_AT = frozenset({"frames"})
-"""Frames of a program that has run no instruction tell nothing that its pages do not, and take long."""
+_FOR_ROOT = frozenset({"frames"})
+"""Who may not see them has compared all that is about execve."""
 
 
 def _place(error: Exception) -> str:

@@ -228,7 +228,7 @@ class _Run:
         if registers != before.registers:
             self.notes.append("gdb and ptrace read different registers at exec")
         after, _ = take_snapshot(
-            self.launched.pid, "exec", baseline=self.launched.baseline, registers=registers
+            self.launched.pid, "exec", baseline=self.launched.baseline, registers=registers, relatives=None
         )
         change = measured("exec", "gdb attach", before, after, faults, read_fault_counts(self.launched.pid))
         if change is not None:

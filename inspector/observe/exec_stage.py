@@ -255,6 +255,6 @@ def _look(pid: int, baseline: FaultCounts) -> Snapshot:
     try:
         registers = ptrace.registers(pid)
     except NotModelled:
-        return take_snapshot(pid, "exec", baseline=baseline, registers=None, word_bytes=8)[0]
-    snapshot, _ = take_snapshot(pid, "exec", baseline=baseline, registers=registers)
+        return take_snapshot(pid, "exec", baseline=baseline, registers=None, word_bytes=8, relatives=())[0]
+    snapshot, _ = take_snapshot(pid, "exec", baseline=baseline, registers=registers, relatives=())
     return replace(snapshot, stack=read_stack(pid, snapshot))

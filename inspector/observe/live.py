@@ -61,6 +61,7 @@ def _observe(pid: int, seconds: float) -> Observation:
             "now",
             baseline=FaultCounts(),
             registers=registers,
+            relatives=None,
             word_bytes=8 if registers is None else 4,
         )
     finally:

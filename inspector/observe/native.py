@@ -76,7 +76,12 @@ def _look(path: str) -> tuple[Snapshot, str] | None:
         if launched.verdict.outcome is not Outcome.RUNS:
             return None
         snapshot, _ = take_snapshot(
-            launched.pid, "exec", baseline=launched.baseline, registers=None, word_bytes=_WORD_BYTES
+            launched.pid,
+            "exec",
+            baseline=launched.baseline,
+            registers=None,
+            relatives=None,
+            word_bytes=_WORD_BYTES,
         )
         with ProcessFiles(launched.pid) as files:
             return snapshot, _string(files, _aux(snapshot, AuxType.AT_PLATFORM))

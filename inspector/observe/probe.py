@@ -181,7 +181,9 @@ def _try(path: str, layout: Layout = Layout.DEFAULT) -> _Look | ExecVerdict:
         if launched.verdict.outcome is not Outcome.RUNS:
             return launched.verdict
         registers = launched.registers()
-        snapshot, _ = take_snapshot(launched.pid, "exec", baseline=launched.baseline, registers=registers)
+        snapshot, _ = take_snapshot(
+            launched.pid, "exec", baseline=launched.baseline, registers=registers, relatives=None
+        )
         vmas = snapshot.vmas or ()
         stack = next(vma for vma in vmas if vma.name == "[stack]")
         vdso = next((vma for vma in vmas if vma.name == "[vdso]"), None)

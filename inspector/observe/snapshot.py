@@ -53,18 +53,18 @@ def take_snapshot(
     *,
     baseline: FaultCounts,
     registers: Registers | None,
+    relatives: Sequence[int] | None,
     stack: StackImage | None = None,
     word_bytes: int = 4,
-    relatives: Sequence[int] | None = None,
 ) -> tuple[Snapshot, RawEvidence]:
     """Return what /proc shows of process `pid` now, and the bytes it was read from.
 
     The process should be stopped: of a running one the parts may be of different moments. `baseline` is
     `read_fault_counts` of just before execve; `word_bytes` the word size of the program, not of the kernel;
-    `registers` and `stack` come from whoever stopped it. With `relatives`, all that it has forked and that is
-    alive (`family_at_rest()`), the frames of its pages and of theirs are looked at, too. What this machine
-    does not show (smaps, auxv, pagemap, frames) is None in the snapshot. Nothing in the process changes: no
-    page becomes resident by this.
+    `registers` and `stack` come from whoever stopped it. `relatives` are all that it has forked and that is
+    alive (`family_at_rest()`), for the frames of its pages and of theirs; None: frames are not looked at.
+    What this machine does not show (smaps, auxv, pagemap, frames) is None in the snapshot. Nothing in the
+    process changes: no page becomes resident by this.
 
     Raises ProcessVanished if the process ends (or, running, calls execve) meanwhile, and CannotObserve if
     it may not be looked at.

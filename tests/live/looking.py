@@ -22,7 +22,9 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to see fr
 
 def snapshot_now(pid: int, word_bytes: int = 4) -> tuple[Snapshot, RawEvidence]:
     """Return the snapshot of `pid`, with its faults counted from its birth."""
-    return take_snapshot(pid, "now", baseline=FaultCounts(), registers=None, word_bytes=word_bytes)
+    return take_snapshot(
+        pid, "now", baseline=FaultCounts(), registers=None, relatives=None, word_bytes=word_bytes
+    )
 
 
 def kinds_by_address(snapshot: Snapshot) -> dict[VirtAddr, PageKind | None]:

@@ -60,7 +60,9 @@ def at_exec(program: Program) -> tuple[Snapshot, RandomBases | None]:
     with start(program) as launched:
         assert launched.verdict.outcome is Outcome.RUNS
         registers = launched.registers()
-        snapshot, _ = take_snapshot(launched.pid, "exec", baseline=launched.baseline, registers=registers)
+        snapshot, _ = take_snapshot(
+            launched.pid, "exec", baseline=launched.baseline, registers=registers, relatives=None
+        )
         end = next(vma.end for vma in snapshot.vmas or () if vma.name == "[stack]")
         with ProcessFiles(launched.pid) as files:
             contents = files.memory(AddressRange(VirtAddr(registers.esp), end))

@@ -377,7 +377,9 @@ def test_strings(name: str, place: Path, profile: MachineProfile) -> None:
     with start(program) as launched:
         assert str(launched.verdict) == answer[0]
         if answer is RUNS:
-            seen, _ = take_snapshot(launched.pid, "exec", baseline=launched.baseline, registers=None)
+            seen, _ = take_snapshot(
+                launched.pid, "exec", baseline=launched.baseline, registers=None, relatives=None
+            )
             assert seen.vmas == prediction.snapshots[0].vmas
 
 

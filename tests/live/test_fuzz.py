@@ -49,6 +49,7 @@ MUTANTS = int(os.environ.get("INSPECTOR_FUZZ_MUTANTS", "400"))
 WIDE = Elf([Phdr(vaddr=0x400000), gnu_stack()], machine=EM_X86_64, entry=0x400100, layout=ELF64).build()
 EVERYTHING = (
     *("verdict", "VMAs", "registers", "stack bytes", "auxv", "pages"),
+    *(("frames",) if os.geteuid() == 0 else ()),
     *("minor faults", "major faults", "page tables", "brk"),
 )
 OF_64_BITS = tuple(name for name in EVERYTHING if name not in ("registers", "stack bytes", "auxv"))

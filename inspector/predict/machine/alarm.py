@@ -7,6 +7,7 @@ from there.
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import signal
@@ -71,7 +72,9 @@ class Alarm:
             os.close(writer)
 
     def _wait(self, reader: int, deadline: Deadline, over: threading.Event) -> None:
-        select.select([reader], [], [], deadline.left())
+        poll = select.poll()
+        poll.register(reader, select.POLLIN)
+        poll.poll(math.ceil(deadline.left() * _MILLISECONDS))
         while not over.is_set():
             self.has_rung = True
             self._stop()
@@ -91,5 +94,6 @@ def _told_of_signals(writer: int) -> Iterator[None]:
         signal.set_wakeup_fd(before)
 
 
+_MILLISECONDS = 1000
 _AGAIN_SECONDS = 0.01
 """The engine may be about to start, and not see that it was stopped."""

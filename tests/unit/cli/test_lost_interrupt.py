@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
+
+import pytest
+from unicorn.unicorn_py3.unicorn import uccallback
+
+from inspector.predict.machine.engine import Engine
 
 SCRIPT = """
 import os, signal, time
@@ -47,3 +53,39 @@ except interrupt.Interrupted as heard:
 def test_an_interrupt_during_a_fork_waits_for_its_end() -> None:
     done = subprocess.run([sys.executable, "-c", AT_FORK], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("terminated\n", "")
+
+
+IN_A_CALLBACK = """
+import ctypes, os, signal, time
+from inspector.cli import interrupt
+module = {"__name__": "NAME", "os": os, "signal": signal}
+exec("def FUNCTION():\\n  os.kill(os.getpid(), signal.SIGTERM)\\n  return 0", module)
+interrupt.raise_interrupts()
+try:
+    ctypes.CFUNCTYPE(ctypes.c_int)(module["FUNCTION"])()
+    time.sleep(2)
+except interrupt.Interrupted as heard:
+    interrupt.no_more_interrupts()
+    print(heard)
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "function"),
+    [
+        ("importlib._bootstrap", "cb"),
+        ("unicorn.unicorn_py3.unicorn", "wrapper"),
+        ("inspector.predict.machine.engine", "fill"),
+    ],
+)
+def test_an_interrupt_in_what_c_has_called_waits_for_its_end(module: str, function: str) -> None:
+    script = IN_A_CALLBACK.replace("NAME", module).replace("FUNCTION", function)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("terminated\n", "")
+
+
+def test_those_callbacks_are_what_they_are_called() -> None:
+    engine = inspect.getsource(Engine)
+    for name in ("fill", "on_code", "on_memory"):
+        assert f"def {name}(" in engine
+    assert "def wrapper(" in inspect.getsource(uccallback)
