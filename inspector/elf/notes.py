@@ -40,25 +40,27 @@ class Note:
 
 
 def read_notes(file: ExecutableFile, segments: Sequence[ProgramHeader]) -> tuple[Note, ...]:
-    """Return the notes in the PT_NOTE segments of an i386 file, of each its first MOST_NOTE_BYTES.
+    """Return the notes in the PT_NOTE segments of an i386 file, in their first MOST_NOTE_BYTES all together.
 
     Damaged notes end their segment. Each note is told once, though segments may overlap.
     """
     found: dict[Note, None] = {}
+    left = MOST_NOTE_BYTES
     for segment in segments:
-        if segment.type == PT_NOTE:
-            found |= dict.fromkeys(_notes_in(file, segment))
+        if segment.type == PT_NOTE and left:
+            contents = file.read(segment.offset, min(segment.filesz, left))
+            found |= dict.fromkeys(_notes_in(segment, contents))
+            left -= len(contents)
     return tuple(found)
 
 
-def _notes_in(file: ExecutableFile, segment: ProgramHeader) -> Iterator[Note]:
+def _notes_in(segment: ProgramHeader, contents: bytes) -> Iterator[Note]:
     # pyelftools takes longer to import than all else that most commands do.
     from elftools.common.exceptions import ELFError
     from elftools.construct import ConstructError
     from elftools.elf.elffile import ELFFile
     from elftools.elf.segments import NoteSegment
 
-    contents = file.read(segment.offset, min(segment.filesz, MOST_NOTE_BYTES))
     header = new_header(entry=0, phnum=1)
     alone = replace(segment, offset=_CONTENTS, filesz=len(contents), memsz=len(contents))
     with suppress(ELFError, ConstructError, ValueError, KeyError, UnicodeDecodeError):

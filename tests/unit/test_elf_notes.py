@@ -73,3 +73,14 @@ def test_a_segment_that_claims_everything_is_read_as_far_as_a_limit(tmp_path: Pa
 
 def test_a_segment_behind_the_end_has_no_notes(tmp_path: Path) -> None:
     assert notes_of(tmp_path / "file", BUILD_ID, offset=1 << 31) == ()
+
+
+def test_the_limit_is_one_for_all_segments(tmp_path: Path) -> None:
+    count = MOST_NOTE_BYTES // len(BUILD_ID) // 2
+    notes = [note(b"GNU", 3, struct.pack("<IIIII", each, 0, 0, 0, 0)) for each in range(3 * count)]
+    path = tmp_path / "file"
+    path.write_bytes(b"".join(notes))
+    half = len(BUILD_ID) * count
+    segments = [ProgramHeader(PT_NOTE, half * each, 0, 0, half, half, PF_R, 4) for each in range(3)]
+    with ExecutableFile(str(path)) as file:
+        assert 2 * count <= len(read_notes(file, segments)) < 2 * count + 2
