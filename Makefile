@@ -36,7 +36,7 @@ export INSPECTOR_GDB := $(if $(filter .venv/%,$(GDB)),$(CURDIR)/)$(GDB)
 # zig keeps what it has compiled of its C library where set-up told it to.
 export ZIG_GLOBAL_CACHE_DIR := $(CURDIR)/.venv/zig-cache
 
-.PHONY: help setup fixtures build-fixtures check test lint bench fuzz golden screenshots corpus clean lock moved
+.PHONY: help setup fixtures build-fixtures check test lint bench fuzz golden catalogue screenshots corpus clean lock moved
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r target text; do \
@@ -100,6 +100,9 @@ fuzz: .venv/requirements-fuzz.lock ## throw hostile bytes at whatever reads file
 
 golden: fixtures ## write the expected outputs of tests/golden anew
 	$(Q)$(PY) -m pytest tests/golden --rewrite-golden
+
+catalogue: $(TOOLCHAIN) ## bring the translations up to date with the texts in the code
+	$(Q)$(PY) -m tests.catalogue
 
 screenshots: fixtures .venv/browser ## make the pictures of the README from real runs
 	$(Q)$(PY) -m tests.browser.screenshots

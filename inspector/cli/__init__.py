@@ -20,6 +20,7 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from inspector.cli.interrupt import Interrupted, no_more_interrupts, raise_interrupts
+from inspector.language import choose_for, tr_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,6 +89,7 @@ def _dispatch(arguments: Sequence[str]) -> int:
 
     if complete():
         return 0
+    choose_for(None, sys.stdout.encoding)
     try:
         with inspector.make_context("inspector", list(arguments) or ["--help"]) as context:
             return int(inspector.invoke(context) or 0)
@@ -128,9 +130,9 @@ def _print_error(message: str, help_line: str = "") -> None:
     from inspector.report.text import printable
 
     try:
-        sys.stderr.write(f"inspector: {printable(message)}\n")
+        sys.stderr.write(f"inspector: {printable(tr_error(message))}\n")
         if help_line:
-            sys.stderr.write(f"  {printable(help_line)}\n")
+            sys.stderr.write(f"  {printable(tr_error(help_line))}\n")
         sys.stderr.flush()
     except OSError:
         pass  # nobody is left to be told

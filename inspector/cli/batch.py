@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from inspector.cli.output import Progress
 from inspector.cli.workers import WorkerDied, available_cores, side_by_side
 from inspector.errors import InspectorError, NotModelled
+from inspector.language import tr, tr_error
 from inspector.report.summary import Line, Standing, line_text, name_width, total_text
 from inspector.report.text import wrapped
 
@@ -148,4 +149,6 @@ def failure_line(program: str, arguments: tuple[str, ...], error: InspectorError
         standing = Standing.NOT_MODELLED
     else:
         standing = Standing.FAILED if error.exit_code in (2, 4) else Standing.UNOBSERVED
-    return Line(program, standing, f"{error}; {error.help}" if error.help else str(error), arguments)
+    return Line(
+        program, standing, tr("; ").join(map(tr_error, filter(None, (str(error), error.help)))), arguments
+    )

@@ -26,6 +26,7 @@ from inspector.cli.options import (
     stop_options,
 )
 from inspector.errors import CannotObserve, GdbError, InspectorError, UsageError
+from inspector.language import speaking
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -323,6 +324,11 @@ def _json(checked: Checked) -> bytes:
 
 
 def _page(checked: Checked, *, in_directory: bool = False) -> bytes:
+    with speaking("en"):  # pages have no translation yet
+        return _page_in_english(checked, in_directory=in_directory)
+
+
+def _page_in_english(checked: Checked, *, in_directory: bool) -> bytes:
     from inspector.cli.pages import program_page
     from inspector.report.detail import ORDINARY
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import click
 
 import inspector as package
+from inspector.cli.help import in_language
 from inspector.cli.lazy import LazyGroup
+from inspector.language import LANGUAGES, choose_for, chosen
 
 COMMANDS = (
     "check",
@@ -36,12 +39,20 @@ class Commands(LazyGroup):
     package = "inspector.cli"
     names = COMMANDS
 
+    def get_help(self, ctx: click.Context) -> str:
+        """Return the help in the language that was chosen, be it by an option in front of --help."""
+        if chosen() == "en":
+            return super().get_help(ctx)
+        from inspector.cli.help import help_of
+
+        return help_of(self, ctx)
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import one command."""
         command = super().get_command(ctx, cmd_name)
         if command is not None and not any(parameter.name == "colour" for parameter in command.params):
             command.params.append(_colour_option())
-        return command
+        return None if command is None else in_language(command)
 
 
 def _colour_option() -> click.Option:
@@ -54,6 +65,23 @@ def _colour_option() -> click.Option:
         callback=_keep_colour,
         help="Colour: on a terminal, always (for `| less -R`), or never. [auto]",
     )
+
+
+def _language_option() -> click.Option:
+    return click.Option(
+        ["--lang", "language"],
+        type=click.Choice(LANGUAGES),
+        expose_value=False,
+        is_eager=True,
+        callback=_keep_language,
+        help="The language of what is printed. [LC_ALL, LC_MESSAGES or LANG]",
+    )
+
+
+def _keep_language(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    del ctx, param
+    if value is not None:
+        choose_for(value, sys.stdout.encoding)
 
 
 def _keep_colour(ctx: click.Context, param: click.Parameter, value: str) -> None:
@@ -72,6 +100,9 @@ def _keep_colour(ctx: click.Context, param: click.Parameter, value: str) -> None
 @click.version_option(package.__version__, prog_name="inspector")
 def inspector() -> None:
     """Predict what Linux does when it loads a program, then prove it on the live process."""
+
+
+inspector.params.append(_language_option())
 
 
 def complete() -> bool:

@@ -38,6 +38,10 @@ _EXIT_CODES = (
 )
 _ENVIRONMENT = (
     ("INSPECTOR_GDB", "The gdb to use, if --gdb names none."),
+    (
+        "LC_ALL, LC_MESSAGES, LANG",
+        "Where the first that is set says zh_CN, speak Chinese; --lang in front of the command decides.",
+    ),
     ("NO_COLOR", "Never use colour, but where --color=always asks for it."),
     ("INSPECTOR_DEBUG", "Show a traceback for an internal error."),
 )

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TextIO
 
 from inspector.errors import CannotSave, UsageError
+from inspector.language import speaking
 from inspector.report.detail import Detail
 
 if TYPE_CHECKING:
@@ -118,7 +119,8 @@ class Output:
         if self._svg is not None:
             from inspector.report.picture import picture_of
 
-            data = picture_of(result).encode()
+            with speaking("en"):  # pictures have no translation yet
+                data = picture_of(result).encode()
             if self._svg == STDOUT:
                 _write(data)
             else:

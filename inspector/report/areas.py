@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inspector.language import N_, tr
 from inspector.report.document import Block, Column, Mark, Paragraph, Row, Table
 from inspector.report.text import short_size
 from inspector.view.areas import Area, AreaKind, areas_of, kind_of, with_gaps
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from inspector.report.judge import Judge
     from inspector.view.areas import Gap
 
-ABSENT = "absent"
+ABSENT = N_("absent")
 KIND_WORDS = {
     AreaKind.CODE: "code",
     AreaKind.DATA: "data",
@@ -29,16 +30,16 @@ KIND_WORDS = {
 }
 """What each kind is called in a narrow column."""
 KIND_LEGEND = (
-    (AreaKind.CODE, "may be executed"),
-    (AreaKind.READ_ONLY, "read-only data"),
-    (AreaKind.DATA, "a file's, may be written"),
-    (AreaKind.ANONYMOUS, "anonymous, no file behind it"),
-    (AreaKind.HEAP, "what brk gives"),
-    (AreaKind.VDSO, "the kernel's own"),
-    (AreaKind.STACK, "grows down"),
-    (AreaKind.NO_ACCESS, "no access"),
+    (AreaKind.CODE, N_("may be executed")),
+    (AreaKind.READ_ONLY, N_("read-only data")),
+    (AreaKind.DATA, N_("a file's, may be written")),
+    (AreaKind.ANONYMOUS, N_("anonymous, no file behind it")),
+    (AreaKind.HEAP, N_("what brk gives")),
+    (AreaKind.VDSO, N_("the kernel's own")),
+    (AreaKind.STACK, N_("grows down")),
+    (AreaKind.NO_ACCESS, N_("no access")),
 )
-_GAP = "gap"
+_GAP = N_("gap")
 
 _FIRST = (
     Column("address range"),
@@ -88,7 +89,7 @@ def _area_rows(area: Area, mark: Mark | None, *, both: bool) -> Iterator[Row]:
         yield Row(_cells(area.either), mark, area.kind)
         return
     mine, seen = (None if vma is None else _cells(vma) for vma in (area.predicted, area.observed))
-    absent = ("",) * _NAME_AT + (ABSENT,)
+    absent = ("",) * _NAME_AT + (tr(ABSENT),)
     first, second = mine or absent, seen or absent
     yield Row(first, mark, None if area.predicted is None else area.kind)
     if first != second:
@@ -112,4 +113,4 @@ def _cells(vma: Vma) -> tuple[str, ...]:
 
 def _gap_row(gap: Gap) -> Row:
     span = f"{gap.range.start:08x}-{gap.range.end:08x}"
-    return Row((span, "", "", _GAP, short_size(gap.range.size_bytes), "", "", ""))
+    return Row((span, "", "", tr(_GAP), short_size(gap.range.size_bytes), "", "", ""))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from inspector.language import N_, tr
 from inspector.model.finding import Verdict
 from inspector.model.prediction import Outcome, Prediction
 from inspector.report.areas import KIND_LEGEND
@@ -31,8 +32,10 @@ from inspector.report.program import (
     uncompared_text,
     unreached_text,
     verdict_facts,
+    verdict_text,
 )
 from inspector.report.snapshot import counters_section, snapshot_sections
+from inspector.report.text import process_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -43,12 +46,12 @@ if TYPE_CHECKING:
     from inspector.reconcile import Reconciliation
 
 LEGEND = (
-    (Mark.GOOD, "agrees"),
-    (Mark.BAD, "predicted, wrongly"),
-    (Mark.INSTEAD, "observed instead"),
-    (Mark.EXPLAINED, "differs by a rule"),
-    (Mark.UNKNOWN, "not observed"),
-    (Mark.UNJUDGED, "not predicted"),
+    (Mark.GOOD, N_("agrees")),
+    (Mark.BAD, N_("predicted, wrongly")),
+    (Mark.INSTEAD, N_("observed instead")),
+    (Mark.EXPLAINED, N_("differs by a rule")),
+    (Mark.UNKNOWN, N_("not observed")),
+    (Mark.UNJUDGED, N_("not predicted")),
     *KIND_LEGEND,
     *CELL_LEGEND,
 )
@@ -86,15 +89,17 @@ def check_document(
 def conclusion(reconciliation: Reconciliation) -> tuple[Mark, str]:
     """Return in a few words how prediction and observation came out against each other."""
     if not reconciliation.of_one_run:
-        return Mark.BAD, "not compared, for these are two different runs"
+        return Mark.BAD, tr("not compared, for these are two different runs")
     match reconciliation.exit_code:
         case 0:
             verdict = reconciliation.prediction.verdict
             runs = verdict is None or verdict.outcome is Outcome.RUNS
-            what = "" if verdict is None or runs else f" that it {run_text(verdict)}"
-            return Mark.GOOD, f"prediction and kernel agree{what}"
+            if verdict is None or runs:
+                return Mark.GOOD, tr("prediction and kernel agree")
+            agreed = tr("prediction and kernel agree that it {verdict}")
+            return Mark.GOOD, agreed.format(verdict=run_text(verdict))
         case 1:
-            return Mark.BAD, "prediction and kernel differ"
+            return Mark.BAD, tr("prediction and kernel differ")
         case _:
             return Mark.UNKNOWN, uncompared_text(reconciliation)
 
@@ -108,14 +113,14 @@ def _head(prediction: Prediction, observation: Observation, findings: tuple[Find
     if prediction.verdict is None:
         yield Fact("predicted", not_modelled_text(prediction), mark)
     elif mark is Mark.GOOD:
-        yield from verdict_facts("execve", prediction.verdict, ", predicted and observed", mark)
+        yield from verdict_facts("execve", prediction.verdict, tr(", predicted and observed"), mark)
         yield from native_facts(prediction)
         if prediction.not_modelled is not None:
             yield Fact("ends here", not_modelled_text(prediction), Mark.UNKNOWN)
         return
     else:
         yield from verdict_facts("predicted", prediction.verdict, mark=mark)
-    seen = str(observation.verdict or "already running")
+    seen = verdict_text(observation.verdict) if observation.verdict else tr("already running")
     yield Fact("observed", seen, Mark.INSTEAD if mark is Mark.BAD else mark)
 
 
@@ -160,8 +165,8 @@ def _children(
     predicted = prediction.children if prediction is not None else ()
     observed = observation.children if observation is not None else ()
     for number, (mine, seen) in enumerate(zip_longest(predicted, observed), start=1):
-        label = f"process {number}"
-        mark = worst(finding for finding in endings if finding.where == label)
+        where, label = f"process {number}", process_name(number)
+        mark = worst(finding for finding in endings if finding.where == where)
         if mine is None and seen is not None:
             yield Fact(label, seen.in_full, None if prediction is None else MARKS[Verdict.NOT_PREDICTED])
         elif mine is not None:
@@ -192,7 +197,11 @@ def prediction_document(
         sections += snapshot_sections(snapshot, None, Judge(), detail)
     sections += fault_sections(prediction, None, (), verbose=detail.verbose)
     sections += _closing(prediction, None)
-    sentence = limit if prediction.verdict is None else f"predicted: {run_text(prediction.verdict)}"
+    sentence = (
+        limit
+        if prediction.verdict is None
+        else tr("predicted: {verdict}").format(verdict=run_text(prediction.verdict))
+    )
     return Document(f"{short_name(prediction.program)}: {sentence}", tuple(sections), legend=LEGEND)
 
 
@@ -212,6 +221,10 @@ def observation_document(
     sections += fault_sections(None, observation, (), verbose=detail.verbose)
     sections += _closing(None, observation)
     verdict, unreached = observation.verdict, unreached_text(observation)
-    sentence = "observed while running" if verdict is None else f"observed: {run_text(verdict)}"
-    sentence += f", but {unreached}" if unreached else ""
+    if verdict is None:
+        sentence = tr("observed while running")
+    else:
+        sentence = tr("observed: {verdict}").format(verdict=run_text(verdict))
+    if unreached:
+        sentence = tr("{sentence}, but {unreached}").format(sentence=sentence, unreached=unreached)
     return Document(f"{short_name(observation.program)}: {sentence}", tuple(sections), legend=LEGEND)

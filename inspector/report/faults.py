@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from inspector.language import N_, tr
 from inspector.model.address import PAGE_SHIFT
 from inspector.model.fault import FaultMode
 from inspector.model.finding import Verdict
@@ -13,7 +14,7 @@ from inspector.reconcile.faults import CHECKPOINT, KERNEL_FAULTS, NO_FAULT
 from inspector.report.document import Block, Column, Mark, Paragraph, Row, Section, Table
 from inspector.report.findings import aspects_table
 from inspector.report.judge import MARKS, worst
-from inspector.report.text import counted
+from inspector.report.text import counted, process_name
 from inspector.view.areas import kind_of
 
 if TYPE_CHECKING:
@@ -35,9 +36,9 @@ _COLUMNS = (
     Column("kind"),
     Column("pages", right=True, optional=True),
 )
-_ACCESSES = {Access.READ: "read", Access.WRITE: "write", Access.EXECUTE: "exec"}
+_ACCESSES = {Access.READ: N_("read"), Access.WRITE: N_("write"), Access.EXECUTE: N_("exec")}
 _MOST_ROWS = 40
-_WHAT_IT_MEANS = (
+_WHAT_IT_MEANS = N_(
     "`inspector rules fault` tells what each kind is, and why the kernel's counters may be higher: they "
     "count the pages of the initial stack, too."
 )
@@ -61,7 +62,7 @@ def fault_table(faults: Sequence[Fault], mark: Callable[[int], Mark | None] = la
 
 
 def _cells(number: int, fault: Fault) -> tuple[str, ...]:
-    access = "" if fault.access is None else _ACCESSES[fault.access]
+    access = "" if fault.access is None else tr(_ACCESSES[fault.access])
     mapped, offset = fault.mapped, fault.file_offset
     return (
         str(number + 1),
@@ -70,7 +71,7 @@ def _cells(number: int, fault: Fault) -> tuple[str, ...]:
         _instruction(fault),
         "" if fault.area is None else _area_name(fault.area),
         "" if offset is None else f"{offset:#x}",
-        "" if fault.kind is None else fault.kind.value,
+        "" if fault.kind is None else tr(fault.kind.value),
         "" if mapped is None else str(mapped.size_bytes >> PAGE_SHIFT),
     )
 
@@ -78,14 +79,14 @@ def _cells(number: int, fault: Fault) -> tuple[str, ...]:
 def _instruction(fault: Fault) -> str:
     """Return who touched the page: the function or the instruction, or the kernel."""
     if fault.mode is FaultMode.KERNEL:
-        return "kernel"
+        return tr("kernel")
     return fault.symbol or ("" if fault.ip is None else f"{fault.ip:08x}")
 
 
 def _area_name(area: Vma) -> str:
     """Return the area's permissions and its name: for a file the last part of its path."""
     name = area.name.rpartition("/")[2] if isinstance(area.backing, FileBacking) else area.name
-    return f"{area.perms[:3]} {name or 'anonymous'}"
+    return f"{area.perms[:3]} {name or tr('anonymous')}"
 
 
 def fault_sections(
@@ -114,12 +115,18 @@ def fault_sections(
     for process in processes:
         of_process = [fault for fault in faults if fault.process == process]
         if len(processes) > 1:
-            blocks.append(Paragraph(f"process {process}, {counted(len(of_process), 'fault')}"))
+            blocks.append(Paragraph(f"{process_name(process)}{tr(', ')}{counted(len(of_process), 'fault')}"))
         shown = of_process if verbose else of_process[:_MOST_ROWS]
         blocks.append(fault_table(shown, marks_of_faults(process, shown, here)))
         if len(shown) < len(of_process):
             rest = len(of_process) - len(shown)
-            blocks.append(Paragraph(f"and {rest} more; --verbose shows all {len(of_process)}"))
+            blocks.append(
+                Paragraph(
+                    tr("and {more} more; --verbose shows all {count}").format(
+                        more=rest, count=len(of_process)
+                    )
+                )
+            )
     if faults:
         blocks.append(Paragraph(_WHAT_IT_MEANS))
     return (Section("Page faults from execve on", tuple(blocks), worst(here)),)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from inspector.language import N_, tr
 from inspector.model.finding import Finding, Verdict
 from inspector.reconcile.compare import STOP
 from inspector.report.document import Block, Column, Fact, Facts, Paragraph, Row, Section, Table
 from inspector.report.judge import MARKS, worst
 from inspector.report.snapshot import moment
-from inspector.report.text import counted
+from inspector.report.text import counted, joined
 from inspector.rules import RULES
 
 if TYPE_CHECKING:
@@ -24,22 +25,25 @@ _ASPECT_COLUMNS = (
 )
 _PLACES_SHOWN = 6
 _COUNTED = (
-    (Verdict.DIFFERS, "wrong"),
-    (Verdict.EXPLAINED, "explained by a rule"),
-    (Verdict.UNOBSERVED, "not observed"),
+    (Verdict.DIFFERS, N_("wrong")),
+    (Verdict.EXPLAINED, N_("explained by a rule")),
+    (Verdict.UNOBSERVED, N_("not observed")),
 )
 _WORDS = {
-    Verdict.EXPLAINED: "explained by a rule",
-    Verdict.UNOBSERVED: "not observed",
-    Verdict.NOT_PREDICTED: "not predicted",
+    Verdict.EXPLAINED: N_("explained by a rule"),
+    Verdict.UNOBSERVED: N_("not observed"),
+    Verdict.NOT_PREDICTED: N_("not predicted"),
 }
-_UNITS = {"page tables": " bytes"}
+_UNITS = {"page tables": "byte"}
+"""What the numbers of an aspect count, if its name does not say so."""
 
 
 def aspects_section(checkpoint: str, findings: Sequence[Finding]) -> Section:
     """Return one line for each aspect of a checkpoint."""
     here = [finding for finding in findings if finding.checkpoint == checkpoint]
-    return Section(f"Compared {moment(checkpoint)}", (aspects_table(here),), worst(here))
+    return Section(
+        tr("Compared {moment}").format(moment=moment(checkpoint)), (aspects_table(here),), worst(here)
+    )
 
 
 def aspects_table(findings: Sequence[Finding]) -> Table:
@@ -53,14 +57,18 @@ def _aspect(findings: Sequence[Finding]) -> Row:
     first = findings[0]
     mark = worst(findings)
     if not first.where:
-        unit = _UNITS.get(first.aspect, "")
-        values = tuple(f"{value}{unit}" if value else "" for value in (first.predicted, first.observed))
+        values = tuple(_with_unit(value, first.aspect) for value in (first.predicted, first.observed))
         rest = dict.fromkeys(_WORDS[finding.verdict] for finding in findings[1:] if finding.verdict in _WORDS)
-        words = ", ".join(filter(None, (_WORDS.get(first.verdict), *(f"the rest {word}" for word in rest))))
-        return Row((first.aspect, *values, words), mark)
+        own = tr(_WORDS.get(first.verdict, ""))
+        others = (tr("the rest {verdict}").format(verdict=tr(word)) for word in rest)
+        return Row((tr(first.aspect), *values, tr(", ").join(filter(None, (own, *others)))), mark)
     counts = [(words, sum(finding.verdict is verdict for finding in findings)) for verdict, words in _COUNTED]
-    words = ", ".join(f"{number} {words}" for words, number in counts if number)
-    return Row((first.aspect, "", "", words), mark)
+    words = tr(", ").join(f"{number} {tr(words)}" for words, number in counts if number)
+    return Row((tr(first.aspect), "", "", words), mark)
+
+
+def _with_unit(value: str, aspect: str) -> str:
+    return counted(int(value), _UNITS[aspect]) if value.isdecimal() and aspect in _UNITS else value
 
 
 def difference_sections(findings: Sequence[Finding]) -> Iterator[Section]:
@@ -90,7 +98,7 @@ def difference_sections(findings: Sequence[Finding]) -> Iterator[Section]:
 
 
 def _place(finding: Finding) -> str:
-    return " ".join(filter(None, (finding.checkpoint, finding.aspect, finding.where)))
+    return " ".join(filter(None, (finding.checkpoint, tr(finding.aspect), finding.where)))
 
 
 def _in_full(finding: Finding) -> Iterator[Block]:
@@ -98,15 +106,24 @@ def _in_full(finding: Finding) -> Iterator[Block]:
     facts = [Fact("predicted", finding.predicted or "''"), Fact("observed", finding.observed or "''")]
     rule = RULES.get(finding.rule or "")
     if rule is not None:
-        facts.append(Fact("rule", f"{rule.id}: {rule.statement}"))
-    facts += [Fact("" if number else "around", line) for number, line in enumerate(finding.context)]
+        facts.append(Fact("rule", f"{rule.id}{tr(': ')}{tr(rule.statement)}"))
+    facts += [Fact("" if number else tr("around"), line) for number, line in enumerate(finding.context)]
     yield Facts(tuple(facts))
 
 
 def _by_rule(rule_id: str | None, findings: Sequence[Finding]) -> Iterator[Block]:
     rule = RULES.get(rule_id or "")
-    text = rule_id or "" if rule is None else f"{rule.id}: {rule.statement} {rule.reason}"
+    text = (
+        rule_id or "" if rule is None else joined(f"{rule.id}{tr(': ')}{tr(rule.statement)}", tr(rule.reason))
+    )
     yield Paragraph(text, MARKS[Verdict.EXPLAINED])
-    places = "; ".join(_place(finding) for finding in findings[:_PLACES_SHOWN])
+    places = tr("; ").join(_place(finding) for finding in findings[:_PLACES_SHOWN])
     more = len(findings) - _PLACES_SHOWN
-    yield Facts((Fact("bears on", f"{places}; and {more} more" if more > 0 else places),))
+    yield Facts(
+        (
+            Fact(
+                "bears on",
+                tr("{places}; and {more} more").format(places=places, more=more) if more > 0 else places,
+            ),
+        )
+    )

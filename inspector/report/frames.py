@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inspector.language import N_, tr
 from inspector.model.address import address_of
 from inspector.model.frame import PagePlace
 from inspector.reconcile.frames import opposite, place_name
 from inspector.report.document import Block, Column, Mark, Paragraph, Row, Table
-from inspector.report.text import counted
+from inspector.report.text import counted, process_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,8 +26,8 @@ _COLUMNS = (
     Column("mapped", right=True),
     Column("with"),
 )
-_ABSENT, _UNKNOWN = "absent", "unknown"
-_OR_MORE = "+: others may map it too, and how many do is not predicted (rule frame.others)."
+_ABSENT, _UNKNOWN = N_("absent"), N_("unknown")
+_OR_MORE = N_("+: others may map it too, and how many do is not predicted (rule frame.others).")
 
 
 def frame_blocks(
@@ -49,7 +50,7 @@ def frame_blocks(
         if len(processes) > 1:
             runs = observed if predicted is None else predicted
             pages = sum(run.count for run in runs or () if run.process == process)
-            blocks.append(Paragraph(f"process {process}, {counted(pages, 'page')}"))
+            blocks.append(Paragraph(f"{process_name(process)}{tr(', ')}{counted(pages, 'page')}"))
         blocks.append(Table(_COLUMNS, tuple(_rows(process, predicted, observed, judge))))
     if any(run.or_more for run in predicted or ()):
         blocks.append(Paragraph(_OR_MORE))
@@ -84,17 +85,17 @@ def _span(run: FrameRun) -> tuple[str, str]:
 
 
 def _absent(run: FrameRun) -> tuple[str, ...]:
-    return (*_span(run), _ABSENT, *[""] * (len(_COLUMNS) - 3))
+    return (*_span(run), tr(_ABSENT), *[""] * (len(_COLUMNS) - 3))
 
 
 def _cells(run: FrameRun, side: Sequence[FrameRun]) -> tuple[str, ...]:
     return (
         *_span(run),
-        _UNKNOWN if run.owner is None else run.owner.value,
+        tr(_UNKNOWN if run.owner is None else run.owner.value),
         "" if run.offset is None else f"{run.offset:#x}",
         "" if run.file is None else run.file.rpartition("/")[2],
         "" if run.mapped is None else f"{run.mapped}{'+' if run.or_more else ''}",
-        ", ".join(dict.fromkeys(_company(run, side))),
+        tr(", ").join(dict.fromkeys(_company(run, side))),
     )
 
 
@@ -108,8 +109,8 @@ def _company(run: FrameRun, side: Sequence[FrameRun]) -> Iterator[str]:
             continue
         here = other.start - shift
         if other.process != run.process:
-            where = "" if here == run.start else f" at {address_of(here):#x}"
-            yield f"process {other.process}{where}"
+            where = "" if here == run.start else tr(" at {address:#x}").format(address=address_of(here))
+            yield f"{process_name(other.process)}{where}"
         elif here != run.start:
             yield f"{address_of(here):#x}"
 

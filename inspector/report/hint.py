@@ -6,7 +6,9 @@ import shlex
 from typing import TYPE_CHECKING
 
 from inspector.elf.glance import Kind
+from inspector.language import N_, tr
 from inspector.model.prediction import Outcome
+from inspector.report.text import joined
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,10 +18,10 @@ if TYPE_CHECKING:
 
 _MOST_MISSING = 4
 _HINTS = {
-    Kind.C_SOURCE: "C source: compile it with gcc -m32 -static, and give the program that comes out",
-    Kind.OBJECT: "object file: link it, for example with gcc -m32 -static",
-    Kind.OBJECT_64: "64-bit object file: compile it with gcc -m32, and link it",
-    Kind.PROGRAM_64: "64-bit program: compile it with gcc -m32",
+    Kind.C_SOURCE: N_("C source: compile it with gcc -m32 -static, and give the program that comes out"),
+    Kind.OBJECT: N_("object file: link it, for example with gcc -m32 -static"),
+    Kind.OBJECT_64: N_("64-bit object file: compile it with gcc -m32, and link it"),
+    Kind.PROGRAM_64: N_("64-bit program: compile it with gcc -m32"),
 }
 
 
@@ -31,15 +33,18 @@ def path_hint(verdict: ExecVerdict | None, seen: Glance | None, *, not_modelled:
     if seen is None:
         return ""
     if verdict is None or verdict.outcome is Outcome.RUNS:
-        return _HINTS[seen.kind] if not_modelled and seen.kind is Kind.PROGRAM_64 else ""
+        return tr(_HINTS[seen.kind]) if not_modelled and seen.kind is Kind.PROGRAM_64 else ""
     if not seen.exists:
         if verdict.errno != "ENOENT":
             return ""
-        near = f" In its folder: {', '.join(seen.similar)}." if seen.similar else ""
-        return f"no such file: is the path right?{near}"
+        missing = tr("no such file: is the path right?")
+        near = tr("In its folder: {names}.").format(names=", ".join(seen.similar))
+        return joined(missing, near) if seen.similar else missing
     if seen.kind is Kind.CUT_SHORT:
-        return f"cut short: its headers speak of {seen.needed_bytes} bytes, and it has {seen.size_bytes}"
-    return "" if seen.kind is None else _HINTS[seen.kind]
+        return tr("cut short: its headers speak of {needed} bytes, and it has {size}").format(
+            needed=seen.needed_bytes, size=seen.size_bytes
+        )
+    return "" if seen.kind is None else tr(_HINTS[seen.kind])
 
 
 def arguments_hint(program: str, missing: Sequence[str]) -> str:
@@ -47,4 +52,6 @@ def arguments_hint(program: str, missing: Sequence[str]) -> str:
     words = " ".join(map(shlex.quote, missing[:_MOST_MISSING]))
     words += " ..." if len(missing) > _MOST_MISSING else ""
     command = f"{shlex.quote(program)} -- {words}"
-    return f"not found: {words}; arguments for the program follow --, as in: {command}"
+    return tr("not found: {words}; arguments for the program follow --, as in: {command}").format(
+        words=words, command=command
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from inspector.language import N_, tr
 from inspector.model.address import PAGE_SIZE, address_of
 from inspector.model.vma import FileBacking
 from inspector.report.areas import ABSENT
@@ -22,17 +23,17 @@ if TYPE_CHECKING:
     from inspector.view.pages import AreaPages
 
 CELL_LEGEND = (
-    (Cell.ABSENT, "absent"),
-    (Cell.FILE, "file"),
-    (Cell.ANONYMOUS, "anonymous"),
-    (Cell.ZERO, "zero page"),
-    (Cell.SPECIAL, "the kernel's"),
-    (Cell.UNKNOWN, "unknown kind"),
-    (Cell.PREDICTED_ONLY, "predicted only"),
-    (Cell.OBSERVED_ONLY, "observed only"),
-    (Cell.OTHER_KIND, "of another kind"),
+    (Cell.ABSENT, N_("absent")),
+    (Cell.FILE, N_("file")),
+    (Cell.ANONYMOUS, N_("anonymous")),
+    (Cell.ZERO, N_("zero page")),
+    (Cell.SPECIAL, N_("the kernel's")),
+    (Cell.UNKNOWN, N_("unknown kind")),
+    (Cell.PREDICTED_ONLY, N_("predicted only")),
+    (Cell.OBSERVED_ONLY, N_("observed only")),
+    (Cell.OTHER_KIND, N_("of another kind")),
 )
-_UNKNOWN_KIND = "unknown"
+_UNKNOWN_KIND = N_("unknown")
 _MOST_TABLE_ROWS = 24
 _MOST_GRID_ROWS = 24
 _GRID_WIDTH = 32
@@ -64,7 +65,7 @@ def page_blocks(predicted: Snapshot, observed: Snapshot, judge: Judge, detail: D
 def _grid_area(pages: AreaPages) -> GridArea:
     resident = f"{pages.resident}/{pages.count}"
     if pages.area is None:
-        return GridArea("in no area", None, resident, pages.runs)
+        return GridArea(tr("in no area"), None, resident, pages.runs)
     vma = pages.area.either
     name = vma.name.rpartition("/")[2] if isinstance(vma.backing, FileBacking) else vma.name
     return GridArea(name, pages.area.kind, resident, pages.runs)
@@ -90,15 +91,14 @@ def _table(
         entries = [entry for _, entry in run]
         first, left, right = entries[0]
         span = f"{address_of(first):08x}-{address_of(entries[-1][0]) + PAGE_SIZE:08x}"
-        states = (left, right) if both else (right if predicted is None else left,)
+        states = tuple(map(tr, (left, right) if both else (right if predicted is None else left,)))
         mark = judge.place("pages", f"{address_of(first):#x}")
         rows.append(Row((span, str(len(entries)), *states), mark))
     if detail.verbose or len(rows) <= _MOST_TABLE_ROWS:
         return (Table(columns, tuple(rows)),)
-    rest = (
-        f"and {len(rows) - _MOST_TABLE_ROWS} more runs of pages; --verbose shows all {len(pages)} pages, "
-        "--pages their picture"
-    )
+    rest = tr(
+        "and {more} more runs of pages; --verbose shows all {count} pages, --pages their picture"
+    ).format(more=len(rows) - _MOST_TABLE_ROWS, count=len(pages))
     return (Table(columns, tuple(rows[:_MOST_TABLE_ROWS])), Paragraph(rest))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from inspector.language import N_, tr
 from inspector.model.prediction import Outcome
 from inspector.model.program import BASE_ENVIRONMENT, RLIMIT_AS, RLIMIT_DATA, UNLIMITED, Layout
 from inspector.report.document import Block, Fact, Facts, Mark, Paragraph, Section
@@ -34,12 +35,12 @@ def short_name(program: Program) -> str:
 
 def program_facts(program: Program, *, started: bool = True) -> Iterator[Fact]:
     """Yield what the program was started with; `started` by us, not found running."""
-    yield Fact("program", program.requested or "'' (an empty path)")
+    yield Fact("program", program.requested or tr("'' (an empty path)"))
     if program.path != program.requested:
         yield Fact("staged as", program.path)
     elif started:
-        reason = f": {program.not_staged}" if program.not_staged else ""
-        yield Fact("staged", f"no, run where it stands{reason}")
+        reason = tr(": ") + tr(program.not_staged) if program.not_staged else ""
+        yield Fact("staged", tr("no, run where it stands") + reason)
     if len(program.argv) > 1:
         count = f"{len(program.argv) - 1}: " if len(program.argv) > 2 else ""  # noqa: PLR2004 - more than one
         yield Fact("arguments", count + _words(program.argv[1:]))
@@ -56,35 +57,47 @@ def _words(words: tuple[str, ...] | list[str]) -> str:
 
 
 def _layout(program: Program) -> str:
-    name = "the kernel's own" if program.layout is Layout.DEFAULT else program.layout.value
-    stack = "unlimited" if program.limits.stack >= UNLIMITED else f"at most {size(program.limits.stack)}"
-    limits = [f"stack {stack}"]
-    for what, which in (("memory", RLIMIT_AS), ("data", RLIMIT_DATA)):
+    name = tr("the kernel's own") if program.layout is Layout.DEFAULT else program.layout.value
+    stack = program.limits.stack
+    limits = [
+        tr("stack unlimited") if stack >= UNLIMITED else tr("stack at most {size}").format(size=size(stack))
+    ]
+    for what, which in (
+        (N_("memory at most {size}"), RLIMIT_AS),
+        (N_("data at most {size}"), RLIMIT_DATA),
+    ):
         known = program.limits.of(which)
         if known is not None and known[0] < UNLIMITED:
-            limits.append(f"{what} at most {size(known[0])}")
-    return ", ".join((name, f"ASLR {'on' if program.randomize else 'off'}", *limits))
+            limits.append(tr(what).format(size=size(known[0])))
+    return tr(", ").join((name, tr("ASLR on") if program.randomize else tr("ASLR off"), *limits))
 
 
 def run_text(verdict: ExecVerdict) -> str:
     """Return `runs`, or `does not run (refused: ENOENT)`: no one is to take a refusal for a run."""
-    return str(verdict) if verdict.outcome is Outcome.RUNS else f"does not run ({verdict})"
+    text = verdict_text(verdict)
+    return text if verdict.outcome is Outcome.RUNS else tr("does not run ({verdict})").format(verdict=text)
+
+
+def verdict_text(verdict: ExecVerdict) -> str:
+    """Return `runs`, `refused: ENOEXEC` or `killed: SIGSEGV`."""
+    detail, outcome = verdict.errno or verdict.signal, tr(verdict.outcome.value)
+    return f"{outcome}{tr(': ')}{detail}" if detail else outcome
 
 
 def verdict_facts(
     label: str, verdict: ExecVerdict, words: str = "", mark: Mark | None = None
 ) -> Iterator[Fact]:
     """Yield execve's answer, and the rule that made it where that is more than success."""
-    yield Fact(label, f"{verdict}{words}", mark)
+    yield Fact(label, f"{verdict_text(verdict)}{words}", mark)
     rule = RULES.get(verdict.rule or "")
     if rule is not None and verdict.outcome is not Outcome.RUNS:
-        yield Fact("because", f"{rule.id}: {rule.statement}")
+        yield Fact("because", f"{rule.id}{tr(': ')}{tr(rule.statement)}")
 
 
 def script_facts(script: ScriptChain | None) -> Iterator[Fact]:
     """Yield which interpreters a script leads to, and the arguments that the last of them is given."""
     if script is not None:
-        yield Fact("interpreter", ", then ".join(script.interpreters))
+        yield Fact("interpreter", tr(", then ").join(script.interpreters))
         yield Fact("its argv", _words(script.argv))
 
 
@@ -92,7 +105,7 @@ def native_facts(prediction: Prediction) -> Iterator[Fact]:
     """Say what is not predicted of a 64-bit program that runs: its snapshot lacks it."""
     at_exec = next((each for each in prediction.snapshots if each.checkpoint == "exec"), None)
     if at_exec is not None and at_exec.registers is None:
-        what = "a 64-bit program's registers, stack and auxiliary vector"
+        what = tr("a 64-bit program's registers, stack and auxiliary vector")
         yield Fact("not predicted", what, Mark.UNJUDGED)
 
 
@@ -101,7 +114,8 @@ def not_modelled_text(prediction: Prediction) -> str:
     limit = prediction.not_modelled
     if limit is None:
         return ""
-    return f"not modelled: {limit.what}" + ("" if limit.ip is None else f", at {limit.ip:#x}")
+    text = tr("not modelled: {what}").format(what=limit.what)
+    return text if limit.ip is None else tr("{what}, at {address:#x}").format(what=text, address=limit.ip)
 
 
 def uncompared_text(reconciliation: Reconciliation) -> str:
@@ -110,11 +124,13 @@ def uncompared_text(reconciliation: Reconciliation) -> str:
         return reconciliation.observation.cut_short
     limit = not_modelled_text(reconciliation.prediction)
     if limit and reconciliation.prediction.verdict is not None:
-        return f"they agree as far as predicted, then {limit}"
+        return tr("they agree as far as predicted, then {limit}").format(limit=limit)
     unreached = unreached_text(reconciliation.observation)
     if unreached and set(reconciliation.uncompared) <= set(reconciliation.observation.unreached):
-        return f"they agree, but {unreached}"
-    return limit or f"nothing could be compared at {', '.join(reconciliation.uncompared)}"
+        return tr("they agree, but {unreached}").format(unreached=unreached)
+    return limit or tr("nothing could be compared at {checkpoints}").format(
+        checkpoints=", ".join(reconciliation.uncompared)
+    )
 
 
 def unreached_text(observation: Observation) -> str:
@@ -122,22 +138,31 @@ def unreached_text(observation: Observation) -> str:
     names = observation.unreached
     if not names:
         return ""
-    never = "not" if observation.ending is None or observation.cut_short is not None else "never"
-    return f"{', '.join(names)} {'was' if len(names) == 1 else 'were'} {never} reached"
+    if observation.ending is None or observation.cut_short is not None:
+        words = tr("{names} was not reached") if len(names) == 1 else tr("{names} were not reached")
+    else:
+        words = tr("{names} was never reached") if len(names) == 1 else tr("{names} were never reached")
+    return words.format(names=", ".join(names))
 
 
 def machine_facts(observation: Observation) -> Iterator[Fact]:
     """Yield where the program was observed, and by what."""
     host = observation.host
-    frames = "page frames visible" if host.sees_pfn else "page frames hidden"
+    frames = tr("page frames visible") if host.sees_pfn else tr("page frames hidden")
     yield Fact("observed on", f"Linux {host.kernel} {host.machine}")
-    yield Fact("observed by", f"gdb {host.gdb}, {frames}" if host.gdb else f"no gdb, {frames}")
+    yield Fact(
+        "observed by",
+        f"gdb {host.gdb}{tr(', ')}{frames}" if host.gdb else tr("no gdb, {frames}").format(frames=frames),
+    )
 
 
 def profile_fact(profile: MachineProfile) -> Fact:
     """Return the machine that was predicted for."""
     return Fact(
-        "predicted for", f"Linux {profile.kernel} {profile.machine} (profile of boot {profile.boot_id[:8]})"
+        "predicted for",
+        tr("Linux {kernel} {machine} (profile of boot {boot})").format(
+            kernel=profile.kernel, machine=profile.machine, boot=profile.boot_id[:8]
+        ),
     )
 
 
@@ -161,16 +186,20 @@ def perturbation_section(observation: Observation) -> Section | None:
 
 def _change(change: Perturbation) -> str:
     parts = [
-        f"made resident {counted(len(change.pages_added), 'page')}: {_pages(change.pages_added)}"
+        tr("made resident {count}: {pages}").format(
+            count=counted(len(change.pages_added), "page"), pages=_pages(change.pages_added)
+        )
         if change.pages_added
         else "",
-        f"changed {counted(len(change.pages_changed), 'page')}: {_pages(change.pages_changed)}"
+        tr("changed {count}: {pages}").format(
+            count=counted(len(change.pages_changed), "page"), pages=_pages(change.pages_changed)
+        )
         if change.pages_changed
         else "",
         counted(change.minor_faults, "minor fault") if change.minor_faults else "",
         counted(change.major_faults, "major fault") if change.major_faults else "",
     ]
-    return "; ".join(filter(None, parts)) or "nothing"
+    return tr("; ").join(filter(None, parts)) or tr("nothing")
 
 
 def _pages(addresses: tuple[int, ...], most: int = 8) -> str:
@@ -194,13 +223,13 @@ def ending_section(
     if instead_of is not None:
         facts.append(Fact("predicted", instead_of.in_full, mark))
     if ending is not None:
-        label, sign = ("ending", mark) if instead_of is None else ("observed", Mark.INSTEAD)
+        label, sign = (N_("ending"), mark) if instead_of is None else (N_("observed"), Mark.INSTEAD)
         facts.append(Fact(label, ending.in_full, sign))
     facts += children
     if output:
         text = output[:_OUTPUT_SHOWN].decode("utf-8", "surrogateescape")
         more = " ..." if len(output) > _OUTPUT_SHOWN else ""
-        facts.append(Fact("output", f"{counted(len(output), 'byte')}: {text}{more}"))
+        facts.append(Fact("output", f"{counted(len(output), 'byte')}{tr(': ')}{text}{more}"))
     return Section("The end", (Facts(tuple(facts)),)) if facts else None
 
 
@@ -209,6 +238,6 @@ def notes_section(observation: Observation) -> Section | None:
     unreached = unreached_text(observation)
     words = (unreached, *observation.notes) if unreached else observation.notes
     if observation.cut_short is not None:
-        words = (f"it ends here: {observation.cut_short}", *words)
+        words = (tr("it ends here: {reason}").format(reason=tr(observation.cut_short)), *words)
     notes: tuple[Block, ...] = tuple(Paragraph(note, Mark.UNKNOWN) for note in words)
     return Section("Not seen", notes) if notes else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import astuple
 from typing import TYPE_CHECKING
 
+from inspector.language import N_, tr
 from inspector.model.auxv import AuxType
 from inspector.model.registers import REGISTER_NAMES
 from inspector.model.snapshot import Snapshot
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from inspector.report.judge import Judge
 
 _NOTHING = Snapshot("")
-_NOW = "now"
+_NOW = N_("now")
 """The checkpoint of a process that was running before it was looked at; its past is not known."""
 _REGISTERS_A_ROW = 4
 
@@ -45,18 +46,26 @@ def snapshot_sections(
     mine, seen = predicted or _NOTHING, observed or _NOTHING
     auxv_wrong = judge.aspect("auxv") is Mark.BAD
     for aspect, title, block in (
-        ("VMAs", f"Virtual memory areas {at}", area_blocks(mine.vmas, seen.vmas, judge, detail)),
-        ("registers", f"Registers {at}", _registers(mine.registers, seen.registers, judge)),
-        ("stack bytes", f"Stack {at}", _stack(mine.stack, seen.stack)),
+        (
+            "VMAs",
+            tr("Virtual memory areas {moment}").format(moment=at),
+            area_blocks(mine.vmas, seen.vmas, judge, detail),
+        ),
+        (
+            "registers",
+            tr("Registers {moment}").format(moment=at),
+            _registers(mine.registers, seen.registers, judge),
+        ),
+        ("stack bytes", tr("Stack {moment}").format(moment=at), _stack(mine.stack, seen.stack)),
         (
             "auxv",
-            f"Auxiliary vector {at}",
+            tr("Auxiliary vector {moment}").format(moment=at),
             _auxv(mine.auxv, seen.auxv, judge) if detail.verbose or auxv_wrong else (),
         ),
-        ("pages", f"Resident pages {at}", page_blocks(mine, seen, judge, detail)),
+        ("pages", tr("Resident pages {moment}").format(moment=at), page_blocks(mine, seen, judge, detail)),
         (
             "frames",
-            f"Who owns the frames {at}",
+            tr("Who owns the frames {moment}").format(moment=at),
             frame_blocks(mine.frames, seen.frames, judge, verbose=detail.verbose),
         ),
     ):
@@ -66,23 +75,27 @@ def snapshot_sections(
 
 def moment(checkpoint: str) -> str:
     """Return `at exec`, `at main`; `now` for a live process."""
-    return checkpoint if checkpoint == _NOW else f"at {checkpoint}"
+    return tr(_NOW) if checkpoint == _NOW else tr("at {checkpoint}").format(checkpoint=checkpoint)
 
 
 def counters_section(snapshot: Snapshot, judge: Judge) -> Section:
     """Return the numbers of one side's snapshot."""
     tables, now = snapshot.page_table_bytes, snapshot.checkpoint == _NOW
     values = (
-        ("minor faults", snapshot.minor_faults, f"{{}} since {'birth' if now else 'execve'}"),
+        ("minor faults", snapshot.minor_faults, tr("{} since birth") if now else tr("{} since execve")),
         ("major faults", snapshot.major_faults, "{}"),
         ("page tables", tables, f"{size(tables or 0)} (VmPTE)"),
         ("brk", snapshot.brk, "{:#x}"),
     )
     facts = tuple(
-        Fact(label, "not known" if value is None else text.format(value), judge.aspect(label))
+        Fact(label, tr("not known") if value is None else text.format(value), judge.aspect(label))
         for label, value, text in values
     )
-    return Section(f"Counters {moment(snapshot.checkpoint)}", (Facts(facts),), judge.aspect("snapshot"))
+    return Section(
+        tr("Counters {moment}").format(moment=moment(snapshot.checkpoint)),
+        (Facts(facts),),
+        judge.aspect("snapshot"),
+    )
 
 
 def _beside(mine: tuple[str, ...], seen: tuple[str, ...], mark: Mark | None) -> Iterator[Row]:
@@ -124,13 +137,20 @@ def _stack(predicted: StackImage | None, observed: StackImage | None) -> tuple[B
     free = sum(gap.length for gap in stack.unpredictable)
     if predicted is not None and observed is not None:
         if _extent(predicted) == _extent(observed):
-            facts.append(Fact("compared", f"{len(stack.contents) - free} bytes, one by one"))
+            facts.append(
+                Fact("compared", tr("{count} bytes, one by one").format(count=len(stack.contents) - free))
+            )
         else:
             facts.append(Fact("observed", _extent(observed), Mark.INSTEAD))
     facts += [
         Fact(
             "left out",
-            f"{gap.length} bytes at {gap.start:#x}, by {gap.rule}: {find_rule(gap.rule).statement}",
+            tr("{count} bytes at {address:#x}, by {rule}: {statement}").format(
+                count=gap.length,
+                address=gap.start,
+                rule=gap.rule,
+                statement=tr(find_rule(gap.rule).statement),
+            ),
         )
         for gap in stack.unpredictable
     ]
@@ -139,7 +159,9 @@ def _stack(predicted: StackImage | None, observed: StackImage | None) -> tuple[B
 
 def _extent(stack: StackImage) -> str:
     end = stack.sp + len(stack.contents)
-    return f"{stack.sp:#x}-{end:#x}, {len(stack.contents)} bytes from esp to the top"
+    return tr("{start:#x}-{end:#x}, {count} bytes from esp to the top").format(
+        start=stack.sp, end=end, count=len(stack.contents)
+    )
 
 
 def _stack_contents(stack: StackImage) -> str:
@@ -152,7 +174,9 @@ def _stack_contents(stack: StackImage) -> str:
         entries = auxv.index(AuxType.AT_NULL)
     except ValueError:
         return f"argc {argc}"
-    return f"argc {argc}, {counted(envc, 'environment string')}, {entries} auxv entries"
+    return tr("argc {argc}, {strings}, {entries} auxv entries").format(
+        argc=argc, strings=counted(envc, "environment string"), entries=entries
+    )
 
 
 def _auxv(
@@ -170,5 +194,5 @@ def _auxv(
         if predicted is None or observed is None:
             rows.append(Row(cells, mark))
         else:
-            rows += _beside(left or ("", ABSENT), right or ("", ABSENT), mark)
+            rows += _beside(left or ("", tr(ABSENT)), right or ("", tr(ABSENT)), mark)
     return (Table((Column("entry"), Column("value")), tuple(rows)),)

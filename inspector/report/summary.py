@@ -8,10 +8,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from inspector.language import N_, tr
 from inspector.model.finding import Verdict
 from inspector.model.prediction import Outcome
 from inspector.report.document import Mark
-from inspector.report.program import not_modelled_text, run_text, uncompared_text
+from inspector.report.program import not_modelled_text, run_text, uncompared_text, verdict_text
 from inspector.report.text import counted, cut_off, display_width, shortened, wrapped
 from inspector.rules import RULES
 
@@ -31,14 +32,14 @@ _COUNTED_ASPECTS = {"VMAs": "VMA", "pages": "page", "faults": "fault"}
 class Standing(enum.Enum):
     """How one program came out; the value is the word a total counts it by."""
 
-    AGREES = "agree"
-    AGREES_NOT_RUN = "agree that it does not run"
+    AGREES = N_("agree")
+    AGREES_NOT_RUN = N_("agree that it does not run")
     """Refused or killed by execve, as predicted: it counts among those that agree."""
-    DIFFERS = "differ"
-    PREDICTED = "predicted"
-    UNOBSERVED = "could not be observed"
-    NOT_MODELLED = "not modelled"
-    FAILED = "failed"
+    DIFFERS = N_("differ")
+    PREDICTED = N_("predicted")
+    UNOBSERVED = N_("could not be observed")
+    NOT_MODELLED = N_("not modelled")
+    FAILED = N_("failed")
 
 
 MARKS_OF_STANDINGS = {
@@ -75,17 +76,20 @@ def _outcome(reconciliation: Reconciliation) -> tuple[Standing, str]:
     """Return how it came out, and the words for it."""
     prediction = reconciliation.prediction
     if not reconciliation.of_one_run:
-        inputs = ", ".join(finding.where for finding in reconciliation.differences)
-        return Standing.DIFFERS, f"two different runs: {inputs}"
+        inputs = tr(", ").join(finding.where for finding in reconciliation.differences)
+        return Standing.DIFFERS, tr("two different runs: {inputs}").format(inputs=inputs)
     if reconciliation.differences:
-        aspects = ", ".join(dict.fromkeys(finding.aspect for finding in reconciliation.differences))
-        return Standing.DIFFERS, f"{counted(len(reconciliation.differences), 'difference')}: {aspects}"
+        aspects = tr(", ").join(dict.fromkeys(tr(finding.aspect) for finding in reconciliation.differences))
+        return (
+            Standing.DIFFERS,
+            f"{counted(len(reconciliation.differences), 'difference')}{tr(': ')}{aspects}",
+        )
     if reconciliation.exit_code:
         ended = prediction.not_modelled is not None and reconciliation.observation.cut_short is None
         return Standing.NOT_MODELLED if ended else Standing.UNOBSERVED, uncompared_text(reconciliation)
     if prediction.verdict is not None and prediction.verdict.outcome is not Outcome.RUNS:
         return Standing.AGREES_NOT_RUN, _answer(prediction.verdict)
-    return Standing.AGREES, f"{prediction.verdict}: {_counts(reconciliation)}"
+    return Standing.AGREES, f"{_answer(prediction.verdict)}{tr(': ')}{_counts(reconciliation)}"
 
 
 def _counts(reconciliation: Reconciliation) -> str:
@@ -94,7 +98,7 @@ def _counts(reconciliation: Reconciliation) -> str:
     for finding in reconciliation.findings:
         if finding.verdict is Verdict.AGREES and finding.aspect in _COUNTED_ASPECTS:
             counts[finding.aspect] += int(finding.predicted)
-    return ", ".join(
+    return tr(", ").join(
         counted(counts[aspect], noun) for aspect, noun in _COUNTED_ASPECTS.items() if aspect in counts
     )
 
@@ -105,10 +109,12 @@ def predicted_line(prediction: Prediction) -> Line:
     if prediction.not_modelled is not None:
         return Line(requested, Standing.NOT_MODELLED, not_modelled_text(prediction), arguments)
     counts = [
-        f"{len(snapshot.vmas or ())} VMAs, {len(snapshot.pages or ())} pages at {snapshot.checkpoint}"
+        tr("{vmas} VMAs, {pages} pages at {checkpoint}").format(
+            vmas=len(snapshot.vmas or ()), pages=len(snapshot.pages or ()), checkpoint=snapshot.checkpoint
+        )
         for snapshot in prediction.snapshots
     ]
-    detail = ": ".join(filter(None, (_answer(prediction.verdict), "; ".join(counts))))
+    detail = tr(": ").join(filter(None, (_answer(prediction.verdict), tr("; ").join(counts))))
     return Line(requested, Standing.PREDICTED, detail, arguments)
 
 
@@ -116,8 +122,10 @@ def _answer(verdict: ExecVerdict | None) -> str:
     """Return execve's answer, and in words the rule that made it where that is more than success."""
     rule = None if verdict is None else RULES.get(verdict.rule or "")
     if rule is None or verdict is None or verdict.outcome is Outcome.RUNS:
-        return str(verdict)
-    return f"{run_text(verdict)} by {rule.id}: {rule.statement}"
+        return str(verdict) if verdict is None else verdict_text(verdict)
+    return tr("{verdict} by {rule}: {statement}").format(
+        verdict=run_text(verdict), rule=rule.id, statement=tr(rule.statement)
+    )
 
 
 def name_width(programs: Iterable[tuple[str, Sequence[str]]], style: Style) -> int:
@@ -160,11 +168,12 @@ def total_text(standings: Sequence[Standing], *, predicted: bool = False) -> str
     counts = Counter(standings)
     not_run = counts.pop(Standing.AGREES_NOT_RUN, 0)
     counts[Standing.AGREES] += not_run
-    words = {standing: standing.value for standing in Standing}
+    words = {standing: tr(standing.value) for standing in Standing}
     if not_run:
-        words[Standing.AGREES] += f" ({not_run} {'does' if not_run == 1 else 'do'} not run)"
+        not_running = tr(" ({count} does not run)") if not_run == 1 else tr(" ({count} do not run)")
+        words[Standing.AGREES] += not_running.format(count=not_run)
     always = (Standing.PREDICTED,) if predicted else _ALWAYS_COUNTED
-    return ", ".join(
+    return tr(", ").join(
         f"{counts[standing]} {words[standing]}"
         for standing in Standing
         if counts[standing] or standing in always

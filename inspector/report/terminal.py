@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from tabulate import tabulate
 
+from inspector.language import tr
 from inspector.report.document import Document, Facts, Grid, Mark, Paragraph, Table
 from inspector.report.style import FAINT, MARGIN, PLAIN, Style
 from inspector.report.terminal_grid import grid_lines
-from inspector.report.text import display_width, shortened, wrapped
+from inspector.report.text import display_width, padded, shortened, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,6 +22,8 @@ _GAP = 2
 """Columns tabulate leaves between two columns of a table."""
 _LEAST_FLEXIBLE = 14
 """A flexible text is not made shorter than this."""
+_FILLER = "\0"
+"""Stands behind a letter of two columns while tabulate lays out; no printable text holds one."""
 
 
 def render(document: Document, style: Style) -> Iterator[str]:
@@ -40,7 +43,8 @@ def _legend(document: Document, style: Style) -> Iterator[str]:
     first = True
     for _, group in groupby(shown, lambda item: type(item[0])):
         lines, line, used = [], "", 0
-        for sign, meaning in group:
+        for sign, said in group:
+            meaning = tr(said)
             text, width = style.legend_sign(sign)
             item = f"{text} {style.clean(meaning)}"
             width += 1 + display_width(meaning)
@@ -56,7 +60,7 @@ def _legend(document: Document, style: Style) -> Iterator[str]:
 
 def _section(section: Section, style: Style) -> Iterator[str]:
     if section.title:
-        yield from style.headed(section.mark, section.title)
+        yield from style.headed(section.mark, tr(section.title))
     for block in section.blocks:
         yield from _block(block, style)
 
@@ -70,7 +74,7 @@ def _block(block: Block, style: Style) -> Iterator[str]:
         case Facts():
             yield from _facts(block, style)
         case Paragraph(text=text, mark=mark):
-            yield from _hanging(mark, style.clean(text), style)
+            yield from _hanging(mark, style.clean(tr(text)), style)
 
 
 def _hanging(mark: Mark | None, text: str, style: Style) -> Iterator[str]:
@@ -80,11 +84,12 @@ def _hanging(mark: Mark | None, text: str, style: Style) -> Iterator[str]:
 
 
 def _facts(facts: Facts, style: Style) -> Iterator[str]:
-    label_width = max((display_width(fact.label) for fact in facts.facts), default=0)
+    labels = [tr(fact.label) for fact in facts.facts]
+    label_width = max(map(display_width, labels), default=0)
     room = max(style.width - MARGIN - label_width - _GAP, _LEAST_FLEXIBLE)
-    for fact in facts.facts:
+    for fact, label in zip(facts.facts, labels, strict=True):
         first, *rest = wrapped(style.clean(fact.value), room)
-        yield f"{style.margin(fact.mark)}{fact.label:{label_width}}{' ' * _GAP}{first}".rstrip()
+        yield f"{style.margin(fact.mark)}{padded(label, label_width)}{' ' * _GAP}{first}".rstrip()
         yield from (" " * (MARGIN + label_width + _GAP) + line for line in rest)
 
 
@@ -93,17 +98,25 @@ def _table(table: Table, style: Style) -> Iterator[str]:
     columns, cells = _fitted(table.columns, cells, style.width - MARGIN, style)
     # The titles go in as a row: as headers, tabulate would pad them beyond the room there is.
     text = tabulate(
-        [[column.title for column in columns], *cells],
+        [
+            [_counted_by_column(cell) for cell in row]
+            for row in ([tr(column.title) for column in columns], *cells)
+        ],
         tablefmt="plain",
         disable_numparse=True,
         colalign=["right" if column.right else "left" for column in columns],
     )
-    head, *lines = text.splitlines()
+    head, *lines = text.replace(_FILLER, "").splitlines()
     if head.strip():
         yield style.margin(None) + style.paint(head.rstrip(), FAINT)
     for row, line in zip(table.rows, lines, strict=True):
         colour = PLAIN if row.kind is None else style.kind_colour(row.kind)
         yield f"{style.margin(row.mark)}{style.paint(line.rstrip(), colour)}".rstrip()
+
+
+def _counted_by_column(cell: str) -> str:
+    """Return a cell that has a letter for every column it takes, as tabulate counts them."""
+    return "".join(letter + _FILLER * (display_width(letter) - 1) for letter in cell)
 
 
 def _fitted(
@@ -113,7 +126,7 @@ def _fitted(
     kept = list(columns)
     while True:
         widths = [
-            max(map(display_width, (column.title, *(row[index] for row in cells))))
+            max(map(display_width, (tr(column.title), *(row[index] for row in cells))))
             for index, column in enumerate(kept)
         ]
         excess = sum(widths) + _GAP * (len(kept) - 1) - room

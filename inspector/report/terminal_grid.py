@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inspector.language import N_, tr
 from inspector.model.address import PAGE_SHIFT
 from inspector.report.areas import KIND_WORDS
 from inspector.report.style import FAINT, MARGIN
-from inspector.report.text import counted, display_width, shortened
+from inspector.report.text import counted, display_width, padded, shortened
 from inspector.view.pages import FoldedRows, grid_rows
 
 if TYPE_CHECKING:
@@ -23,22 +24,24 @@ _PAGES_A_ROW = (64, 32)
 """The first that fits is taken, else the last."""
 _GAP = "  "
 _KIND_WIDTH = max(map(len, KIND_WORDS.values()))
+"""At least as wide as its heading, in any language."""
 _LEAST_NAME = 12
+_HEAD = (N_("address"), N_("kind"), N_("resident"), N_("pages, 16 by 16"), N_("area"))
 
 
 def grid_lines(grid: Grid, style: Style) -> Iterator[str]:
     """Yield the rows of every area: address, kind, how many pages are there, the pages, the area's name."""
     digits = max((len(f"{area.runs[-1].start:08x}") for area in grid.areas if area.runs), default=8)
-    there = max([len("resident"), *(len(area.resident) for area in grid.areas)])
+    head = tuple(map(tr, _HEAD))
+    there = max([display_width(head[2]), *(len(area.resident) for area in grid.areas)])
     before = MARGIN + digits + _KIND_WIDTH + there + 3 * len(_GAP)
     after = len(_GAP) + _LEAST_NAME
     pages = next(
         (wide for wide in _PAGES_A_ROW if before + _width(wide) + after <= style.width), _PAGES_A_ROW[-1]
     )
     room = max(style.width - before - _width(pages) - len(_GAP), 0)
-    head = ("address", "kind", "resident", "pages, 16 by 16", "area")
     widths = (digits, _KIND_WIDTH, there, _width(pages), 0)
-    text = _GAP.join(f"{word:{width}}" for word, width in zip(head, widths, strict=True)).rstrip()
+    text = _GAP.join(padded(word, width) for word, width in zip(head, widths, strict=True)).rstrip()
     yield style.margin(None) + style.paint(text, FAINT)
     for area in grid.areas:
         for number, row in enumerate(grid_rows(area.runs, pages)):
@@ -85,5 +88,5 @@ def _row(row: GridRow, pages: int, style: Style) -> tuple[str, int]:
 
 def _folded(row: FoldedRows, style: Style) -> tuple[str, int]:
     letter = style.cells((row.cell,))
-    words = f" {style.ellipsis} {counted(row.count, 'page')} {row.cell.value}"
+    words = f" {style.ellipsis} {counted(row.count, 'page')} {tr(row.cell.value)}"
     return letter + words, 1 + display_width(words)

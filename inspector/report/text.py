@@ -5,11 +5,22 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from inspector.language import tr, tr_in
+
 ELLIPSIS = "…"
 _KIB = 1 << 10
 _FOUR_DIGITS, _FIVE_DIGITS = 1000, 10_000
 _UNSHOWN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories that a terminal acts on, or has no picture for."""
+_IDEOGRAPH = "[\u2e80-\u2fff\u3040-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+_OPENING, _CLOSING = "（《「“", "，。、；：！？）》」”"  # noqa: RUF001 - they are Chinese
+_WORDS = re.compile(
+    f" +|[{_OPENING}]*{_IDEOGRAPH}[{_CLOSING}]*"
+    f"|(?:(?!{_IDEOGRAPH})[^ {_CLOSING}])+[{_CLOSING}]*"
+    f"|[{_CLOSING}]+"
+)
+"""What a line is not broken within. Chinese may be broken between any two characters, but no line begins with
+what ends a clause."""
 
 
 def printable(text: str) -> str:
@@ -37,6 +48,11 @@ def _letter_width(letter: str) -> int:
     if unicodedata.combining(letter):
         return 0
     return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+
+
+def padded(text: str, width: int) -> str:
+    """Return `text` with blanks behind it that fill `width` columns."""
+    return text + " " * (width - display_width(text))
 
 
 def shortened(text: str, width: int, ellipsis: str = ELLIPSIS) -> str:
@@ -71,7 +87,7 @@ def _prefix(text: str, width: int) -> str:
 def wrapped(text: str, width: int) -> list[str]:
     """Return `text` as lines of at most `width` columns, at least one; a word that is longer is cut."""
     lines, line, used = [], "", 0
-    for word in re.findall(r" +|[^ ]+", text):
+    for word in _WORDS.findall(text):
         left = word
         while display_width(left) > width - used:
             if used:
@@ -115,6 +131,22 @@ def short_size(size_bytes: int) -> str:
     return text if units[unit] == "B" else text + units[unit]
 
 
+def joined(*sentences: str) -> str:
+    """Return sentences as running text; Chinese leaves no blank between them."""
+    text = ""
+    for sentence in sentences:
+        text += ("" if text.endswith(tuple(_CLOSING)) else " " if text else "") + sentence
+    return text
+
+
+def process_name(number: int) -> str:
+    """Return `process 1`."""
+    return tr("process {number}").format(number=number)
+
+
 def counted(number: int, noun: str) -> str:
-    """Return `1 page`, `2 pages`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    """Return `1 page`, `2 pages`; in Chinese the noun has its measure word, and no plural."""
+    measured = tr_in("counted", noun)
+    if measured != noun or number == 1:
+        return f"{number} {measured}"
+    return f"{number} {noun}s"

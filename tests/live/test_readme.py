@@ -1,4 +1,4 @@
-"""Every command the README shows is run, and its Python too."""
+"""Every command the README shows is run, and its Python too; so it is in Chinese."""
 
 from __future__ import annotations
 
@@ -12,17 +12,21 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = [
-    line.partition("  #")[0].strip()
-    for line in README.splitlines()
-    if line.startswith("    .venv/bin/inspector ")
-]
+README, CHINESE = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh-CN.md"))
+FIRST_PAGES = pytest.mark.parametrize("readme", [README, CHINESE], ids=["en", "zh"])
 (PYTHON,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 BOOK = README[README.index("## See it, and ask why") : README.index("## What it needs")]
-BOOK_TRANSCRIPTS = re.findall(r"```\n\$ ([^\n]*)\n(.*?)```", BOOK, re.DOTALL)
+CHINESE_BOOK = CHINESE[CHINESE.index("## 看见它") : CHINESE.index("## 它需要什么")]
+_TRANSCRIPT = re.compile(r"```\n\$ ([^\n]*)\n(.*?)```", re.DOTALL)
+BOOK_TRANSCRIPTS = _TRANSCRIPT.findall(BOOK)
+CHINESE_TRANSCRIPTS = [each for each in _TRANSCRIPT.findall(CHINESE_BOOK) if each not in BOOK_TRANSCRIPTS]
 _BUILT = re.compile(r"fixtures/build/\w+")
-TRANSCRIPT_COMMAND = re.search(r"^\$ (.*)$", README, re.MULTILINE)
+
+
+def commands(readme: str) -> list[str]:
+    lines = (line for line in readme.splitlines() if line.startswith("    .venv/bin/inspector "))
+    return [line.partition("  #")[0].strip() for line in lines]
+
 
 pytestmark = [
     pytest.mark.live,
@@ -52,12 +56,27 @@ def run(command: str, checkout: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_commands_do_what_they_say(checkout: Path) -> None:
-    assert len(COMMANDS) > 8
-    for command in COMMANDS:
+@FIRST_PAGES
+def test_the_commands_do_what_they_say(readme: str, checkout: Path) -> None:
+    assert len(commands(readme)) > 8
+    for command in commands(readme):
         done = run(command, checkout)
         expected = {0, 3} if {"doctor", "fuzz"} & set(command.split()) else {0}
         assert done.returncode in expected, (command, done.stdout, done.stderr)
+
+
+def test_the_chinese_readme_shows_what_the_english_one_does() -> None:
+    """Blocks of code are the same, but for two that are printed in Chinese, and comments."""
+    plain = [line.replace(" --lang zh", "") for line in commands(CHINESE)]
+    added = ".venv/bin/inspector check fixtures/build/hello"  # which shows how Chinese is asked for
+    assert set(commands(README)) ^ set(plain) == {added}
+    assert len(CHINESE_TRANSCRIPTS) == 1
+    assert f"```python\n{PYTHON}```" in CHINESE
+    headings = [
+        [line.count("#") for line in re.findall("^#+ ", each, re.MULTILINE)] for each in (README, CHINESE)
+    ]
+    assert headings[0] == headings[1]
+    assert set(re.findall(r"\]\((docs/[^)]*)\)", CHINESE)) == set(re.findall(r"\]\((docs/[^)]*)\)", README))
 
 
 def test_the_python_runs(checkout: Path) -> None:
@@ -65,16 +84,17 @@ def test_the_python_runs(checkout: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "0 ()\n"), done.stderr
 
 
-def test_the_transcript_is_what_is_printed(checkout: Path) -> None:
+@FIRST_PAGES
+def test_the_transcript_is_what_is_printed(readme: str, checkout: Path) -> None:
     """Its headings, rows and counts; addresses, inodes and versions are this machine's own."""
-    assert TRANSCRIPT_COMMAND is not None
-    start = TRANSCRIPT_COMMAND.end()
-    shown = README[start : README.index("```", start)].strip("\n")
-    assert unprinted(TRANSCRIPT_COMMAND[1], shown, checkout) == []
+    command, shown = _TRANSCRIPT.findall(readme)[0]
+    assert unprinted(command, shown, checkout) == []
 
 
 @pytest.mark.parametrize(
-    ("command", "shown"), BOOK_TRANSCRIPTS, ids=[command.split()[1] for command, _ in BOOK_TRANSCRIPTS]
+    ("command", "shown"),
+    [*BOOK_TRANSCRIPTS, *CHINESE_TRANSCRIPTS],
+    ids=[command.split()[1] for command, _ in (*BOOK_TRANSCRIPTS, *CHINESE_TRANSCRIPTS)],
 )
 def test_the_machines_print_what_is_shown(command: str, shown: str, checkout: Path) -> None:
     """To the letter, but for what is told of a program: that is the compiler's and this machine's own."""

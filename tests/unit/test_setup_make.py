@@ -19,6 +19,7 @@ TARGETS = [
     "bench",
     "fuzz",
     "golden",
+    "catalogue",
     "screenshots",
     "corpus",
     "clean",

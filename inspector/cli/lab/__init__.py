@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from inspector.cli.help import in_language
 from inspector.cli.lazy import LazyGroup
 
 if TYPE_CHECKING:
@@ -18,6 +19,11 @@ COMMANDS = ("list", "new", "check", "grade", "record", "quiz")
 class _Commands(LazyGroup):
     package = "inspector.cli.lab"
     names = COMMANDS
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command."""
+        command = super().get_command(ctx, cmd_name)
+        return None if command is None else in_language(command)
 
 
 @click.group(cls=_Commands, short_help="Exercises for students, and their grading.")

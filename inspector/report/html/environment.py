@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from inspector.language import N_, chosen, tr
 from inspector.report.document import Facts, Mark, Paragraph, Table
 from inspector.report.text import counted, printable, short_size, size
 from inspector.rules import RULES
@@ -38,12 +39,12 @@ _SIGNS = {
     Mark.UNJUDGED: "·",
 }
 MEANINGS = {
-    Mark.GOOD: "agrees",
-    Mark.BAD: "differs",
-    Mark.INSTEAD: "observed instead",
-    Mark.EXPLAINED: "differs, and a rule explains it",
-    Mark.UNKNOWN: "not observed",
-    Mark.UNJUDGED: "not predicted",
+    Mark.GOOD: N_("agrees"),
+    Mark.BAD: N_("differs"),
+    Mark.INSTEAD: N_("observed instead"),
+    Mark.EXPLAINED: N_("differs, and a rule explains it"),
+    Mark.UNKNOWN: N_("not observed"),
+    Mark.UNJUDGED: N_("not predicted"),
 }
 """Each mark in words: a sign alone says nothing to who cannot see it."""
 
@@ -68,7 +69,12 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals.update(
-        sign=_SIGNS.__getitem__, meaning=MEANINGS.__getitem__, rule=RULES.get, Mark=Mark
+        sign=_SIGNS.__getitem__,
+        meaning=lambda mark: tr(MEANINGS[mark]),
+        rule=RULES.get,
+        Mark=Mark,
+        tr=tr,
+        language=chosen,
     )
     environment.filters.update(size=size, short_size=short_size, counted=counted)
     environment.tests.update(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from inspector.language import tr
 from inspector.layout.views import load_bias, views_of
 from inspector.model.finding import Verdict
 from inspector.reconcile.faults import CHECKPOINT
@@ -26,7 +27,7 @@ from inspector.report.program import (
     perturbation_section,
     short_name,
 )
-from inspector.report.snapshot import counters_section, snapshot_sections
+from inspector.report.snapshot import counters_section, moment, snapshot_sections
 from inspector.view.areas import AreaKind, kind_of
 
 if TYPE_CHECKING:
@@ -40,9 +41,9 @@ if TYPE_CHECKING:
     from inspector.model.snapshot import Snapshot
     from inspector.report.html.links import Links
 
-_PAGES, _AREAS = "Resident pages", "Virtual memory areas"
-_IN_FIGURES = ("Stack", _PAGES, _AREAS)
-"""Sections of a stop that the page shows otherwise, by the beginning of their titles."""
+_PAGES, _AREAS = "Resident pages {moment}", "Virtual memory areas {moment}"
+_IN_FIGURES = ("Stack {moment}", _PAGES, _AREAS)
+"""Sections of a stop that the page shows otherwise, by their titles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +171,8 @@ def _stops(
         )
         judge = Judge.of(name, findings) if is_compared else Judge(otherwise=otherwise)
         sections = list(snapshot_sections(mine, seen, judge, Detail(verbose=True)))
-        others = [each for each in sections if not each.title.startswith(_IN_FIGURES)]
+        titles = {title: tr(title).format(moment=moment(name)) for title in _IN_FIGURES}
+        others = [each for each in sections if each.title not in titles.values()]
         one = seen or mine
         if not is_compared and one is not None:
             others.insert(0, counters_section(one, judge))
@@ -178,8 +180,8 @@ def _stops(
             name,
             number,
             address_map(None if mine is None else mine.vmas, None if seen is None else seen.vmas, judge),
-            next((each for each in sections if each.title.startswith(_AREAS)), None),
-            next((each for each in sections if each.title.startswith(_PAGES)), None),
+            next((each for each in sections if each.title == titles[_AREAS]), None),
+            next((each for each in sections if each.title == titles[_PAGES]), None),
             tuple(others),
         )
 

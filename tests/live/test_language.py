@@ -1,0 +1,94 @@
+"""What is printed in Chinese says the same as in English, to people only."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from inspector.report.text import display_width
+
+ROOT = Path(__file__).parents[2]
+HELLO = "fixtures/build/hello"
+CHINESE = re.compile("[\u4e00-\u9fff]")
+
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.skipif(not (ROOT / HELLO).exists(), reason="fixtures not built"),
+]
+
+
+def inspector(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "inspector", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+@pytest.mark.parametrize("arguments", [(), ("--verbose",)], ids=["", "verbose"])
+def test_a_check_has_no_english_heading_left(arguments: tuple[str, ...]) -> None:
+    english = inspector("check", *arguments, HELLO)
+    chinese = inspector("--lang", "zh", "check", *arguments, HELLO)
+    assert (chinese.returncode, chinese.stderr) == (english.returncode, english.stderr)
+    theirs, ours = english.stdout.splitlines(), chinese.stdout.splitlines()
+    titles = [line for before, line in zip(("", *ours), ours, strict=False) if not before]
+    assert len(titles) > 10
+    assert [title for title in titles if not CHINESE.search(title)] == []
+    # A line that is the same in both holds no words, but for those of the kernel, the file and the machine.
+    same = {line for line in theirs if re.match(r" {3}[a-z# ]+( {2,}[a-z ]+)+$", line)} & set(ours)
+    assert same == set()
+    assert max(map(display_width, ours)) <= 80
+
+
+def test_columns_stand_below_their_headings() -> None:
+    lines = inspector("--lang", "zh", "predict", HELLO).stdout.splitlines()
+    heading = next(number for number, line in enumerate(lines) if "地址范围" in line)
+    assert display_width(lines[heading].partition("权限")[0]) == lines[heading + 1].index("r--p")
+
+
+def test_json_is_the_same_in_every_language() -> None:
+    def told(*language: str) -> object:
+        # In place: each staged copy has an inode of its own.
+        return json.loads(inspector(*language, "predict", "--in-place", "--json", "-", HELLO).stdout)
+
+    assert told("--lang", "zh") == told("--lang", "en")
+
+
+def test_many_programs_and_the_environment() -> None:
+    done = inspector("check", HELLO, "README.md", LC_ALL="zh_CN.UTF-8")
+    assert done.returncode == 0
+    assert all(CHINESE.search(line) for line in done.stdout.splitlines() if line)
+
+
+def test_what_answers_in_english_does_so_wholly() -> None:
+    chinese = inspector("--lang", "zh", "layout", HELLO)
+    assert (chinese.returncode, chinese.stdout) == (0, inspector("layout", HELLO).stdout)
+
+
+def test_an_index_is_chinese_and_a_page_english_both_wholly(tmp_path: Path) -> None:
+    done = inspector(
+        "--lang", "zh", "check", "--until", "exec", "--html", str(tmp_path), HELLO, "/etc/passwd"
+    )
+    assert done.returncode == 0
+    index = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert '<html lang="zh">' in index
+    assert "2 个程序" in index
+    for page in tmp_path.glob("[12]-*.html"):
+        text = page.read_text(encoding="utf-8")
+        assert '<html lang="en">' in text
+        assert not CHINESE.search(text)
+
+
+def test_a_picture_is_english() -> None:
+    picture = inspector("--lang", "zh", "predict", "--svg", "-", HELLO).stdout
+    assert "<svg" in picture
+    assert not CHINESE.search(picture)
