@@ -165,6 +165,18 @@ def test_a_segment_over_the_initial_stack(
     assert [after - before for before, after in itertools.pairwise(envp)] == lengths
 
 
+def test_a_read_only_page_over_the_strings_is_shared_memory(profile: MachineProfile) -> None:
+    """The kernel reads the strings there, and maps the file's own page: that of a memfd."""
+    top = profile.layouts["default"].task_size
+    over = Phdr(offset=0x1000, vaddr=top - 0x1000, flags=R)
+    program = Elf(phdrs=[Phdr(), over, gnu_stack()], contents={0x1000: b"ab\0" * 1365}).build()
+    with ExecStage(program) as stage:
+        trial = try_file(program, stage, profile, surroundings=Surroundings(argv_lengths=(9000,)))
+    assert trial.standing is Standing.AGREES, trial
+    if os.geteuid() == 0:
+        assert "frames" in {finding.aspect for finding in trial.findings}
+
+
 @pytest.mark.parametrize("flags", [R, 0, R | W], ids=["r--", "---", "beyond the file"])
 def test_a_stack_that_cannot_be_written_kills(flags: int, profile: MachineProfile) -> None:
     top = profile.layouts["default"].task_size

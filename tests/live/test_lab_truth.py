@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import stat
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+import inspector
 from inspector.lab.evidence import RUN_PATH_BYTES, Evidence, Live
 from inspector.lab.exercise import load_exercise
 from inspector.lab.kinds.faults import FaultSequence
@@ -22,8 +25,6 @@ from tests.live.looking import needs_root
 from tests.live.stop_at_exec import witness_exec
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from inspector.lab.exercise import Exercise
     from inspector.lab.grading import QuestionVerdict
     from inspector.lab.variant import Variant
@@ -217,6 +218,9 @@ def test_a_sequence_is_of_user_mode_only(evidence: Evidence) -> None:
 @pytest.mark.parametrize("name", ["initial-stack", "resident-pages", "heap-and-stack", "illegal-access"])
 def test_a_user_without_privileges_sees_the_same_truth(name: str, evidence: Evidence) -> None:
     """Another user's programs are staged elsewhere, and seen with fewer rights; the answers are the same."""
+    closed = [path for path in Path(inspector.__file__).parents if not path.stat().st_mode & stat.S_IXOTH]
+    if closed:
+        pytest.skip(f"{closed[0]} keeps other users from the package")
     exercise = load_exercise(name)
     variant = variant_of(exercise, "alice")
     answers = truth_sheet(exercise, variant, evidence)

@@ -73,15 +73,8 @@ def _page(rank: int, kernel: Kernel, area: VmArea, vpn: Vpn, entry: PageTableEnt
     if not isinstance(file, MappedFile):
         return FramePage(rank, vpn, entry.frame, FrameOwner.KERNEL, mapped=mapped, or_more=True)
     offset = FileOffset(area.page_offset + vpn - (area.start >> PAGE_SHIFT) << PAGE_SHIFT)
-    if isinstance(file, ShmemFile):
-        return FramePage(rank, vpn, entry.frame, FrameOwner.SHARED_MEMORY, file.path, offset, mapped)
-    return FramePage(
-        rank,
-        vpn,
-        entry.frame,
-        FrameOwner.PAGE_CACHE,
-        file.path,
-        offset,
-        mapped,
-        or_more=file.path != kernel.own_file,
-    )
+    in_memory = file.at(offset).is_shared_memory
+    owner = FrameOwner.SHARED_MEMORY if in_memory else FrameOwner.PAGE_CACHE
+    # Of the program's own file others wait until it is done, and memory that it made itself they do not know.
+    or_more = file.path != kernel.own_file and not isinstance(file, ShmemFile)
+    return FramePage(rank, vpn, entry.frame, owner, file.path, offset, mapped, or_more=or_more)
