@@ -1,7 +1,9 @@
 """How the page cache holds a file: which of its pages lie together in large folios.
 
 The file is mapped here and every page of it faulted in, so that all are in the cache and none is marked for
-read-ahead; pagemap tells their frames, and /proc/kpageflags which of them belong together.
+read-ahead; pagemap tells their frames, and /proc/kpageflags which of them belong together. It is written back
+first: a page that is still dirty is not dropped from the cache, whatever is advised
+(mm/truncate.c:mapping_evict_folio()).
 """
 
 from __future__ import annotations
@@ -43,6 +45,8 @@ def folio_layout(path: str) -> FileFolios | None:
     with suppress(OSError, ValueError, CannotObserve), ExecutableFile(path) as file:
         if file.size > LARGEST_READ_IN:
             return None
+        with suppress(OSError):  # a file system may know no writing back
+            os.fdatasync(file.fileno())
         large = _large_folios(file.fileno(), file.size) if file.size else ()
         in_memory = bool(file.lies_in_memory)
         if large is None:

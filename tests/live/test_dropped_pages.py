@@ -130,3 +130,26 @@ def test_the_report_says_where_the_file_lies(built: Path, on_disk: Path, profile
     ]
     assert told[0][f"page cache of {on_disk}"].startswith("its pages are clean")
     assert told[1][f"page cache of {os.path.realpath(in_memory)}"].startswith("a tmpfs")
+
+
+def test_a_file_that_has_just_been_written_is_dropped_all_the_same(
+    stage: Path, on_disk: Path, profile: MachineProfile
+) -> None:
+    """Its pages are still dirty when it is looked at, and dirty pages would stay (see observe/folios.py)."""
+    source = """
+        #define _GNU_SOURCE
+        #include <fcntl.h>
+        #include <sys/mman.h>
+        int main(int argc, char **argv)
+        {
+            int file = open(argv[1], O_RDONLY);
+            volatile char *map = mmap(0, 16 * 4096, PROT_READ, MAP_PRIVATE, file, 0);
+            madvise((void *)map, 16 * 4096, MADV_RANDOM);
+            posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
+            return map[0] + map[5 * 4096];
+        }
+    """
+    program = static_program(source, stage / "written")
+    new = on_disk.with_name("new")  # what is truncated first would be written back by ext4 at once
+    new.write_bytes(PAGES)
+    assert disagreements(launches.launch(program, (str(program), str(new))), profile) == []
