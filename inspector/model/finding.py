@@ -35,6 +35,6 @@ class Finding:
     observed: str
     verdict: Verdict
     rule: str | None = None
-    """Id of the rule that explains the difference or bears on it."""
+    """Id of the rule that explains the difference; of one that is not explained, what it was predicted by."""
     context: tuple[str, ...] = ()
     """What stands around the place, a line each, as a unified diff marks it: `-` predicted, `+` observed."""

@@ -104,9 +104,10 @@ def _place(finding: Finding) -> str:
 def _in_full(finding: Finding) -> Iterator[Block]:
     yield Paragraph(_place(finding), MARKS[finding.verdict])
     facts = [Fact("predicted", finding.predicted or "''"), Fact("observed", finding.observed or "''")]
+    # What differs is explained by no rule; one may have led to what was predicted.
     rule = RULES.get(finding.rule or "")
     if rule is not None:
-        facts.append(Fact("rule", f"{rule.id}{tr(': ')}{tr(rule.statement)}"))
+        facts.append(Fact("predicted by", f"{rule.id}{tr(': ')}{tr(rule.statement)}"))
     facts += [Fact("" if number else tr("around"), line) for number, line in enumerate(finding.context)]
     yield Facts(tuple(facts))
 

@@ -26,7 +26,10 @@ class Check:
 
 
 class FindingJson(Struct, frozen=True):
-    """One aspect held against the other wing; `rule` is the id of what explains it or bears on it."""
+    """One aspect held against the other wing.
+
+    `rule` is the id of what explains it, or else of what it was predicted by.
+    """
 
     checkpoint: str
     aspect: str

@@ -174,6 +174,7 @@ def with_a_major_fault_more(snapshot: Snapshot) -> Snapshot:
 def test_faults_of_execve_that_are_more_in_all_are_not_explained(prediction: Prediction) -> None:
     result = reconcile(prediction, seen(prediction, with_a_major_fault_more))
     assert [entry[0] for entry in differing(result)] == ["major faults"]
+    assert [each.rule for each in result.differences] == [None]
 
 
 def test_what_is_not_in_the_cache_is_not_mapped_around_either(prediction: Prediction) -> None:
