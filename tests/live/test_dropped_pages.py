@@ -153,3 +153,33 @@ def test_a_file_that_has_just_been_written_is_dropped_all_the_same(
     new = on_disk.with_name("new")  # what is truncated first would be written back by ext4 at once
     new.write_bytes(PAGES)
     assert disagreements(launches.launch(program, (str(program), str(new))), profile) == []
+
+
+def test_what_was_let_go_is_not_said_to_stay(stage: Path, profile: MachineProfile) -> None:
+    """MADV_PAGEOUT frees it, swap or no swap, and a page that was written to meanwhile stays."""
+    source = """
+        #define _GNU_SOURCE
+        #include <stdlib.h>
+        #include <sys/mman.h>
+        int main(int argc, char **argv)
+        {
+            int own = MAP_PRIVATE | MAP_ANONYMOUS;
+            volatile char *map = mmap(0, 8 * 4096, PROT_READ | PROT_WRITE, own, -1, 0);
+            for (int page = 0; page < 8; page++) map[page * 4096] = 1;
+            int free_pages = atoi(argv[1]), pageout_from = atoi(argv[2]), sum = 0;
+            madvise((void *)map, free_pages * 4096, MADV_FREE);
+            map[2 * 4096] = 9;
+            madvise((void *)(map + pageout_from * 4096), (8 - pageout_from) * 4096, MADV_PAGEOUT);
+            for (int page = 0; page < 8; page++) sum += map[page * 4096];
+            return sum;
+        }
+    """
+    program = static_program(source, stage / "let_go")
+    let_go = launches.launch(program, (str(program), "8", "0"))
+    prediction = predict(let_go, profile)
+    assert str(observe(let_go).ending) == "exit 9"
+    assert prediction.not_modelled is not None
+    if not swap_bytes():
+        assert prediction.not_modelled.what == "reclaiming pages that MADV_FREE has let go"
+        apart = launches.launch(program, (str(program), "4", "4"))
+        assert disagreements(apart, profile) == []

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from inspector.errors import NotModelled
 from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, AddressRange, VirtAddr, page_up
+from inspector.model.page import PageKind
 from inspector.model.vma import Anonymous, Special, VmFlag
 from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.fadvise import generic_fadvise
@@ -60,6 +61,14 @@ def _madvise_vma(task: Task, area: VmArea, pages: AddressRange, advice: int) -> 
     """Advise about part of one area. Source: mm/madvise.c:madvise_vma_behavior()."""
     if advice == _MADV_DONTNEED:
         _dontneed(task.mm, pages, frees_tables=task.kernel.profile.zap_frees_page_tables)
+    elif advice == _MADV_FREE:
+        # Source: mm/madvise.c:madvise_free_pte_range(), mm/swap.c:folio_mark_lazyfree().
+        own = (
+            entry.frame
+            for _, entry in task.mm.page_tables.entries(pages)
+            if entry.kind is PageKind.ANONYMOUS
+        )
+        task.kernel.memory.lazyfree.update(own)
     elif advice == _MADV_PAGEOUT:
         pageout(task, area, pages)
     elif advice == _MADV_WILLNEED and type(area.origin) is MappedFile:

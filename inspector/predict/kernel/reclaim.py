@@ -1,6 +1,7 @@
 """Pages that the program lets the kernel take away, as it does itself when memory is short (mm/vmscan.c).
 
 the process's own       without swap there is nowhere to put them: they stay
+    ... after MADV_FREE freed, unless they were written to since: not modelled
 a file's, on a disk     unmapped, and dropped from the page cache: to be read again
 a file's, on a tmpfs    unmapped; without swap they stay in the page cache
 mapped by others too    left alone
@@ -19,7 +20,7 @@ from inspector.predict.kernel.fadvise import times_mapped
 from inspector.predict.kernel.vma import MappedFile
 
 if TYPE_CHECKING:
-    from inspector.model.address import AddressRange
+    from inspector.model.address import AddressRange, Pfn
     from inspector.predict.kernel.task import Task
     from inspector.predict.kernel.vma import VmArea
 
@@ -29,11 +30,10 @@ def pageout(task: Task, area: VmArea, pages: AddressRange) -> None:
 
     Source: mm/madvise.c:madvise_pageout(), madvise_cold_or_pageout_pte_range(), mm/vmscan.c:reclaim_pages().
     """
-    resident = [(vpn, entry.kind) for vpn, entry in task.mm.page_tables.entries(pages)]
-    if task.kernel.profile.swap_bytes and any(kind is PageKind.ANONYMOUS for _, kind in resident):
-        raise NotModelled("reclaiming the process's own pages where there is swap")
+    entries = list(task.mm.page_tables.entries(pages))
+    _require_stays(task, {entry.frame for _, entry in entries if entry.kind is PageKind.ANONYMOUS})
     file = area.origin
-    of_file = [vpn for vpn, kind in resident if kind is PageKind.FILE]
+    of_file = [vpn for vpn, entry in entries if entry.kind is PageKind.FILE]
     if not of_file or not isinstance(file, MappedFile):
         return
     if type(file) is not MappedFile or area.sharing is Sharing.SHARED:
@@ -56,3 +56,14 @@ def pageout(task: Task, area: VmArea, pages: AddressRange) -> None:
     task.mm.tlb_is_stale = True
     if on_disk:
         cache.drop(file, dropped)
+
+
+def _require_stays(task: Task, own: set[Pfn]) -> None:
+    """Raise NotModelled where frames of the process's own may be taken from it.
+
+    Source: mm/vmscan.c:shrink_folio_list(), mm/rmap.c:try_to_unmap_one().
+    """
+    if own and task.kernel.profile.swap_bytes:
+        raise NotModelled("reclaiming the process's own pages where there is swap")
+    if own & task.kernel.memory.lazyfree:
+        raise NotModelled("reclaiming pages that MADV_FREE has let go")

@@ -40,6 +40,8 @@ class PhysicalMemory:
         """Frames from which a processor has fetched instructions."""
         self.stale: set[Pfn] = set()
         """Frames that were executed and have been written since, or may have been, unseen by it."""
+        self.lazyfree: set[Pfn] = set()
+        """Frames that may be taken away from their users, unless these have written to them since."""
 
     @property
     def host_address(self) -> int:
@@ -70,6 +72,7 @@ class PhysicalMemory:
         self._references[frame] -= 1
         if not self._references[frame]:
             self._free.append(frame)
+            self.lazyfree.discard(frame)
 
     def users(self, frame: Pfn) -> int:
         """Return the number of users."""
