@@ -12,6 +12,7 @@ import signal
 import stat
 from typing import BinaryIO, Self
 
+from inspector.elf import placement
 from inspector.elf.header import ELF_MAGIC
 from inspector.errors import CannotObserve
 from inspector.model.prediction import FileIdentity
@@ -108,6 +109,11 @@ class ExecutableFile:
             if kind is not None:
                 return None if kind == "overlay" else kind == "tmpfs"
         return None
+
+    @functools.cached_property
+    def is_mapped_aligned(self) -> bool | None:
+        """Whether its file system aligns mappings to huge pages; None where that cannot be tried."""
+        return placement.is_aligned(self._fd)
 
     @property
     def is_on_nosuid_mount(self) -> bool:

@@ -56,6 +56,14 @@ RULES = (
         "fs/binfmt_elf.c:load_elf_binary()",
     ),
     Rule(
+        "layout.huge-page",
+        "A 64-bit file of 2 MiB or more, put where there is room, begins at a multiple of 2 MiB on ext4, "
+        "xfs and others.",
+        "So its huge pages could be mapped whole. A tmpfs without huge pages does not ask for it, and an "
+        "i386 program never gets it.",
+        "mm/huge_memory.c:__thp_get_unmapped_area(), fs/ext4/file.c:ext4_file_operations",
+    ),
+    Rule(
         "layout.brk",
         "The heap starts at the page after the highest p_vaddr + p_memsz.",
         "A static position-independent program's heap is moved to ELF_ET_DYN_BASE, with room to grow.",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from inspector.elf.file import ExecutableFile
 from inspector.elf.header import ELF64, EM_X86_64, ET_DYN, PT_INTERP
 from inspector.fuzz.fields import changes
 from inspector.fuzz.mutation import mutant
@@ -139,6 +140,46 @@ def test_a_position_independent_program_without_alignment(
     executable(place / "loader", replace(NATIVE, type=ET_DYN, entry=0x200, phdrs=[Phdr(vaddr=0)]).build())
     program = launch(executable(place / "case", elf.build()), cwd=place)
     assert not mismatches(predict(program, profile, until="exec"), witness_exec(witness, program))
+
+
+@pytest.mark.parametrize("where", ["disk", "memory"])
+@pytest.mark.parametrize("role", ["program", "interpreter"])
+@pytest.mark.parametrize("pages", [0x1FE, 0x200, 0x201, 0x923])
+def test_a_file_of_2_mib_is_put_where_its_file_system_wants_it(
+    pages: int, role: str, where: str, place: Path, tmp_path: Path, witness: Path, profile: MachineProfile
+) -> None:
+    """Rule `layout.huge-page`: on a disk, and not on a tmpfs, which has no huge pages."""
+    size = pages * 0x1000
+    load = Phdr(vaddr=0, filesz=size)
+    large = replace(NATIVE, type=ET_DYN, entry=0x200, phdrs=[load, gnu_stack()], size=size)
+    directory = tmp_path if where == "disk" else place
+    path = executable(directory / "large", large.build())
+    with ExecutableFile(str(path)) as file:
+        if where == "disk" and file.lies_in_memory:
+            pytest.skip("temporary files lie on a tmpfs here")
+        aligned = bool(file.is_mapped_aligned) and size >= 2 << 20
+        if where == "memory" and aligned:
+            pytest.skip("the tmpfs has huge pages here")
+    if role == "interpreter":
+        path = executable(directory / "case", native_named(b"large\0").build())
+    program = launch(path, cwd=directory)
+    prediction = predict(program, profile, until="exec")
+    assert not mismatches(prediction, witness_exec(witness, program))
+    start = next(area.start for area in prediction.snapshots[0].vmas or () if area.name.endswith("/large"))
+    assert aligned is (start % (2 << 20) == 0)
+
+
+def test_a_file_that_is_aligned_at_two_places_is_named(tmp_path: Path, profile: MachineProfile) -> None:
+    """One page short of 4 MiB, it could end where the mmap area does: before Linux 6.8 it lay 2 MiB lower."""
+    size = 0x3FF000
+    large = replace(NATIVE, type=ET_DYN, entry=0x200, phdrs=[Phdr(vaddr=0, filesz=size)], size=size)
+    path = executable(tmp_path / "large", large.build())
+    with ExecutableFile(str(path)) as file:
+        if not file.is_mapped_aligned:
+            pytest.skip("temporary files lie where nothing is aligned here")
+    prediction = predict(launch(path), profile, until="exec")
+    assert prediction.not_modelled is not None
+    assert prediction.not_modelled.what == "a 64-bit file for which two places are aligned to huge pages"
 
 
 def test_an_interpreter_that_stops_at_an_empty_segment_far_away(

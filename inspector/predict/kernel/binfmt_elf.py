@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inspector.elf import header as elf
+from inspector.elf.file import ExecutableFile
+from inspector.elf.placement import HUGE_PAGE_SIZE
+from inspector.errors import NotModelled
 from inspector.model.address import PAGE_SIZE, VirtAddr, page_down, page_up
 from inspector.predict.kernel.elf_bss import BssBySegment, WholeFileBss
 from inspector.predict.kernel.elf_checks import LARGEST_OFFSET
@@ -226,11 +229,27 @@ def _elf_map(
     # mm/mmap.c:file_mmap_ok(); a 64-bit file can say so.
     if offset + whole > LARGEST_OFFSET:
         raise KernelError(Errno.EOVERFLOW)
-    start = mm.mmap(file, page_down(address), whole, segment.access, offset, fixed=fixed, noreplace=noreplace)
+    hint = page_down(address)
+    if not fixed and not noreplace:
+        hint = _place(mm, file, hint, whole, offset)
+    start = mm.mmap(file, hint, whole, segment.access, offset, fixed=fixed, noreplace=noreplace)
     if whole > size:
         # The first mapping reserved room for every segment; what is not this one's is given back.
         mm.munmap(VirtAddr(start + size), whole - size)
     return start
+
+
+def _place(mm: AddressSpace, file: MappedFile, hint: VirtAddr, size: int, offset: int) -> VirtAddr:
+    """Return where the file system of a 64-bit file wants it mapped, else `hint`. Raises NotModelled.
+
+    Rule `layout.huge-page`. Source: mm/mmap.c:__get_unmapped_area().
+    """
+    if mm.task_size <= 1 << 32 or size < HUGE_PAGE_SIZE or not isinstance(file.contents, ExecutableFile):
+        return hint
+    aligned = file.contents.is_mapped_aligned
+    if aligned is None or (aligned and file.contents.lies_in_memory):
+        raise NotModelled(f"where {file.path} is mapped: its file system may align it to huge pages")
+    return mm.search.thp_get_unmapped_area(mm.areas, hint, size, offset) if aligned else hint
 
 
 def _check_size(segment: ProgramHeader, address: int, task_size: VirtAddr) -> None:

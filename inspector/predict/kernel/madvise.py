@@ -64,9 +64,7 @@ def _madvise_vma(task: Task, area: VmArea, pages: AddressRange, advice: int) -> 
     elif advice == _MADV_FREE:
         # Source: mm/madvise.c:madvise_free_pte_range(), mm/swap.c:folio_mark_lazyfree().
         own = (
-            entry.frame
-            for _, entry in task.mm.page_tables.entries(pages)
-            if entry.kind is PageKind.ANONYMOUS
+            entry.frame for _, entry in task.mm.page_tables.entries(pages) if entry.kind is PageKind.ANONYMOUS
         )
         task.kernel.memory.lazyfree.update(own)
     elif advice == _MADV_PAGEOUT:

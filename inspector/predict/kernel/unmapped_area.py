@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from inspector.elf.placement import HUGE_PAGE_SIZE
 from inspector.errors import NotModelled
 from inspector.model.address import PAGE_SIZE, VirtAddr, page_down
 from inspector.predict.kernel.errno import Errno, KernelError
@@ -58,6 +59,29 @@ class UnmappedAreaInfo:
             if address is not None:
                 return address
         return self._lowest_gap(areas, size)
+
+    def thp_get_unmapped_area(self, areas: Areas, hint: VirtAddr, size: int, offset: int) -> VirtAddr:
+        """Choose a place for part of a file, so that its huge pages could be mapped whole.
+
+        Rule `layout.huge-page`. Raises KernelError(ENOMEM) and NotModelled.
+
+        Source: mm/huge_memory.c:__thp_get_unmapped_area().
+        """
+        padded = size + HUGE_PAGE_SIZE
+        hint = VirtAddr(max(hint, self.hint_floor)) if hint else hint
+        if offset + size - (-(-offset // HUGE_PAGE_SIZE)) * HUGE_PAGE_SIZE < HUGE_PAGE_SIZE:
+            return self.get_unmapped_area(areas, hint, size)
+        try:
+            start = self.get_unmapped_area(areas, hint, padded)
+        except KernelError:
+            return self.get_unmapped_area(areas, hint, size)
+        if start == hint:
+            return hint
+        distance = (offset - start) % HUGE_PAGE_SIZE
+        if not distance and not self.bottom_up:
+            # Since Linux 6.8 it is the upper of the two, before that the lower.
+            raise NotModelled("a 64-bit file for which two places are aligned to huge pages")
+        return VirtAddr(start + distance)
 
     def _gap_start(self, area: VmArea | None) -> int:
         """Where the area begins, its guard gap included. Source: include/linux/mm.h:vm_start_gap()."""
