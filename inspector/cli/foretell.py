@@ -6,7 +6,7 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING
 
-from inspector.errors import InspectorError, UsageError
+from inspector.errors import InspectorError, NotModelled, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,8 +46,9 @@ def foretell(
     except UsageError:
         raise
     except InspectorError as error:
-        # The report names the program already.
-        what = str(error).removeprefix(f"{program.path}: ") + (f" ({error.help})" if error.help else "")
+        # The report names the program already, and says that it is not modelled.
+        what = error.what if isinstance(error, NotModelled) else str(error).removeprefix(f"{program.path}: ")
+        what += f" ({error.help})" if error.help else ""
         return Prediction(program, profile, verdict=None, not_modelled=NotModelledAt(what), bases=bases)
 
 
