@@ -69,6 +69,7 @@ def command(
     refuse_aslr_alone(how, predict_only=predict_only)
     output = Output(json)
     require_file(program)
+    _require_i386(how, program)
     address = address_asked_for(subject)
     in_file = None if address is not None else _address_in_file(how, program, subject)
     verify_stops(Listed(program, how, stops), until)
@@ -98,6 +99,20 @@ def _added(address: int, bias: int) -> VirtAddr:
     from inspector.model.address import VirtAddr
 
     return VirtAddr((address + bias) % (1 << 32))
+
+
+def _require_i386(how: Launching, requested: str) -> None:
+    """Raise InspectorError for a 64-bit program: its instructions, and so its faults, are not followed."""
+    from inspector.elf.glance import Kind, glance
+    from inspector.elf.script import executable_behind
+
+    with how.prepare(requested) as program:
+        seen = glance(executable_behind(program.path, program.cwd))
+    if seen.kind is Kind.PROGRAM_64:
+        raise InspectorError(
+            f"{requested}: a 64-bit program, and only addresses of i386 programs are explained",
+            help="compile it with gcc -m32; `inspector predict PROGRAM` shows what areas it has at exec",
+        )
 
 
 def _address_in_file(how: Launching, requested: str, symbol: str) -> int:

@@ -11,6 +11,10 @@ from typing import Any
 
 import pytest
 
+from inspector.elf.header import ELF64, EM_X86_64
+from tests.elfwriter import Elf
+from tests.live.launches import executable
+
 ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "fixtures" / "build"
 
@@ -119,6 +123,14 @@ def test_what_cannot_be_explained_is_one_clear_line(arguments: tuple[str, ...], 
     assert (done.returncode, done.stdout) == (code, "")
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("subject", ["0x7fffffffffff", "0x1000", "main"])
+def test_a_64_bit_program_is_not_explained(subject: str, tmp_path: Path) -> None:
+    path = executable(tmp_path / "native", Elf(machine=EM_X86_64, layout=ELF64).build())
+    done = run("--predict-only", str(path), subject)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "a 64-bit program, and only addresses of i386 programs are explained" in done.stderr
 
 
 def test_aslr_is_explained_too() -> None:
