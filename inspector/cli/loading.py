@@ -141,7 +141,8 @@ def _load(request: Request, *, predict_only: bool) -> tuple[Ways, int]:
     if checked.reconciliation is None:
         return replace(ways, unobserved=str(checked.error)), checked.exit_code
     observation = checked.reconciliation.observation
-    seen = _run(observation.snapshots, observation.faults)
+    # What traps is counted, and a part of the faults is no count.
+    seen = _run(observation.snapshots, observation.faults if observation.saw_every_fault else None)
     ways = replace(ways, observed=seen, unobserved=observation.cut_short)
     # Registers and all the rest are for `inspector check` to judge.
     return ways, 1 if ways.differs else CannotObserve.exit_code if ways.is_partial else 0

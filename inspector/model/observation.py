@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from inspector.model.address import Pfn, VirtAddr
 from inspector.model.ending import Ending
 from inspector.model.fault import Fault
+from inspector.model.fault_trace import FaultSource
 from inspector.model.notebook import ShownInNotebooks
 from inspector.model.prediction import ExecVerdict, FileIdentity
 from inspector.model.profile import RandomBases
@@ -132,3 +133,13 @@ class Observation(ShownInNotebooks):
     """The same of the run in which `snapshots` were taken."""
     large_folios: tuple[tuple[str, str], ...] = ()
     """(path, page numbers) of the files it mapped, where it could be seen how the page cache held them."""
+
+    @property
+    def saw_every_fault(self) -> bool:
+        """Whether `faults` are all that there were, of both modes, to the end: only then a count."""
+        return (
+            self.faults is not None
+            and self.faults_complete
+            and not self.faults_lost
+            and self.fault_source != FaultSource.SOFTWARE_USER.value
+        )

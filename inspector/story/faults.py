@@ -290,11 +290,6 @@ def _ending_values(evidence: Evidence) -> Iterator[Value]:
     yield Value("ending", str(prediction.ending), ending)
     mine = sum(fault.process == 0 for fault in prediction.faults or ())
     faults = _observed(evidence)
-    all_seen = (
-        observation is not None
-        and observation.faults_complete
-        and not observation.faults_lost
-        and observation.fault_source != FaultSource.SOFTWARE_USER.value
-    )
+    all_seen = observation is not None and observation.saw_every_fault
     seen = None if faults is None or not all_seen else str(len(faults))
     yield Value("page faults in all", str(mine), seen, evidence.fault_rule)

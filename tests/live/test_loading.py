@@ -98,3 +98,18 @@ def test_what_makes_no_sense_is_one_line_and_a_hint(words: tuple[str, ...], code
     first, second = done.stderr.splitlines()
     assert first.startswith("inspector: ")
     assert second.startswith("  ")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_faults_of_user_mode_alone_are_no_count_to_compare() -> None:
+    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    inspector = Path(sys.executable).with_name("inspector")
+    words = [*nobody, inspector, "loading", "--json", "-", "fixtures/build/no_overlay", "--", "main A"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode == 126 or "Permission denied" in done.stderr:
+        pytest.skip("another user cannot read the checkout")
+    (found,) = map(json.loads, done.stdout.splitlines())
+    assert done.returncode == found["exit_code"] == 0
+    assert found["observed"]["moments"] == found["predicted"]["moments"]
+    assert found["observed"]["traps"] is None
+    assert found["predicted"]["traps"] > 10
