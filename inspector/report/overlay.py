@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 LONGEST_SHOWN = 400
 """Longer sequences are told in numbers only."""
-_DEEPEST_SHOWN = 10
 _NOT_SHOWN = Paragraph(f"A sequence of over {LONGEST_SHOWN} calls is not shown.")
 
 
@@ -39,6 +38,7 @@ def overlay_document(overlay_run: OverlayRun, *, solve: bool) -> Document:
 def _modules(tree: Tree, *, solve: bool) -> Table:
     columns = (
         Column("module"),
+        Column("called by"),
         Column("size", right=True),
         Column("first address", right=True),
         Column("end", right=True),
@@ -48,9 +48,7 @@ def _modules(tree: Tree, *, solve: bool) -> Table:
     order = {name: index for index, name in enumerate(tree.modules)}
     for module in sorted(tree.modules.values(), key=lambda each: [order[name] for name in each.path]):
         places = (f"{module.address:#x}", f"{module.end:#x}") if solve else ("", "")
-        rows.append(
-            Row(("  " * min(len(module.path) - 1, _DEEPEST_SHOWN) + module.name, f"{module.size}", *places))
-        )
+        rows.append(Row((module.name, module.parent or "", f"{module.size}", *places)))
     return Table(columns, tuple(rows))
 
 

@@ -104,7 +104,7 @@ def test_what_makes_no_sense_is_one_line_and_a_hint(words: tuple[str, ...], code
 def test_faults_of_user_mode_alone_are_no_count_to_compare() -> None:
     nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
     inspector = Path(sys.executable).with_name("inspector")
-    words = [*nobody, inspector, "loading", "--json", "-", "fixtures/build/no_overlay", "--", "main A"]
+    words = [*nobody, str(inspector), "loading", "--json", "-", "fixtures/build/no_overlay", "--", "main A"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode == 126 or "Permission denied" in done.stderr:
         pytest.skip("another user cannot read the checkout")

@@ -44,6 +44,16 @@ def test_a_question_holds_no_answer() -> None:
     assert (tree["memory_bytes"], tree["loads"], tree["refused"], tree["events"]) == (None,) * 4
 
 
+@pytest.mark.parametrize("words", [("--seed", "5"), ("--seed", "5", "--solve")])
+def test_a_tree_is_shown_with_who_calls_whom(words: tuple[str, ...]) -> None:
+    parents = {each["name"]: each["parent"] for each in asked("overlay", *words)["modules"]}
+    shown = run("overlay", *words).stdout
+    assert "called by" in shown
+    for name, parent in parents.items():
+        row = next(line.split() for line in shown.splitlines() if line.split()[:1] == [name])
+        assert row[1] == parent or (parent is None and row[1].isdecimal())
+
+
 def test_an_answer_is_in_the_json() -> None:
     answer = asked("replace", "--policy", "fifo", "--frames", "3", "--refs", "1 2 3 4 1 2 5", "--solve")
     assert (answer["faults"], answer["hits"], answer["schema"]) == (7, 0, "inspector.replacement/1")
