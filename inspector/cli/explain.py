@@ -52,8 +52,9 @@ def command(
 ) -> int:
     """Follow one address of PROGRAM: section, segment, area, page, fault, frame, page tables, permissions.
 
-    SYMBOL may have an offset: table+0x2000. Of an address in no area it is told why, and what a touch does.
-    What follows -- are arguments for the program.
+    ADDRESS is hexadecimal where it begins with 0 or has eight digits, as maps prints it: 0x80ed2b8, 080ed2b8;
+    else decimal. SYMBOL may have an offset: table+0x2000. Of an address in no area it is told why, and what a
+    touch does. What follows -- are arguments for the program.
 
     Example: inspector explain fixtures/build/hello 0x80ed2b8
     """

@@ -37,15 +37,24 @@ class ProgramCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Set the programs' arguments aside, whatever they look like. Raises UsageError."""
+        given = args
         if "--" in args:
             cut = args.index("--")
             ctx.meta[_ARGUMENTS] = tuple(args[cut + 1 :])
             args = args[:cut]
-        follows = f"what is meant for the program follows --; see `{ctx.command_path} --help`"
+        see = f"see `{ctx.command_path} --help`"
+        follows = f"what is meant for the program follows --; {see}"
         try:
             extra = super().parse_args(ctx, args)
         except click.NoSuchOption as error:
             raise UsageError(error.format_message(), help=follows) from error
+        except click.MissingParameter as error:
+            if "--" not in given or error.param is None:
+                raise
+            missing = error.param.make_metavar(ctx)
+            raise UsageError(
+                f"{missing} is missing in front of --", help=f"what follows -- is for the program; {see}"
+            ) from error
         if extra:
             raise UsageError(f"too many arguments: {' '.join(extra)}", help=follows)
         return extra
@@ -209,8 +218,8 @@ stop_options = _together(
         "stops",
         multiple=True,
         metavar="WHERE",
-        help="Stop at a symbol, an address (0x...), a system call (syscall:NAME; syscall:NAME#3 is its third "
-        "entry) or the Nth system call of all (syscall#N); may be repeated.",
+        help="Stop at a symbol, an address (0x8049000, 08049000), a system call (syscall:NAME; "
+        "syscall:NAME#3 is its third entry) or the Nth system call of all (syscall#N); may be repeated.",
     ),
     click.option(
         "--until", metavar="CHECKPOINT", help="The last stop: exec, main, exit or one of --stop. [exit]"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NewType
 
@@ -40,6 +41,27 @@ def vpn_of(address: int) -> Vpn:
 def address_of(vpn: int) -> VirtAddr:
     """Return the first address of page `vpn`."""
     return VirtAddr(vpn << PAGE_SHIFT)
+
+
+_HEXADECIMAL = re.compile(r"(?:0[xX])?(?P<digits>[0-9a-fA-F]+)", re.ASCII)
+_DECIMAL = re.compile(r"[1-9][0-9]*", re.ASCII)
+_DIGITS_IN_MAPS = 8
+_MOST_DIGITS = 20
+"""As many as the largest number of 64 bits takes; a longer text is no address anyone wrote down."""
+
+
+def written_address(text: str) -> int | None:
+    """Return the number that a person wrote for an address; None if it is none.
+
+    Hexadecimal are 0x8049000, and what looks as /proc/PID/maps prints it (`%08lx`): 08049000, f7ffc000, so a
+    leading 0 or eight digits. All else is decimal.
+    """
+    found = _HEXADECIMAL.fullmatch(text)
+    if found is None or len(found["digits"]) > _MOST_DIGITS:
+        return None
+    if text.startswith("0") or len(text) == _DIGITS_IN_MAPS:
+        return int(found["digits"], 16)
+    return int(text) if _DECIMAL.fullmatch(text) else None
 
 
 @dataclass(frozen=True, slots=True, order=True)

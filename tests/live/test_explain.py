@@ -113,8 +113,11 @@ def test_arguments_go_to_the_program() -> None:
         (("fixtures/build/hello", "0x123456789"), 2, "is no address of an i386 program"),
         (("/nowhere", "0x1000"), 2, "/nowhere: no such file"),
         (("/dev/null", "0x1000"), 3, "execve is refused: EACCES"),
-        (("README.md", "main"), 2, "README.md has no symbol 'main'"),
+        (("README.md", "main"), 2, "README.md is not an ELF file"),
+        (("fixtures", "main"), 2, "fixtures is a directory"),
+        (("fixtures/build/hello_stripped", "main"), 2, "hello_stripped has no symbols at all"),
         (("fixtures/build/hello",), 2, "Missing argument"),
+        (("fixtures/build/hello", "--", "-1"), 2, "ADDRESS|SYMBOL is missing in front of --"),
         (("--aslr", "--predict-only", "fixtures/build/hello", "main"), 2, "cannot know what ASLR chooses"),
     ],
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from inspector.elf.symbols import resolve_stop
 from inspector.errors import UnknownSymbol, UsageError
 from inspector.explain.document import explanation_json
 from inspector.explain.find import explain
@@ -214,6 +215,50 @@ def test_addresses_are_written_with_0x_or_in_decimal() -> None:
     assert address_asked_for("main") is None
     with pytest.raises(UsageError, match="no address of an i386 program"):
         address_asked_for("0x100000000")
+
+
+def test_a_file_without_names_says_why(tmp_path: Path) -> None:
+    source = tmp_path / "a.c"
+    source.write_text("int main(void) {}")
+    wide = tmp_path / "wide"
+    wide.write_bytes(b"\x7fELF\2" + bytes(60))
+    stripped = symbol_table_file(tmp_path, {})
+    for path, why, advice in (
+        (str(tmp_path), "is a directory", "the path of a program"),
+        (str(source), "is not an ELF file", "the path of a program"),
+        (str(wide), "is not a 32-bit ELF file", "an address"),
+        (str(tmp_path / "gone"), "cannot be read: No such file or directory", "the path of a program"),
+        (stripped, "has no symbols at all", "an address"),
+    ):
+        with pytest.raises(UnknownSymbol, match=f"^x {why}$") as caught:
+            file_address(path, "main", "x")
+        assert advice in caught.value.help
+    with pytest.raises(UnknownSymbol, match=r"has no symbols at all$"):
+        resolve_stop(stripped, "main")
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("08049000", 0x8049000),
+        ("080ED2B8", 0x80ED2B8),
+        ("f7ffc000", 0xF7FFC000),
+        ("12345678", 0x12345678),
+        ("0", 0),
+        ("010", 0x10),
+        ("134512640", 0x8048000),
+        ("4096", 4096),
+    ],
+)
+def test_an_address_may_be_written_as_maps_prints_it(text: str, address: int, tmp_path: Path) -> None:
+    assert address_asked_for(text) == resolve_stop(symbol_table_file(tmp_path, {}), text) == address
+
+
+@pytest.mark.parametrize(
+    "text", ["main", "abc", "f7ffc00", "-1", "0x", "1_000", " 12", "\N{ARABIC-INDIC DIGIT ONE}"]
+)
+def test_a_word_that_is_no_address_is_a_symbol(text: str) -> None:
+    assert address_asked_for(text) is None
 
 
 def test_a_symbol_may_have_an_offset(tmp_path: Path) -> None:
