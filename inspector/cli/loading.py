@@ -42,7 +42,7 @@ _GRAVEST_FIRST = (1, 3, 0)
     "listed",
     type=AnyPath(),
     metavar="FILE",
-    help="Take what FILE lists, too: on a line [NAME=VALUE]... PROGRAM [ARG]...",
+    help="Take what FILE lists, too: on a line [--stop WHERE]... [NAME=VALUE]... PROGRAM [ARG]...",
 )
 @predict_only_option
 @running_options

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from inspector.lab.evidence import Evidence, Live
-from inspector.lab.quiz import describe, quiz
+from inspector.lab.exercise import load_exercise
+from inspector.lab.quiz import _SOURCES, describe, quiz
 
 pytestmark = pytest.mark.live
 
@@ -46,6 +47,13 @@ def test_every_question_has_a_reason_and_no_answer_in_it() -> None:
         assert item.judge(item.answer) == (True, "")
         assert item.judge("") == (False, "")
         assert not item.judge("\x1b[2J no answer")[0]
+
+
+def test_every_question_can_be_asked_alone() -> None:
+    for name, wanted in _SOURCES.items():
+        for question in load_exercise(name).questions:
+            if question.id in wanted:
+                assert not re.search(r"^And|\b(such|those|there)\b", question.ask), question.ask
 
 
 def test_where_the_machine_tells_nothing_the_book_is_left() -> None:

@@ -275,6 +275,23 @@ def test_a_file_that_is_no_tree_is_named(tmp_path: Path) -> None:
     assert done.stderr.splitlines()[0] == f"inspector: {file}: the parents go round in a cycle: A A"
 
 
-@pytest.mark.parametrize("name", ["overlay", "replace", "pagetable", "layout", "story", "loading"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "check",
+        "compare",
+        "explain",
+        "layout",
+        "loading",
+        "observe",
+        "overlay",
+        "pagetable",
+        "predict",
+        "replace",
+        "story",
+    ],
+)
 def test_the_help_has_an_example(name: str) -> None:
-    assert f"Example: inspector {name} " in run(name, "--help").stdout
+    shown = run(name, "--help").stdout
+    assert f"Example: inspector {name} " in shown
+    assert "\b" not in shown
