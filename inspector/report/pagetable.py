@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from inspector.simulators.pagetable import SplitAddress, TableCost
 
+_KIB = 1 << 10
+
 
 def split_document(
     splits: Sequence[tuple[str, SplitAddress, Sequence[str], Sequence[int]]], *, solve: bool
@@ -57,9 +59,9 @@ def cost_document(
     rows = []
     for cost, levels in costs:
         tables = ", ".join(f"{count} {level}" for count, level in zip(cost.tables, levels, strict=True))
-        cells = [cost.geometry.name, tables, size(cost.bytes)]
+        cells = [cost.geometry.name, tables, _size(cost.bytes)]
         if several:
-            cells.append(size(cost.bytes * processes))
+            cells.append(_size(cost.bytes * processes))
         rows.append(Row((cells[0], *(cells[1:] if solve else [""] * (len(cells) - 1)))))
     blocks: list[Table | Paragraph] = [Table(tuple(columns), tuple(rows))]
     if not solve:
@@ -81,7 +83,7 @@ def stops_document(
             (
                 stop,
                 *(
-                    (*(size(bytes_[name]) for name in names), size(kernel))
+                    (*(_size(bytes_[name]) for name in names), _size(kernel))
                     if solve
                     else [""] * len(columns[1:])
                 ),
@@ -94,3 +96,9 @@ def stops_document(
         "leaves out the top table, and has those whose pages have come and gone: tables outlive pages."
     )
     return Document(f"Page tables of {program}", (Section("", (Table(columns, rows), explanation)),))
+
+
+def _size(size_bytes: int) -> str:
+    """Return a size exactly, in units that can be compared: `8 KiB+32 B` beside `8 KiB`."""
+    rest = size_bytes % _KIB
+    return f"{size(size_bytes - rest)}+{rest} B" if rest and size_bytes > _KIB else size(size_bytes)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inspector.errors import UsageError
+from inspector.model.address import written_address
 from inspector.model.profile import PageTableGeometry
 
 if TYPE_CHECKING:
@@ -92,8 +93,8 @@ def cost(pages: Iterable[int], geometry: PageTableGeometry) -> TableCost:
         beyond = next(page for page in mapped if not 0 <= page < 1 << (address_bits(geometry) - PAGE_BITS))
         raise UsageError(
             f"page {beyond:#x} is out of range",
-            help=f"{geometry.name} has {1 << (address_bits(geometry) - PAGE_BITS)} pages; for others choose "
-            "with --geometry",
+            help=f"{_if_address(beyond, geometry)}{geometry.name} has "
+            f"{1 << (address_bits(geometry) - PAGE_BITS)} pages; for others choose with --geometry",
         )
     counts = []
     for bits in reversed(geometry.index_bits):
@@ -101,6 +102,13 @@ def cost(pages: Iterable[int], geometry: PageTableGeometry) -> TableCost:
         counts.append(len(mapped))
     counts[-1] = 1  # the top level's is there before any page is
     return TableCost(geometry, tuple(reversed(counts)))
+
+
+def _if_address(number: int, geometry: PageTableGeometry) -> str:
+    """Return what is to be written if `number` is an address that the geometry has; else nothing."""
+    if not 0 <= number < 1 << address_bits(geometry):
+        return ""
+    return f"of address {number:#x} the page is {number >> PAGE_BITS:#x}; "
 
 
 def parse_pages(text: str) -> list[int]:
@@ -127,8 +135,9 @@ def parse_pages(text: str) -> list[int]:
 
 
 def parse_address(text: str) -> int:
-    """Return the address in `text`, hexadecimal with 0x, or decimal. Raises UsageError."""
-    return _number(text)
+    """Return the address in `text`, in hexadecimal or decimal (`written_address`). Raises UsageError."""
+    number = written_address(text)
+    return _number(text) if number is None else number
 
 
 def _number(word: str) -> int:

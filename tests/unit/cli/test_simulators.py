@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,12 @@ def test_a_tree_is_shown_with_who_calls_whom(words: tuple[str, ...]) -> None:
     for name, parent in parents.items():
         row = next(line.split() for line in shown.splitlines() if line.split()[:1] == [name])
         assert row[1] == parent or (parent is None and row[1].isdecimal())
+
+
+def test_sizes_of_page_tables_are_exact_and_begin_with_the_same_unit() -> None:
+    shown = run("pagetable", "--mapped", "0x8048", "--processes", "100", "--solve").stdout
+    sizes = [re.split(r"  +", line.strip())[2:] for line in shown.splitlines()[2:5]]
+    assert sizes == [["4 MiB", "400 MiB"], ["8 KiB", "800 KiB"], ["8 KiB+32 B", "803 KiB+128 B"]]
 
 
 def test_an_answer_is_in_the_json() -> None:

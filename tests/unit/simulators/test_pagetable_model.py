@@ -60,3 +60,16 @@ def test_an_address_that_the_tables_do_not_reach_is_refused() -> None:
         cost([1 << 20], GEOMETRIES["flat"][0])
     with pytest.raises(UsageError):
         parse_address("main")
+
+
+def test_an_address_given_for_a_page_gets_its_page_suggested() -> None:
+    with pytest.raises(UsageError) as error:
+        cost(parse_pages("0x8048000"), GEOMETRIES["i386"][0])
+    assert "the page is 0x8048;" in (error.value.help or "")
+    with pytest.raises(UsageError) as error:
+        cost([1 << 40], GEOMETRIES["i386"][0])
+    assert "the page is" not in (error.value.help or "")
+
+
+def test_an_address_is_read_as_maps_prints_it() -> None:
+    assert parse_address("08048000") == parse_address("0x8048000") == parse_address("134512640") == 0x8048000
