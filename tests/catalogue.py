@@ -84,8 +84,6 @@ def _values() -> Iterator[tuple[str, str]]:
     for kind in (FaultKind, FrameOwner, PageKind, Outcome):
         yield from ((f"{kind.__module__.replace('.', '/')}.py", member.value) for member in kind)
     yield from (("inspector/reconcile", aspect) for aspect in ASPECTS)
-    for noun in summary._COUNTED_ASPECTS.values():
-        yield "inspector/report/summary.py", f"counted{CONTEXT}{noun}"
 
 
 def _catalogue_of_rules() -> Iterator[tuple[str, str]]:

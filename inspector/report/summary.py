@@ -20,13 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from inspector.model.prediction import ExecVerdict, Prediction
+    from inspector.model.snapshot import Snapshot
     from inspector.reconcile import Reconciliation
     from inspector.report.terminal import Style
 
 _WIDEST_NAME = 36
 _NARROWEST_ARGUMENTS = 2
-_COUNTED_ASPECTS = {"VMAs": "VMA", "pages": "page", "faults": "fault"}
-"""What one of each is called."""
 
 
 class Standing(enum.Enum):
@@ -93,14 +92,33 @@ def _outcome(reconciliation: Reconciliation) -> tuple[Standing, str]:
 
 
 def _counts(reconciliation: Reconciliation) -> str:
-    """Return how much agrees, at all checkpoints together: `31 VMAs, 328 pages, 23 faults`."""
-    counts: Counter[str] = Counter()
-    for finding in reconciliation.findings:
-        if finding.verdict is Verdict.AGREES and finding.aspect in _COUNTED_ASPECTS:
-            counts[finding.aspect] += int(finding.predicted)
-    return tr(", ").join(
-        counted(counts[aspect], noun) for aspect, noun in _COUNTED_ASPECTS.items() if aspect in counts
+    """Return how much was compared, of memory at the last stop: `11 VMAs, 164 pages at exit; 23 faults`."""
+    seen = {snapshot.checkpoint: snapshot for snapshot in reconciliation.observation.snapshots}
+    both = [
+        (mine, seen[mine.checkpoint])
+        for mine in reconciliation.prediction.snapshots
+        if mine.checkpoint in seen
+    ]
+    said = list(_memory(*both[-1])) if both else []
+    words = (
+        [tr("{counts} at {checkpoint}").format(counts=tr(", ").join(said), checkpoint=both[-1][0].checkpoint)]
+        if said
+        else []
     )
+    words += (
+        counted(int(finding.predicted), "fault")
+        for finding in reconciliation.findings
+        if finding.verdict is Verdict.AGREES and finding.aspect == "faults"
+    )
+    return tr("; ").join(words)
+
+
+def _memory(predicted: Snapshot, observed: Snapshot) -> Iterator[str]:
+    """Yield how many areas and pages both have."""
+    if predicted.vmas is not None and observed.vmas is not None:
+        yield counted(len(predicted.vmas), "VMA")
+    if predicted.pages is not None and observed.pages is not None:
+        yield counted(len(predicted.pages), "page")
 
 
 def predicted_line(prediction: Prediction) -> Line:

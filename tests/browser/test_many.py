@@ -71,7 +71,7 @@ def test_an_index_leads_to_every_page_and_back(
 ) -> None:
     both = hostile()
     entries = [
-        Entry(Line("fixtures/build/hello", Standing.AGREES, "runs: 31 VMAs, 322 pages"), ""),
+        Entry(Line("fixtures/build/hello", Standing.AGREES, "runs: 11 VMAs, 164 pages at exit"), ""),
         Entry(Line(HOSTILE, Standing.DIFFERS, "1 difference: VMAs"), "2-hello.html"),
     ]
     subject = Subject(both.prediction, both.observation, both.findings, check_document(both))

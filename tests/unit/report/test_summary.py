@@ -25,17 +25,17 @@ def text(line: Line, width: int = 12) -> list[str]:
 def test_a_program_that_agrees_says_how_much_was_compared() -> None:
     line = checked_line(scenes.agreeing())
     assert line.standing is Standing.AGREES
-    assert text(line, 20) == ["✓ fixtures/build/hello  runs: 9 VMAs, 3 pages"]
+    assert text(line, 20) == ["✓ fixtures/build/hello  runs: 9 VMAs, 3 pages at exec"]
 
 
-def test_what_agrees_at_several_stops_is_counted_together_and_page_faults_are_counted_too() -> None:
+def test_memory_is_that_of_the_last_stop_and_page_faults_are_those_of_the_whole_run() -> None:
     detail = checked_line(scenes.faulting()).detail
-    assert detail == "runs: 9 VMAs, 3 pages, 8 faults"
+    assert detail == "runs: 9 VMAs, 3 pages at exec; 8 faults"
     twice = (scenes.EXEC, replace(scenes.EXEC, checkpoint="main"))
     result = reconcile(
         replace(scenes.PREDICTION, snapshots=twice), replace(scenes.OBSERVATION, snapshots=twice)
     )
-    assert checked_line(result).detail == "runs: 18 VMAs, 6 pages"
+    assert checked_line(result).detail == "runs: 9 VMAs, 3 pages at main"
 
 
 def test_a_program_that_differs_says_in_what() -> None:
