@@ -26,7 +26,6 @@ from inspector.model.fault import FaultKind
 from inspector.model.frame import FrameOwner
 from inspector.model.page import PageKind
 from inspector.model.prediction import Outcome
-from inspector.report import summary
 from inspector.rules import RULES
 
 if TYPE_CHECKING:
