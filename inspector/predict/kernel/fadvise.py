@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
-from inspector.model.address import PAGE_SHIFT, PAGE_SIZE
-from inspector.model.page import PageKind
+from inspector.model.address import PAGE_SIZE
 from inspector.predict.kernel.files import pages_of
-from inspector.predict.kernel.vma import MappedFile
+from inspector.predict.kernel.rmap import times_mapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from inspector.predict.kernel.kernel import Kernel
+    from inspector.predict.kernel.vma import MappedFile
 
 _WILLNEED, _DONTNEED = 3, 4
 _FARTHEST = 1 << 63
@@ -44,30 +43,10 @@ def _invalidated(kernel: Kernel, file: MappedFile, pages: range) -> Iterator[int
     Source: mm/truncate.c:mapping_try_invalidate(), mapping_evict_folio().
     """
     mapped = times_mapped(kernel, file)
-    folios = kernel.page_cache.folios(file)
+    cache = kernel.page_cache
+    folios = cache.folios(file)
     for index in pages:
         folio = folios.around(index) or range(index, index + 1)
         inside = pages.start <= folio.start and folio.stop <= pages.stop
-        if inside and not any(page in mapped for page in folio):
+        if inside and not any(cache.find_frame(file, page) in mapped for page in folio):
             yield index
-
-
-def times_mapped(kernel: Kernel, file: MappedFile) -> Counter[int]:
-    """Return how often each page of `file` is mapped by the processes there are."""
-    found: Counter[int] = Counter()
-    for task in kernel.tasks:
-        if task.ending is not None:
-            continue
-        for area in task.mm.areas:
-            origin = area.origin
-            if not isinstance(origin, MappedFile):
-                continue
-            if (origin.device, origin.inode) != (file.device, file.inode):
-                continue
-            first = (area.start >> PAGE_SHIFT) - area.page_offset
-            found.update(
-                vpn - first
-                for vpn, entry in task.mm.page_tables.entries(area.range)
-                if entry.kind is PageKind.FILE
-            )
-    return found

@@ -113,6 +113,10 @@ class PageCache:
         if not self._gone.get(_inode(file), set()).isdisjoint(pages):
             self._read_ahead.add(_inode(file))
 
+    def find_frame(self, file: MappedFile, index: int) -> Pfn | None:
+        """Return the frame of page `index` of a host's file, if anyone has used it."""
+        return self._frames.get(_inode(file), {}).get(index)
+
     def frame(self, file: MappedFile, index: int) -> Pfn:
         """Return the frame of the file's page `index`, which lies inside it; zero beyond the file's end."""
         if isinstance(file, ShmemFile):

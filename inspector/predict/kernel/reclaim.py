@@ -16,7 +16,7 @@ from inspector.errors import NotModelled
 from inspector.model.address import PAGE_SHIFT
 from inspector.model.page import PageKind
 from inspector.model.vma import Sharing
-from inspector.predict.kernel.fadvise import times_mapped
+from inspector.predict.kernel.rmap import times_mapped
 from inspector.predict.kernel.vma import MappedFile
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def pageout(task: Task, area: VmArea, pages: AddressRange) -> None:
     entries = list(task.mm.page_tables.entries(pages))
     _require_stays(task, {entry.frame for _, entry in entries if entry.kind is PageKind.ANONYMOUS})
     file = area.origin
-    of_file = [vpn for vpn, entry in entries if entry.kind is PageKind.FILE]
+    of_file = [(vpn, entry.frame) for vpn, entry in entries if entry.kind is PageKind.FILE]
     if not of_file or not isinstance(file, MappedFile):
         return
     if type(file) is not MappedFile or area.sharing is Sharing.SHARED:
@@ -46,11 +46,11 @@ def pageout(task: Task, area: VmArea, pages: AddressRange) -> None:
         raise NotModelled("reclaiming pages of a tmpfs where there is swap")
     users, folios = times_mapped(task.kernel, file), cache.folios(file)
     dropped = []
-    for vpn in of_file:
+    for vpn, frame in of_file:
         index = area.page_offset + vpn - (area.start >> PAGE_SHIFT)
         if folios.around(index) is not None:
             raise NotModelled("reclaiming a large folio")
-        if users[index] == 1:
+        if users[frame] == 1:
             task.mm.page_tables.clear(vpn)
             dropped.append(index)
     task.mm.tlb_is_stale = True

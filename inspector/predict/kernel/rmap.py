@@ -35,11 +35,30 @@ def frames_of_family(task: Task) -> tuple[FrameRun, ...] | None:
     others = [each for each in task.kernel.tasks if each.ending is None and each is not task]
     if len(family) - 1 != len(others) or not all(map(_is_at_rest, others)):
         return None
-    mapped = Counter(
-        entry.frame for each in family for _, entry in each.mm.page_tables.entries() if entry.kind is not None
-    )
+    mapped = times_mapped(task.kernel)
     pages = (page for rank, each in enumerate(family) for page in _pages(rank, each, mapped))
     return frame_runs(pages)
+
+
+def times_mapped(kernel: Kernel, file: MappedFile | None = None) -> Counter[Pfn]:
+    """Return in how many page tables each frame stands; with `file`, those of its areas only.
+
+    Source: include/linux/mm.h:folio_mapcount(), mm/rmap.c:__folio_add_rmap().
+    """
+    return Counter(
+        entry.frame
+        for task in kernel.tasks
+        if task.ending is None
+        for area in task.mm.areas
+        if file is None or _maps(area, file)
+        for _, entry in task.mm.page_tables.entries(area.range)
+        if entry.kind is not None
+    )
+
+
+def _maps(area: VmArea, file: MappedFile) -> bool:
+    origin = area.origin
+    return isinstance(origin, MappedFile) and (origin.device, origin.inode) == (file.device, file.inode)
 
 
 def _family(task: Task) -> Iterator[Task]:
