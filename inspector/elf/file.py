@@ -165,7 +165,11 @@ class ExecutableFile:
                 self._fd, 1, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_WRITE
             ) as page:
                 return _line_of_maps(address_of_mapping(page)) or own
-        except (OSError, ValueError):  # an empty file, a file system that maps nothing, no /proc
+        except (OSError, ValueError) as error:  # an empty file, a file system that maps nothing, no /proc
+            if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+                raise CannotObserve(
+                    f"{self.path}: {error.strerror}", help="raise the limit: ulimit -n"
+                ) from error
             return own
 
     @property

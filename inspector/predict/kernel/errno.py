@@ -48,6 +48,20 @@ class Errno(enum.Enum):
         return int(getattr(errno, self.value))
 
 
+_OF_THE_CALLER = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+
+
+def errno_of(error: OSError) -> Errno | None:
+    """Return what a simulated call answers where ours, about the same file, failed with `error`.
+
+    None: there is no such answer, or it is about this process and this moment, and not about the file.
+    """
+    name = errno.errorcode.get(error.errno or 0, "")
+    if error.errno in _OF_THE_CALLER or name not in Errno.__members__:
+        return None
+    return Errno(name)
+
+
 class KernelError(Exception):
     """A simulated kernel function returned `-errno`; `rule` says what decided, where one does."""
 

@@ -56,7 +56,7 @@ def execve(program: Program, kernel: Kernel, bases: RandomBases | None = None) -
 
     Source: fs/exec.c:do_execveat_common().
     """
-    opened = kernel.host_files
+    opened = kernel.loaded_files
     profile = kernel.profile
     bprm = LinuxBinprm(program, profile, opened, kernel.shared_descriptors)
     elf_program = limit = None

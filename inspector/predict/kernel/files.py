@@ -12,7 +12,6 @@ import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from inspector.elf.file import ExecutableFile
 from inspector.errors import NotModelled
 from inspector.model.address import PAGE_SIZE
 from inspector.predict.kernel.errno import Errno, KernelError
@@ -21,7 +20,9 @@ from inspector.predict.kernel.order import Turns
 from inspector.predict.kernel.vma import MappedFile
 
 if TYPE_CHECKING:
+    from inspector.elf.file import ExecutableFile
     from inspector.model.program import Program
+    from inspector.predict.kernel.host_files import HostDirectory
     from inspector.predict.kernel.iov_iter import IovIter
     from inspector.predict.kernel.kernel import Kernel
 
@@ -225,24 +226,27 @@ class HostFile:
 class Directory:
     """A directory of the host, whose entries come in the host's own order."""
 
-    path: str
+    contents: HostDirectory
     flags: int
-    descriptor: int
-    """The host's, open as long as the kernel runs."""
     position: int = 0
     """How many entries have been given out."""
     turns: Turns = field(default_factory=lambda: Turns("which of several processes reads a directory first"))
     is_terminal = False
 
     @property
+    def path(self) -> str:
+        """Its path, with every symbolic link followed."""
+        return self.contents.resolved_path
+
+    @property
     def stat(self) -> FileStat:
         """What fstat tells."""
-        return stat_of(os.fstat(self.descriptor))
+        return stat_of(os.fstat(self.contents.fileno()))
 
     @functools.cached_property
     def entries(self) -> list[DirectoryEntry]:
         """Everything in it, `.` and `..` among it."""
-        return list(directory_entries(self.descriptor))
+        return list(directory_entries(self.contents.fileno()))
 
     @property
     def offset(self) -> int:
@@ -253,10 +257,6 @@ class Directory:
         """Start again, with what is there now."""
         self.position = 0
         self.__dict__.pop("entries", None)
-
-    def close(self) -> None:
-        """Close the host's descriptor."""
-        os.close(self.descriptor)
 
     def read(self, _to: IovIter) -> int:
         """Refuse. Source: fs/libfs.c:generic_read_dir()."""
@@ -352,9 +352,8 @@ def standard_files(program: Program, kernel: Kernel) -> FileTable:
     if program.stdin == "/dev/null":
         stdin = NullDevice()
     else:
-        file = ExecutableFile(os.path.join(program.cwd, program.stdin))  # noqa: PTH118
-        kernel.host_files.append(file)
-        stdin = HostFile(file)
+        path = os.path.join(program.cwd, program.stdin)  # noqa: PTH118
+        stdin = HostFile(kernel.host_files.open(path))
     limits = program.limits.of(_RLIMIT_NOFILE)
     limit = None if limits is None else limits[0]
     return FileTable({0: stdin, 1: kernel.terminal, 2: kernel.terminal}, limit)

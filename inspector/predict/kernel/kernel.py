@@ -10,6 +10,7 @@ from inspector.elf.symbol_index import SymbolIndex
 from inspector.model.address import PAGE_SHIFT, PAGE_SIZE
 from inspector.model.fault_log import FaultLog
 from inspector.predict.kernel.files import Terminal
+from inspector.predict.kernel.host_files import HostFiles
 from inspector.predict.kernel.pagecache import PageCache
 from inspector.predict.kernel.vma import MappedFile
 from inspector.predict.machine.memory import PhysicalMemory
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from inspector.model.address import Pfn, VirtAddr, Vpn
     from inspector.model.folio import FolioLayout
     from inspector.model.profile import MachineProfile
-    from inspector.predict.kernel.files import Directory
     from inspector.predict.kernel.mm import AddressSpace
     from inspector.predict.kernel.pipe import Pipe
     from inspector.predict.kernel.task import Task
@@ -66,8 +66,9 @@ class Kernel:
         self.page_cache = PageCache(self.memory, folios, self.assume, lambda: not self.tasks[1:])
         self.faults = FaultLog()
         """Of every process, in the order they are taken."""
-        self.host_files: list[ExecutableFile] = []
-        self.host_directories: list[Directory] = []
+        self.loaded_files: list[ExecutableFile] = []
+        """What execve opened, in that order."""
+        self.host_files = HostFiles()
         self.assumptions: dict[str, str] = {}
         self.terminal = Terminal()
         self.pipes: list[Pipe] = []
@@ -165,10 +166,9 @@ class Kernel:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for file in self.host_files:
+        for file in self.loaded_files:
             file.close()
-        for directory in self.host_directories:
-            directory.close()
+        self.host_files.close()
 
     def _special_pages(self) -> Iterator[tuple[str, list[Pfn | None]]]:
         """Yield the frames of the kernel's own areas; None where it has nothing to show there.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 from inspector.elf.file import ExecutableFile
 from inspector.elf.path import below_self, path_from
 from inspector.errors import CannotObserve, NotModelled
-from inspector.predict.kernel.errno import Errno, KernelError
+from inspector.predict.kernel.errno import Errno, KernelError, errno_of
 from inspector.predict.kernel.permission import may_execute
 
 if TYPE_CHECKING:
@@ -89,10 +88,9 @@ def _require_common(path: str, shared_descriptors: Collection[int]) -> None:
 
 
 def _errno_of(error: OSError) -> Errno:
-    name = errno.errorcode.get(error.errno or 0, "")
-    try:
-        return Errno(name)
-    except ValueError:
+    answer = errno_of(error)
+    if answer is None:
         raise CannotObserve(
             f"{error.filename}: {error.strerror}", help="see whether it can be read: cp it elsewhere"
         ) from error
+    return answer

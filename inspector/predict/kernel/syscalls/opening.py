@@ -6,7 +6,6 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from inspector.elf.file import ExecutableFile
 from inspector.errors import CannotObserve, NotModelled
 from inspector.predict.kernel.errno import Errno, KernelError
 from inspector.predict.kernel.fadvise import generic_fadvise
@@ -73,16 +72,15 @@ def _open(task: Task, path: str, flags: int) -> OpenFile:
     if stat.S_ISDIR(mode) and writes:
         raise KernelError(Errno.EISDIR)
     if stat.S_ISDIR(mode):
-        return _open_directory(task, path, flags)
+        return Directory(task.kernel.host_files.open_directory(path), flags & ~_NOT_KEPT)
     if flags & os.O_DIRECTORY:
         raise KernelError(Errno.ENOTDIR)
     if writes:
         raise NotModelled(f"opening {path} for writing")
     try:
-        file = ExecutableFile(path)
+        file = task.kernel.host_files.open(path)
     except CannotObserve as error:
         raise NotModelled(f"reading {path}, which is no regular file") from error
-    task.kernel.host_files.append(file)
     return HostFile(file, flags & ~_NOT_KEPT)
 
 
@@ -97,13 +95,6 @@ def _mode_to_open(path: str, flags: int) -> int:
     if flags & os.O_CREAT and flags & os.O_EXCL:
         raise KernelError(Errno.EEXIST)
     return found.st_mode
-
-
-def _open_directory(task: Task, path: str, flags: int) -> Directory:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    opened = Directory(os.path.realpath(path), flags & ~_NOT_KEPT, descriptor)
-    task.kernel.host_directories.append(opened)
-    return opened
 
 
 @system_call("close")

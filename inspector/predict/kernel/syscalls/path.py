@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from typing import TYPE_CHECKING
 
 from inspector.errors import NotModelled
-from inspector.predict.kernel.errno import Errno, KernelError
+from inspector.predict.kernel.errno import Errno, KernelError, errno_of
 from inspector.predict.kernel.files import Directory
 from inspector.predict.kernel.uaccess import strncpy_from_user
 
@@ -83,8 +82,11 @@ def _open_directory(task: Task, descriptor: int) -> Directory:
 
 
 def kernel_error(error: OSError) -> KernelError:
-    """Return the error that the simulated call gives for the host's own."""
-    try:
-        return KernelError(Errno(errno.errorcode.get(error.errno or 0, "")))
-    except ValueError:
+    """Return the error that the simulated call gives for the host's own.
+
+    Raises NotModelled for one that is about the simulator itself, such as its limit of open files.
+    """
+    answer = errno_of(error)
+    if answer is None:
         raise NotModelled(f"{error.filename}: {error.strerror}") from error
+    return KernelError(answer)

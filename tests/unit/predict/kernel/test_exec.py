@@ -244,7 +244,7 @@ def test_a_refused_interpreter_is_closed_with_the_rest(tmp_path: Path) -> None:
     program = write_program(tmp_path, elf.build())
     with Kernel(PROFILE) as kernel:
         assert str(execve(program, kernel).verdict) == "refused: ELIBBAD"
-        opened = [file.fileno() for file in kernel.host_files]
+        opened = [file.fileno() for file in kernel.loaded_files]
     assert len(opened) == 2
     for descriptor in opened:
         with pytest.raises(OSError, match="Bad file descriptor"):
