@@ -124,6 +124,7 @@ PROFILE = MachineProfile(
     ram_bytes=8 << 30,
     swap_bytes=0,
     overcommit_memory=0,
+    max_map_count=65530,
     static_pie_moves_brk=True,
     exec_rules=ExecRules(
         program_bss_by_segment=True,

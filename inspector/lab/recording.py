@@ -40,7 +40,7 @@ _OF_A_MOMENT = frozenset(
     {
         *("schema", "kernel", "machine", "boot_id", "ram_bytes", "swap_bytes", "binfmt_misc", "system"),
         *("vvar", "vvar_pages", "tsc", "vdso", "processor", "cpumask_bytes", "overcommit_memory", "native"),
-        *("signal_frame", "entry_registers"),
+        *("signal_frame", "entry_registers", "max_map_count"),
     }
 )
 """What a profile tells that no question of a lab depends on."""

@@ -205,6 +205,8 @@ class MachineProfile:
     """The rest of what uname tells; None: not known."""
     cpumask_bytes: int | None = None
     """How long a set of CPUs is that sched_getaffinity stores; None: not known."""
+    max_map_count: int | None = None
+    """Sysctl vm.max_map_count: how many areas a process may have; None: not known."""
     native: NativeProfile | None = None
     """For 64-bit programs; None: not known, or the kernel runs none."""
 

@@ -136,7 +136,7 @@ def probe_profile() -> MachineProfile:
         mmap_min_addr=_mmap_min_addr(),
         ram_bytes=ram_bytes(),
         swap_bytes=swap_bytes(),
-        overcommit_memory=_overcommit_memory(),
+        overcommit_memory=_sysctl("vm/overcommit_memory"),
         static_pie_moves_brk=runs_itself.snapshot.brk == base,
         exec_rules=rules,
         binfmt_misc=registered(),
@@ -151,13 +151,14 @@ def probe_profile() -> MachineProfile:
         signal_frame=probe_signal_frame(),
         system=system_names(),
         cpumask_bytes=cpumask_bytes(),
+        max_map_count=_sysctl("vm/max_map_count"),
         native=probe_native(),
     )
 
 
-def _overcommit_memory() -> int | None:
+def _sysctl(name: str) -> int | None:
     try:
-        return int(Path("/proc/sys/vm/overcommit_memory").read_text(encoding="ascii"))
+        return int(Path("/proc/sys", name).read_text(encoding="ascii"))
     except (OSError, ValueError):
         return None
 

@@ -38,6 +38,7 @@ _SYSCTLS = (
     "vm/legacy_va_layout",  # bottom-up or top-down mmap
     "vm/mmap_min_addr",
     "vm/overcommit_memory",
+    "vm/max_map_count",
     "abi/vsyscall32",  # whether an i386 program gets a vdso, on a 64-bit kernel
     "vm/vdso_enabled",  # the same, on a 32-bit one
 )

@@ -36,6 +36,9 @@ def profile_document(profile: MachineProfile) -> Document:
         Fact("node", "not known" if profile.system is None else profile.system.node),
         Fact("memory", f"{size(profile.ram_bytes)}, and {size(profile.swap_bytes)} of swap"),
         Fact("memory is committed", _OVERCOMMIT.get(profile.overcommit_memory, "by a policy not known")),
+        Fact(
+            "areas", "not known" if (most := profile.max_map_count) is None else f"at most {most} a process"
+        ),
         Fact("page size", size(profile.page_size)),
         Fact("page tables", f"{profile.page_tables.name}, index bits {_bits(profile)}"),
         Fact("stack guard gap", size(profile.stack_guard_gap)),

@@ -81,6 +81,12 @@ RULES = (
         "mm/mmap.c:may_expand_vm()",
     ),
     Rule(
+        "memory.map-count",
+        "The program would have more areas than vm.max_map_count allows.",
+        "mmap and brk are refused once there are too many; whatever cuts an area in two, one area earlier.",
+        "mm/mmap.c:do_mmap(), mm/vma.c:split_vma()",
+    ),
+    Rule(
         "vma.gap",
         "Addresses that nobody has mapped are in no area.",
         "execve maps segments, stack and vdso, and the program the rest. Most of an address space is the gap "

@@ -67,6 +67,7 @@ def profile_from_plain(plain: dict[str, Any]) -> MachineProfile:
         signal_frame=_signal_frame(plain["signal_frame"]),
         system=None if (names := plain.get("system")) is None else SystemNames(**names),
         cpumask_bytes=plain.get("cpumask_bytes"),
+        max_map_count=plain.get("max_map_count"),
         native=_native(plain.get("native")),
     )
 

@@ -175,6 +175,7 @@ class ProfileJson(Struct, frozen=True):
     signal_frame: SignalFrameJson | None
     system: SystemNamesJson | None = None
     cpumask_bytes: Annotated[int, Meta(ge=1, le=8192)] | None = None
+    max_map_count: Annotated[int, Meta(ge=0, le=0x7FFF_FFFF)] | None = None
     native: NativeJson | None = None
 
 
@@ -232,6 +233,7 @@ def profile_json(profile: MachineProfile) -> ProfileJson:
         signal_frame=None if profile.signal_frame is None else signal_frame_json(profile.signal_frame),
         system=None if names is None else SystemNamesJson(names.node, names.version, names.domain),
         cpumask_bytes=profile.cpumask_bytes,
+        max_map_count=profile.max_map_count,
         native=None if profile.native is None else _native_json(profile.native),
     )
 

@@ -58,7 +58,10 @@ def madvise(task: Task, address: int, length: int, advice: int) -> int:
 
 
 def _madvise_vma(task: Task, area: VmArea, pages: AddressRange, advice: int) -> None:
-    """Advise about part of one area. Source: mm/madvise.c:madvise_vma_behavior()."""
+    """Advise about part of one area. What lacks an area is to be tried again (EAGAIN).
+
+    Source: mm/madvise.c:madvise_vma_behavior().
+    """
     if advice == _MADV_DONTNEED:
         _dontneed(task.mm, pages, frees_tables=task.kernel.profile.zap_frees_page_tables)
     elif advice == _MADV_FREE:
@@ -77,7 +80,10 @@ def _madvise_vma(task: Task, area: VmArea, pages: AddressRange, advice: int) -> 
         if flags != area.flags and isinstance(area.origin, Special):
             raise NotModelled(f"madvise advice {advice} about {area.origin.name}")
         if flags != area.flags:
-            task.mm.modify(area, pages, area.access, flags)
+            try:
+                task.mm.modify(area, pages, area.access, flags)
+            except KernelError as error:
+                raise KernelError(Errno.EAGAIN, error.rule) from error
 
 
 def _may_be_advised(area: VmArea, advice: int) -> bool:

@@ -141,29 +141,42 @@ class AddressSpace:
             self.areas.replace(index, index + 1, *area.split(address))
 
     def modify(self, area: VmArea, pages: AddressRange, access: Access, flags: VmFlag) -> None:
-        """Give `pages`, which lie in `area`, other permissions: split and merge as needed.
+        """Give `pages`, which lie in `area`, other permissions: merge, or else split.
 
-        Source: mm/vma.c:vma_modify_flags(), vma_merge_existing_range().
+        Raises KernelError(ENOMEM) where the area may not be split; its lower end may be by then.
+        Source: mm/vma.c:vma_modify(), vma_merge_existing_range().
         """
-        first = index = self.areas.first_above(pages.start)
-        parts = [area]
-        if area.start < pages.start:
-            lower, rest = area.split(pages.start)
-            parts, index = [lower, rest], index + 1
-        if pages.end < area.end:
-            parts[-1:] = parts[-1].split(pages.end)
-        changed = dataclasses.replace(parts[index - first], access=access, flags=flags)
-        self.areas.replace(first, first + 1, *parts)
+        index = self.areas.first_above(pages.start)
+        lower, middle = area.split(pages.start) if area.start < pages.start else (None, area)
+        middle, upper = middle.split(pages.end) if pages.end < area.end else (middle, None)
         merged, below, above = merge_range(
-            self.areas.at(index - 1), changed, self.areas.at(index + 1), self.anon_vma_merging
+            self.areas.at(index - 1) if lower is None else lower,
+            dataclasses.replace(middle, access=access, flags=flags),
+            self.areas.at(index + 1) if upper is None else upper,
+            self.anon_vma_merging,
         )
-        self.areas.replace(index - below, index + 1 + above, merged)
+        if not below and not above:
+            for address in (pages.start, pages.end):
+                if area.start < address < area.end:
+                    self.limits.require_split(self.areas)
+                    self._split(address)
+            index = self.areas.first_above(pages.start)
+            lower = upper = None
+        parts = (part for part in (lower, merged, upper) if part is not None)
+        self.areas.replace(index - below, index + 1 + above, *parts)
 
     def munmap(self, start: VirtAddr, length: int) -> None:
-        """Remove whatever is mapped in `length` bytes from `start`. Source: mm/vma.c:do_vmi_munmap()."""
+        """Remove whatever is mapped in `length` bytes from `start`.
+
+        Raises KernelError(ENOMEM) where that would leave an area too many.
+        Source: mm/vma.c:do_vmi_munmap(), vms_gather_munmap_vmas().
+        """
         gone = AddressRange(start, page_up(start + length))
         if not gone.size_bytes:
             return
+        around = self.find(gone.start)
+        if around is not None and around.start < gone.start and gone.end < around.end:
+            self.limits.require_split(self.areas)
         self._split(gone.start)
         self._split(gone.end)
         first, last = self.areas.first_above(gone.start), self.areas.first_above(gone.end)
@@ -203,6 +216,7 @@ class AddressSpace:
             access |= Access.EXECUTE
         if not size:
             raise KernelError(Errno.ENOMEM)
+        self.limits.require_another(self.areas)
         address = self.get_unmapped_area(hint, size, fixed=fixed or noreplace)
         target = AddressRange(address, VirtAddr(address + size))
         above = self.areas.find_above(address)
@@ -246,6 +260,7 @@ class AddressSpace:
         self.get_unmapped_area(start, size, fixed=True)
         self.munmap(start, size)
         self.limits.require(self.areas, size, is_data=True)
+        self.limits.require_another(self.areas)
         self.commit.charge(size)
         access = Access.READ | Access.WRITE
         if execute or self.read_implies_exec:

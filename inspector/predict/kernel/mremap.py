@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from inspector.predict.kernel.mm import AddressSpace
     from inspector.predict.kernel.vma import VmArea
 
+_SPARE, _SPARE_TO_FIXED = 3, 5
+"""With so many areas to spare mremap moves nothing, or nothing to a fixed address."""
 _MAYMOVE, _FIXED, _DONTUNMAP = 1, 2, 4
 
 
@@ -32,6 +34,8 @@ def mremap(
     area = _area_to_remap(mm, old, old_size, new_size, fixed=fixed)
     if VmFlag.LOCKED in area.flags:
         raise NotModelled("mremap of locked memory")
+    grows = new_size > old_size and not _can_expand_in_place(mm, area, old, old_size, new_size)
+    _require_spare_areas(mm, fixed=fixed, moves=fixed or grows)
     if fixed:
         mm.munmap(new, new_size)
     if new_size < old_size:
@@ -91,6 +95,20 @@ def _area_to_remap(mm: AddressSpace, old: VirtAddr, old_size: int, new_size: int
     if new_size > old_size:
         mm.limits.require(mm.areas, new_size - old_size, is_data=is_data_mapping(area))
     return area
+
+
+def _require_spare_areas(mm: AddressSpace, *, fixed: bool, moves: bool) -> None:
+    """Refuse to move where the parts that are unmapped might leave too many areas behind.
+
+    Raises KernelError(ENOMEM), or NotModelled where one kernel asks for more areas to spare than another.
+    Source: mm/mremap.c:prep_move_vma(), check_mremap_params(); __check_map_count_against_split() in Linux 7.
+    """
+    spare = mm.limits.spare_areas(mm.areas)
+    if spare > (_SPARE_TO_FIXED if fixed else _SPARE):
+        return
+    if spare > _SPARE or not moves:
+        raise NotModelled("mremap so near to vm.max_map_count, which depends on the kernel's version")
+    raise KernelError(Errno.ENOMEM, "memory.map-count")
 
 
 def _unmap(mm: AddressSpace, start: VirtAddr, size: int) -> None:

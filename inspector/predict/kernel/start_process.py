@@ -148,7 +148,7 @@ def _new_task(elf_program: ElfProgram, program: Program, kernel: Kernel, layout:
         anon_vma_merging=profile.anon_vma_merging,
         mprotect_uncharges=profile.mprotect_uncharges,
         commit=CommitPolicy(profile.overcommit_memory, profile.ram_bytes + profile.swap_bytes),
-        limits=MemoryLimits.of(program.limits),
+        limits=MemoryLimits.of(program.limits, profile.max_map_count),
     )
     task = Task(
         kernel,

@@ -106,6 +106,7 @@ def profiles(draw: st.DrawFn) -> MachineProfile:
             overcommit_memory=maybe(st.integers(0, 2)),
             system=maybe(every(SystemNames, node=texts, version=texts, domain=texts)),
             cpumask_bytes=maybe(st.integers(1, 8192)),
+            max_map_count=maybe(st.integers(0, 2**31 - 1)),
             native=maybe(
                 every(
                     NativeProfile,

@@ -38,7 +38,7 @@ VERSIONS: dict[Kind, int] = {"prediction": 2, "observation": 1, "profile": 2, "c
 ADDED_LATER = {
     *("cut_short", "fault_source", "faults_lost", "faults_complete", "large_folios", "unreached", "input"),
     *("reclaim_at_faults", "reclaim_at_stops"),
-    *("system", "cpumask_bytes", "script", "native", "children"),
+    *("system", "cpumask_bytes", "max_map_count", "script", "native", "children"),
 }
 """Members that earlier documents of the same version may lack."""
 real = parse_prediction(PREDICTION)

@@ -152,7 +152,8 @@ def test_a_file_of_another_user_is_not_believed(cache: Path, probes: Probes) -> 
 
 
 @pytest.mark.parametrize(
-    "sysctl", ["vm/legacy_va_layout", "vm/mmap_min_addr", "vm/overcommit_memory", "abi/vsyscall32"]
+    "sysctl",
+    ["vm/legacy_va_layout", "vm/mmap_min_addr", "vm/overcommit_memory", "vm/max_map_count", "abi/vsyscall32"],
 )
 def test_a_changed_setting_is_probed_again(
     cache: Path, probes: Probes, sysctl: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -62,7 +62,10 @@ def brk(task: Task, address: int) -> int:
         last = mm.find_above(new)
         if last is None or last.start >= old:
             return mm.brk
-        mm.munmap(new, old - new)
+        try:
+            mm.munmap(new, old - new)
+        except KernelError:
+            address = mm.brk
     elif new > old:
         above = mm.find_above(old)
         gap = 0 if above is None or not above.grows_down else mm.search.stack_guard_gap
