@@ -64,7 +64,9 @@ venv_is_sound() {
 make_venv() {
     venv_is_sound && return
     say "making $venv with $base_python"
-    rm -rf "$venv"
+    # rm would name every file that it may not remove.
+    rm -rf "$venv" 2>/dev/null ||
+        give_up "$venv does not work here and may not be removed: have its owner remove it, or use a checkout of your own"
     "$base_python" -m venv "$venv" >/dev/null || return 1
     pwd -P >"$venv/root"
 }

@@ -156,6 +156,20 @@ def test_a_checkout_that_moved_gets_a_new_venv(machine: Machine) -> None:
     assert machine.log("pip") == ["requirements.lock", "."] * 2
 
 
+def test_a_venv_that_may_not_be_removed_is_said_in_one_line(machine: Machine) -> None:
+    machine.with_gcc_and_gdb()
+    (machine.checkout / ".venv").mkdir()
+    (machine.state / "bin/rm").unlink()
+    refusing = '*.venv) for file in 1 2 3; do echo "cannot remove $file" >&2; done; exit 1 ;;'
+    machine.command("rm", f'case "$*" in {refusing} esac; exec {shutil.which("rm")} "$@"')
+    done = machine.set_up()
+    assert done.returncode == 1
+    _, said = done.stderr.split("\n\n")
+    (line,) = said.splitlines()
+    assert line.startswith("set-up: .venv does not work here and may not be removed: have its owner")
+    assert not machine.log("pip")
+
+
 @pytest.mark.parametrize(
     ("manager", "installs"),
     [
