@@ -65,10 +65,13 @@ def _is_called_by_c(frame: FrameType) -> bool:
 
 _CALLED_BY_C = {
     "importlib": {"cb"},
-    "unicorn": {"wrapper"},
+    "unicorn": {"wrapper", "__init__", "__del__"},
     "inspector": {"fill", "on_code", "on_memory"},
 }
-"""By package: of `_bootstrap._get_module_lock()`, `uccallback()`, and `predict/machine/engine.py`."""
+"""By package: of `_bootstrap._get_module_lock()`, `uccallback()`, and `predict/machine/engine.py`.
+
+A `UcContext` that is interrupted in the making complains when it goes.
+"""
 
 
 def raise_interrupts(*, ignore: tuple[signal.Signals, ...] = ()) -> None:

@@ -12,6 +12,7 @@ import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from inspector.elf.file import ExecutableFile
 from inspector.errors import NotModelled
 from inspector.model.address import PAGE_SIZE
 from inspector.predict.kernel.errno import Errno, KernelError
@@ -20,7 +21,6 @@ from inspector.predict.kernel.order import Turns
 from inspector.predict.kernel.vma import MappedFile
 
 if TYPE_CHECKING:
-    from inspector.elf.file import ExecutableFile
     from inspector.model.program import Program
     from inspector.predict.kernel.host_files import HostDirectory
     from inspector.predict.kernel.iov_iter import IovIter
@@ -353,7 +353,9 @@ def standard_files(program: Program, kernel: Kernel) -> FileTable:
         stdin = NullDevice()
     else:
         path = os.path.join(program.cwd, program.stdin)  # noqa: PTH118
-        stdin = HostFile(kernel.host_files.open(path))
+        file = ExecutableFile(path)
+        kernel.loaded_files.append(file)
+        stdin = HostFile(file)
     limits = program.limits.of(_RLIMIT_NOFILE)
     limit = None if limits is None else limits[0]
     return FileTable({0: stdin, 1: kernel.terminal, 2: kernel.terminal}, limit)

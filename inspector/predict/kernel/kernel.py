@@ -67,7 +67,7 @@ class Kernel:
         self.faults = FaultLog()
         """Of every process, in the order they are taken."""
         self.loaded_files: list[ExecutableFile] = []
-        """What execve opened, in that order."""
+        """What the first process starts with: what execve opened, in that order, and its standard input."""
         self.host_files = HostFiles()
         self.assumptions: dict[str, str] = {}
         self.terminal = Terminal()

@@ -75,6 +75,8 @@ except interrupt.Interrupted as heard:
     [
         ("importlib._bootstrap", "cb"),
         ("unicorn.unicorn_py3.unicorn", "wrapper"),
+        ("unicorn.unicorn_py3.unicorn", "__init__"),
+        ("unicorn.unicorn_py3.unicorn", "__del__"),
         ("inspector.predict.machine.engine", "fill"),
     ],
 )
