@@ -11,7 +11,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import accumulate
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
@@ -115,6 +114,8 @@ class SymbolIndex:
 
     def like(self, name: str, most: int = 3) -> list[str]:
         """Return names close to `name`, the closest first."""
+        from difflib import get_close_matches
+
         names = (self._name(entry, _LONGEST_LIKE) for entry in self._sized + self._labels)
         known = list(dict.fromkeys(names))[:_MOST_COMPARED]
         return get_close_matches(name[:_LONGEST_LIKE], known, n=most)

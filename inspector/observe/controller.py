@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,6 @@ from inspector.model.ending import Ending
 from inspector.model.observation import Observation, Perturbation, RawEvidence
 from inspector.model.prediction import Outcome
 from inspector.model.vma import FileBacking
-from inspector.observe.damon import DamonWatch
 from inspector.observe.deadline import Deadline
 from inspector.observe.family import family_at_rest
 from inspector.observe.folios import seen_folios
@@ -47,12 +46,14 @@ from inspector.observe.turns import turn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from inspector.elf.stops import StopPlan
     from inspector.model.prediction import FileIdentity
     from inspector.model.program import Program
     from inspector.model.registers import Registers
     from inspector.model.snapshot import FaultCounts, Snapshot
+    from inspector.observe.damon import DamonWatch
 
 _PATIENCE_SECONDS = 1.0
 
@@ -80,7 +81,7 @@ def observe(
     sense; nothing is left running in any case.
     """
     plan = plan_stops(executable_behind(program.path, program.cwd), stops, until)
-    with turn(code_files(program), Deadline.after(seconds)) as late, DamonWatch() as damon:
+    with turn(code_files(program), Deadline.after(seconds)) as late, _watch(plan) as damon:
         settled = settle(program)
         deadline = Deadline.after(seconds)  # what it waited for its turn is not counted
         with launch(program, seconds=seconds) as launched:
@@ -99,7 +100,9 @@ def observe(
                     run.notes.append(
                         "page faults are recorded only in a run to the program's end (without --until)"
                     )
-            observation = replace(run.observation(), reclaim_at_stops=damon.evidence())
+            observation = run.observation()
+            if damon is not None:
+                observation = replace(observation, reclaim_at_stops=damon.evidence())
             if run.executed_i386:
                 folios = seen_folios((*settled, *_mapped_files(observation.snapshots)))
                 observation = replace(observation, large_folios=tuple(folios))
@@ -108,6 +111,15 @@ def observe(
         from inspector.observe.perf.witness import witnessed
 
         return witnessed(observation, deadline, damon)
+
+
+def _watch(plan: StopPlan) -> AbstractContextManager[DamonWatch | None]:
+    """Return what watches DAMON, for a program that comes to run: before, no fault maps pages in passing."""
+    if plan.until == "exec":
+        return nullcontext()
+    from inspector.observe.damon import DamonWatch  # as late as it is needed: the run to exec is timed
+
+    return DamonWatch()
 
 
 def _mapped_files(snapshots: Sequence[Snapshot]) -> Iterator[str]:
