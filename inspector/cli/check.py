@@ -170,10 +170,10 @@ def preload(*, faults: bool = True) -> None:
 
 def verify_stops(wanted: Listed, until: str | None) -> None:
     """Raise UnknownSymbol or UsageError before anything is run, if some stop makes no sense for a program."""
-    from inspector.elf.stops import plan_stops
-
     if not wanted.stops and until in (None, "exec", "exit"):
         return
+    from inspector.elf.stops import plan_stops
+
     with replace(wanted.launching, in_place=True).prepare(wanted.requested) as program:
         executable = _executable(program)
     if executable is not None:

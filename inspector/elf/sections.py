@@ -17,6 +17,8 @@ from inspector.elf.header import EHDR_SIZE, ElfHeader
 from inspector.errors import InspectorError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from inspector.elf.file import ExecutableFile
 
 SHT_SYMTAB, SHT_STRTAB, SHT_NOBITS, SHT_DYNSYM = 2, 3, 8, 11
@@ -52,7 +54,31 @@ class SectionHeader(NamedTuple):
     entsize: int
 
 
+class SectionHeaders:
+    """The section headers that a file holds; one is made when it is asked for, as there may be 65,535."""
+
+    def __init__(self, data: bytes) -> None:
+        """`data` are Elf32_Shdr, end to end; a piece of one at its end is no header."""
+        self._data = data[: len(data) - len(data) % _SHDR.size]
+
+    def __len__(self) -> int:
+        return len(self._data) // _SHDR.size
+
+    def __getitem__(self, number: int) -> SectionHeader:
+        return SectionHeader(*_SHDR.unpack_from(self._data, number * _SHDR.size))
+
+    def __iter__(self) -> Iterator[SectionHeader]:
+        return (SectionHeader(*fields) for fields in _SHDR.iter_unpack(self._data))
+
+    def of_types(self, *types: int) -> Iterator[SectionHeader]:
+        """Yield those of the given sh_type, in their order."""
+        for number, (found,) in enumerate(_SHDR_TYPE.iter_unpack(self._data)):
+            if found in types:
+                yield self[number]
+
+
 _SHDR = struct.Struct("<IIIIIIIIII")
+_SHDR_TYPE = struct.Struct("<4xI32x")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +106,18 @@ class Section:
         return self.header.addr + self.header.size
 
 
-def section_headers(file: ExecutableFile) -> list[SectionHeader]:
+def section_headers(file: ExecutableFile) -> SectionHeaders:
     """Return the section headers that the file holds; none where its header does not tell of 32-bit ones.
 
     Raises TooManySections, and CannotObserve where the file cannot be read.
     """
     header = ElfHeader.parse(file.read(0, EHDR_SIZE))
     if header.shentsize != _SHDR.size or not header.shoff:
-        return []
+        return SectionHeaders(b"")
     count = _claimed(file, header)
     if count > MOST_SECTIONS:
         raise TooManySections
-    data = file.read(header.shoff, count * _SHDR.size)
-    return [
-        SectionHeader(*fields) for fields in _SHDR.iter_unpack(data[: len(data) - len(data) % _SHDR.size])
-    ]
+    return SectionHeaders(file.read(header.shoff, count * _SHDR.size))
 
 
 def named_sections(file: ExecutableFile) -> tuple[Section, ...]:
@@ -137,14 +160,15 @@ def _claimed(file: ExecutableFile, header: ElfHeader) -> int:
     return SectionHeader(*_SHDR.unpack(first)).size
 
 
-def _names(file: ExecutableFile, headers: list[SectionHeader], index: int) -> bytes:
+def _names(file: ExecutableFile, headers: SectionHeaders, index: int) -> bytes:
     if not 0 < index < len(headers) or headers[index].type != SHT_STRTAB:
         raise _bad(file, f"section {index}, which is to hold the names of {len(headers)} sections, does not")
     return file.read(headers[index].offset, min(in_file(file, headers[index]), _LARGEST_NAMES))
 
 
 def _name_at(names: bytes, offset: int) -> str:
-    return os.fsdecode(names[offset : offset + _LONGEST_NAME].partition(b"\0")[0])
+    end = names.find(b"\0", offset, offset + _LONGEST_NAME)
+    return os.fsdecode(names[offset : end if end >= 0 else offset + _LONGEST_NAME])
 
 
 def _bad(file: ExecutableFile, what: str) -> BadSections:

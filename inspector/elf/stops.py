@@ -21,7 +21,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from inspector.elf.symbols import find_symbol, resolve_stop
 from inspector.errors import UsageError
 
 if TYPE_CHECKING:
@@ -64,11 +63,16 @@ def plan_stops(path: str, stops: Sequence[str], until: str | None) -> StopPlan:
                 f"--stop {stop} is no system call", help="for example --stop syscall:brk, or syscall#12"
             )
         elif stop not in _MILESTONES:
+            from inspector.elf.symbols import resolve_stop
+
             breakpoints[stop] = resolve_stop(path, stop)
     # Looking up a symbol means reading the whole symbol table: only for those who get that far.
-    main = find_symbol(path, "main") if until != "exec" else None
-    if main is not None:
-        breakpoints.setdefault("main", main)
+    if until != "exec":
+        from inspector.elf.symbols import find_symbol
+
+        main = find_symbol(path, "main")
+        if main is not None:
+            breakpoints.setdefault("main", main)
     return StopPlan(
         breakpoints,
         {name: frozenset() if 0 in wanted else frozenset(wanted) for name, wanted in entries.items()},

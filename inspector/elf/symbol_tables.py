@@ -58,8 +58,8 @@ def symbol_tables(file: ExecutableFile) -> Iterator[SymbolTable]:
     except TooManySections:
         raise TablesTooLarge from None
     left = LARGEST_TABLES
-    for section in sections:
-        if section.type not in (SHT_SYMTAB, SHT_DYNSYM) or section.link >= len(sections):
+    for section in sections.of_types(SHT_SYMTAB, SHT_DYNSYM):
+        if section.link >= len(sections):
             continue
         strings = sections[section.link]
         if strings.type != SHT_STRTAB:

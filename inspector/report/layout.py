@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import partial
 from typing import TYPE_CHECKING
 
 from inspector.elf.header import segment_name
@@ -13,7 +14,7 @@ from inspector.report.document import Column, Document, Fact, Facts, Paragraph, 
 from inspector.report.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from inspector.layout.views import PlacedSection, Saving, Views
     from inspector.model.prediction import ExecVerdict
@@ -48,7 +49,7 @@ def layout_document(
         blocks.append(Paragraph("It has no section headers: the kernel needs none."))
     rows = list(_rows(views))
     shown = rows if verbose else rows[:_MOST_ROWS]
-    blocks.append(Table(_COLUMNS, tuple(shown)))
+    blocks.append(Table(_COLUMNS, tuple(row() for row in shown)))
     if len(shown) < len(rows):
         words = f"and {len(rows) - len(shown)} more lines; --verbose shows all {len(rows)}"
         blocks.append(Paragraph(words))
@@ -67,8 +68,11 @@ def layout_document(
     )
 
 
-def _rows(views: Views) -> Iterator[Row]:
-    """Yield the sections by area, areas without any in their order, then what is not loaded."""
+def _rows(views: Views) -> Iterator[Callable[[], Row]]:
+    """Yield the sections by area, areas without any in their order, then what is not loaded.
+
+    Of each what makes its row: those past the ones that are shown are not made.
+    """
     inside = defaultdict(list)
     for placed in views.placed:
         for vma in placed.vmas:
@@ -77,13 +81,20 @@ def _rows(views: Views) -> Iterator[Row]:
         here = sorted(inside[vma.start], key=lambda placed: placed.section.header.addr)
         for number, placed in enumerate(here):
             begun = placed.vmas[0] is not vma
-            yield _row(views, placed, vma if number == 0 else None, rest=begun)
+            yield partial(_row, views, placed, vma if number == 0 else None, rest=begun)
         if not here:
-            yield Row((_what_else(vma, views), "", "", "", *_area(vma)))
-    nowhere = [placed for placed in views.placed if not placed.vmas]
-    for placed in nowhere:
-        cells = _row(views, placed, None).cells
-        yield Row((*cells[:4], _why_not_loaded(placed), ""))
+            yield partial(_row_without_section, views, vma)
+    for placed in views.placed:
+        if not placed.vmas:
+            yield partial(_row_without_area, views, placed)
+
+
+def _row_without_section(views: Views, vma: Vma) -> Row:
+    return Row((_what_else(vma, views), "", "", "", *_area(vma)))
+
+
+def _row_without_area(views: Views, placed: PlacedSection) -> Row:
+    return Row((*_row(views, placed, None).cells[:4], _why_not_loaded(placed), ""))
 
 
 def _row(views: Views, placed: PlacedSection, vma: Vma | None, *, rest: bool = False) -> Row:

@@ -6,7 +6,6 @@ import functools
 from typing import TYPE_CHECKING, Self
 
 from inspector.elf.file import ExecutableFile
-from inspector.elf.symbol_index import SymbolIndex
 from inspector.model.address import PAGE_SHIFT, PAGE_SIZE
 from inspector.model.fault_log import FaultLog
 from inspector.predict.kernel.files import Terminal
@@ -18,6 +17,7 @@ from inspector.predict.machine.memory import PhysicalMemory
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
+    from inspector.elf.symbol_index import SymbolIndex
     from inspector.model.address import Pfn, VirtAddr, Vpn
     from inspector.model.folio import FolioLayout
     from inspector.model.profile import MachineProfile
@@ -154,6 +154,8 @@ class Kernel:
         if place not in self._instructions:
             symbols = self._symbols.get(place[:2])
             if symbols is None:
+                from inspector.elf.symbol_index import SymbolIndex
+
                 symbols = self._symbols[place[:2]] = SymbolIndex(file.contents)
             self._instructions[place] = symbols.place_in_file(place[2])
         return self._instructions[place]
