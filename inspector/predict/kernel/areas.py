@@ -27,6 +27,8 @@ class Areas:
         """Of all areas (mm->total_vm)."""
         self.data_bytes = 0
         """Of those that are private, writable and no stack (mm->data_vm)."""
+        self.changes = 0
+        """How often areas have been replaced: while it is the same, so are they."""
         self.replace(0, 0, *areas)
 
     def __iter__(self) -> Iterator[VmArea]:
@@ -49,8 +51,11 @@ class Areas:
 
     def find(self, address: int) -> VmArea | None:
         """Return the area that holds `address`, if any."""
-        area = self.find_above(address)
-        return area if area is not None and address in area.range else None
+        index = bisect.bisect_right(self._list, address, key=_END)
+        if index == len(self._list):
+            return None
+        area = self._list[index]
+        return area if area.range.start <= address else None
 
     def mapped(self, part: AddressRange) -> Iterator[tuple[VmArea, int]]:
         """Yield each area that reaches into `part`, and how many bytes of it lie there."""
@@ -68,6 +73,7 @@ class Areas:
                 if is_data_mapping(area):
                     self.data_bytes += sign * area.range.size_bytes
         self._list[first:last] = areas
+        self.changes += 1
 
     def gaps(self, low: int, high: int) -> Iterator[tuple[int, int, VmArea | None]]:
         """Yield what is free between `low` and `high`, upward: start, end and the area above."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from inspector.model.address import Pfn, VirtAddr, Vpn
     from inspector.model.folio import FolioLayout
     from inspector.model.profile import MachineProfile
+    from inspector.predict.kernel.areas import Areas
     from inspector.predict.kernel.mm import AddressSpace
     from inspector.predict.kernel.pipe import Pipe
     from inspector.predict.kernel.task import Task
@@ -87,6 +88,8 @@ class Kernel:
         """By device and inode of a file."""
         self._instructions: dict[tuple[tuple[int, int], int, int], str | None] = {}
         """Names by file and offset in it, so that each is one string however often it is wanted."""
+        self._last_names: dict[VirtAddr, tuple[Areas, int, str | None]] = {}
+        """What each address was called last, and the areas it lay in, at that time."""
 
     @functools.cached_property
     def cpu(self) -> Cpu:
@@ -146,6 +149,15 @@ class Kernel:
 
         No kernel does this: it is for the reader of the faults.
         """
+        areas = mm.areas
+        last = self._last_names.get(ip)
+        if last is not None and last[0] is areas and last[1] == areas.changes:
+            return last[2]
+        name = self._name_instruction(mm, ip)
+        self._last_names[ip] = areas, areas.changes, name
+        return name
+
+    def _name_instruction(self, mm: AddressSpace, ip: VirtAddr) -> str | None:
         area = mm.find(ip)
         file = None if area is None else area.origin
         if area is None or not isinstance(file, MappedFile) or not isinstance(file.contents, ExecutableFile):

@@ -81,7 +81,10 @@ def _page(vpn: Vpn) -> AddressRange:
 
 def _private(mm: AddressSpace, area: VmArea) -> PageTableEntry:
     """Return the entry of a page of the process's own, its frame still zero."""
-    return PageTableEntry(mm.memory.allocate(), area.access | Access.READ, PageKind.ANONYMOUS, exclusive=True)
+    access = area.access
+    if Access.READ not in access:
+        access |= Access.READ
+    return PageTableEntry(mm.memory.allocate(), access, PageKind.ANONYMOUS, exclusive=True)
 
 
 def _do_anonymous_page(mm: AddressSpace, area: VmArea, vpn: Vpn, *, write: bool) -> Handled:

@@ -144,12 +144,17 @@ class Place:
             start += value_of(self.segment)
         return VirtAddr(start & _ADDRESSES)
 
+    def on_next_page(self, start: VirtAddr) -> VirtAddr | None:
+        """Return its first byte on the next page, if it reaches that far."""
+        end = page_down(start + self.size - 1)
+        return VirtAddr(end & _ADDRESSES) if end > start else None
+
     def parts(self, start: VirtAddr) -> Iterator[VirtAddr]:
         """Yield its first byte, and its first byte on the next page if it reaches that far."""
         yield start
-        end = start + self.size - 1
-        if page_down(end) != page_down(start):
-            yield VirtAddr(page_down(end) & _ADDRESSES)
+        rest = self.on_next_page(start)
+        if rest is not None:
+            yield rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +191,11 @@ class Instruction:
             if place.passes_the_end(start, value_of):
                 return STACK_FAULT if place.on_stack else GENERAL_PROTECTION
             wanted = place.access or access
-            for address in place.parts(start):
-                if not allows(address, wanted):
-                    return address, wanted
+            if not allows(start, wanted):  # not `parts`: this is done at every fault
+                return start, wanted
+            rest = place.on_next_page(start)
+            if rest is not None and not allows(rest, wanted):
+                return rest, wanted
         return None
 
 
