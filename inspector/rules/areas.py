@@ -12,7 +12,8 @@ RULES = (
     Rule(
         "vma.segment-bss",
         "What p_memsz exceeds the file pages by is mapped as anonymous memory.",
-        "The file has no bytes for it; it is readable and writable, executable only if the segment is.",
+        "The file has no bytes for it; it is readable and writable, and executable only if the segment is, "
+        "or if everything readable is (vma.read-implies-exec).",
         "fs/binfmt_elf.c:elf_load()",
     ),
     Rule(
@@ -45,13 +46,16 @@ RULES = (
     Rule(
         "vma.merge",
         "Adjacent areas with equal flags and contiguous backing are one area.",
-        "A new mapping is merged with its neighbours; memory added by brk only with the area below it.",
-        "mm/vma.c:vma_merge_new_range()",
+        "A new mapping is merged with its neighbours, and one whose permissions change; memory added by brk "
+        "only with the area below it.",
+        "mm/vma.c:vma_merge_new_range(), vma_merge_existing_range()",
     ),
     Rule(
         "vma.anon-vma",
-        "Areas that each had a page copied on their own are two areas for good, whatever lies between them.",
-        "The first private page gives an area its anon_vma, or a neighbour's; merging two would mix them up.",
+        "Areas that got private pages each on its own stay apart for good, even once the gap between is "
+        "filled.",
+        "The first private page gives an area its anon_vma, or a neighbour's where it can be shared. The "
+        "kernel finds a page's areas by its anon_vma, and an area has but one for its new pages.",
         "mm/vma.c:is_mergeable_anon_vma(), find_mergeable_anon_vma()",
     ),
     Rule(
@@ -63,9 +67,11 @@ RULES = (
     ),
     Rule(
         "vma.account",
-        "An area made from writable memory is charged, and keeps that mark when it becomes read-only.",
-        "Two areas with different VM_ACCOUNT never merge: RELRO stays apart from .rodata.",
-        "mm/mmap.c:accountable_mapping()",
+        "A private area that was writable is charged for, and keeps that mark when it becomes read-only.",
+        "Two areas with different VM_ACCOUNT never merge: RELRO stays apart from .rodata. Only anonymous "
+        "memory that nobody has written to loses the mark, on kernels that uncharge it (the profile says "
+        "which).",
+        "mm/vma.c:accountable_mapping(), mm/mprotect.c:mprotect_fixup()",
     ),
     Rule(
         "memory.commit",
@@ -96,19 +102,25 @@ RULES = (
     Rule(
         "vma.read-implies-exec",
         "Without PT_GNU_STACK every readable mapping of an i386 program is executable.",
-        "Old toolchains did not say whether they need executable data, so Linux assumes they do.",
-        "arch/x86/include/asm/elf.h:elf_read_implies_exec()",
+        "Old toolchains did not say whether they need executable data, so Linux assumes they do: the "
+        "personality READ_IMPLIES_EXEC adds PROT_EXEC to PROT_READ. [vvar] is the kernel's own, and stays "
+        "r--p.",
+        "arch/x86/include/asm/elf.h:elf_read_implies_exec(), mm/mmap.c:do_mmap()",
     ),
     Rule(
         "vma.vdso",
-        "The vdso and its data pages lie at the top of the mmap area, or below what was mapped first.",
-        "They are placed by get_unmapped_area() after the program and its interpreter.",
+        "The kernel maps [vdso], a small library of its own, and [vvar], the data it reads, into every "
+        "process.",
+        "A program enters the kernel through [vdso] the fastest way the processor has, and asks the time "
+        "there without entering it. They are mapped after the program and its interpreter, where "
+        "get_unmapped_area() finds room: at the top of the mmap area, or below what lies there.",
         "arch/x86/entry/vdso/vma.c:map_vdso()",
     ),
     Rule(
         "vma.stack",
         "At exec the stack has the pages of its strings and 128 KiB of room below.",
-        "The kernel extends it at once so that the first pushes need no further extension.",
+        "The kernel extends it at once, by what it calls randomly 32 pages, so that tables and first pushes "
+        "need no further extension; never beyond the stack limit.",
         "fs/exec.c:setup_arg_pages()",
     ),
 )

@@ -62,13 +62,14 @@ RULES = (
     Rule(
         "exec.argument-too-long",
         "One argument or environment string is longer than 32 pages.",
-        "MAX_ARG_STRLEN bounds every single string.",
+        "MAX_ARG_STRLEN bounds every single string, its final zero byte included.",
         "fs/exec.c:copy_strings()",
     ),
     Rule(
         "exec.arguments-too-big",
         "Arguments and environment exceed a quarter of the stack limit (at least 128 KiB, at most 6 MiB).",
-        "The strings are the first thing on the new stack, which must keep room to work.",
+        "The strings are the first thing on the new stack, which must keep room to work. The pointers to "
+        "them count as well, 8 bytes each under a 64-bit kernel.",
         "fs/exec.c:bprm_stack_limits()",
     ),
     Rule(
@@ -81,7 +82,7 @@ RULES = (
     Rule(
         "exec.no-room-for-vdso",
         "The segments leave no gap large enough for the kernel's own areas.",
-        "vvar and vdso are mapped behind them, where there is room.",
+        "vvar and vdso are mapped after them, where there is room.",
         "arch/x86/entry/vdso/vma.c:map_vdso()",
     ),
     Rule(
@@ -125,8 +126,9 @@ RULES = (
     Rule(
         "elf.machine",
         "The file is for another processor.",
-        "A 32-bit x86 handler takes e_machine 3 (EM_386) and 6 (EM_486) only.",
-        "arch/x86/include/asm/elf.h:elf_check_arch_ia32()",
+        "The handler of 32-bit files takes e_machine 3 (EM_386) and 6 (EM_486), and where x32 is enabled 62 "
+        "(EM_X86_64).",
+        "arch/x86/include/asm/elf.h:elf_check_arch_ia32(), compat_elf_check_arch()",
     ),
     Rule(
         "elf.program-headers",

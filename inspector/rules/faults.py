@@ -12,8 +12,9 @@ RULES = (
     Rule(
         "fault.page-tables",
         "VmPTE counts every page table below the top level.",
-        "Tables are allocated by the first fault in their span and freed with the last area there.",
-        "mm/memory.c:__pte_alloc()",
+        "Tables are allocated by the first fault in their span and freed with the last area there; one that "
+        "maps nothing any more after MADV_DONTNEED is freed at once by kernels with CONFIG_PT_RECLAIM.",
+        "mm/memory.c:__pte_alloc(), free_pgtables()",
     ),
     Rule(
         "fault.anonymous",
@@ -65,7 +66,7 @@ RULES = (
         "The first touch of a shared page that writes maps the file's own page, that page alone.",
         "There is nothing to copy. If the first touch reads, the page may be written from then on all the "
         "same: a file in memory need not be told of the first write.",
-        "mm/memory.c:do_shared_fault(), mm/mmap.c:vma_wants_writenotify()",
+        "mm/memory.c:do_shared_fault(), mm/vma.c:vma_wants_writenotify()",
     ),
     Rule(
         "fault.copy-on-write",

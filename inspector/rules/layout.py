@@ -20,15 +20,17 @@ RULES = (
         "layout.aslr",
         "Stack, mmap area, heap and position-independent programs begin at random addresses at each execve.",
         "An attacker must not know them. For an i386 program the stack moves by up to 8 MiB, the mmap area "
-        "by vm.mmap_rnd_compat_bits (8) bits of pages, brk by up to 32 MiB; offsets within each stay.",
+        "by vm.mmap_rnd_compat_bits (8) bits of pages, brk by up to 32 MiB; offsets within each stay, but "
+        "that up to 8 KiB are skipped between the stack's strings and its tables.",
         "mm/util.c:randomize_stack_top(), arch/x86/mm/mmap.c:arch_mmap_rnd(), "
-        "arch/x86/kernel/process.c:arch_randomize_brk()",
+        "arch/x86/kernel/process.c:arch_randomize_brk(), arch_align_stack()",
     ),
     Rule(
         "layout.null-page",
-        "Nothing may be mapped below vm.mmap_min_addr, so that a null pointer points at nothing.",
-        "An offset into a structure at address 0 stays within these pages, and is caught with it.",
-        "security/min_addr.c:update_mmap_min_addr(), mm/mmap.c:round_hint_to_min()",
+        "Below vm.mmap_min_addr no one but root may map anything, so that a null pointer points at nothing.",
+        "An offset into a structure at address 0 stays within these pages, and is caught with it. It takes "
+        "CAP_SYS_RAWIO and MAP_FIXED to map something there: else a hint is moved up.",
+        "security/commoncap.c:cap_mmap_addr(), mm/mmap.c:round_hint_to_min()",
     ),
     Rule(
         "layout.kernel-space",
@@ -46,8 +48,9 @@ RULES = (
     Rule(
         "layout.et-dyn",
         "A position-independent program with an interpreter starts at ELF_ET_DYN_BASE.",
-        "It lies a third of the task up, where libraries in the mmap area cannot collide with it.",
-        "arch/x86/include/asm/elf.h:COMPAT_ELF_ET_DYN_BASE",
+        "Under a 64-bit kernel that is 16 MiB above a third of the task, under a 32-bit one 0x00400000: far "
+        "from the mmap area, whose libraries cannot collide with it, and with room for its heap.",
+        "arch/x86/include/asm/elf.h:COMPAT_ELF_ET_DYN_BASE, ELF_ET_DYN_BASE",
     ),
     Rule(
         "layout.static-pie",
@@ -66,7 +69,8 @@ RULES = (
     Rule(
         "layout.brk",
         "The heap starts at the page after the highest p_vaddr + p_memsz.",
-        "A static position-independent program's heap is moved to ELF_ET_DYN_BASE, with room to grow.",
+        "That is behind .bss, but ASLR moves it on by up to 32 MiB. A static position-independent program "
+        "lies below other mappings, where no heap could grow: its heap is moved to ELF_ET_DYN_BASE.",
         "fs/binfmt_elf.c:load_elf_binary()",
     ),
 )

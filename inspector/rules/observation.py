@@ -6,8 +6,8 @@ RULES = (
     Rule(
         "observe.vvar-hidden",
         "pagemap shows no page of [vvar].",
-        "These areas are VM_PFNMAP: the walker skips them.",
-        "fs/proc/task_mmu.c:pagemap_read()",
+        "These areas are VM_PFNMAP, frames that no struct page is asked for: the walker skips them.",
+        "mm/pagewalk.c:walk_page_test()",
     ),
     Rule(
         "observe.gdb-reads",
