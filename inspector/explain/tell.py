@@ -32,7 +32,7 @@ def tell(found: Explanation) -> tuple[Step, ...]:
     """Return the steps: file, area, page, page tables, and who may touch it; or why nothing is there."""
     steps = [_address_step(found)]
     if found.place is not None:
-        steps.append(_file_step(found.place))
+        steps.append(_file_step(found.place, found.address - found.place.address))
     if found.area is None:
         steps += [_nothing_step(found), _touch_nothing_step(found)]
     else:
@@ -73,8 +73,13 @@ def _address_step(found: Explanation) -> Step:
     )
 
 
-def _file_step(place: FilePlace) -> Step:
+def _file_step(place: FilePlace, bias: int) -> Step:
+    """`bias`: what was added to the address that the file has."""
     told = [Told("file", place.path)]
+    if bias and place.segment is not None:
+        told.append(
+            Told("load bias", f"{place.address + bias:#x} - {bias:#x} = {place.address:#x}, as linked")
+        )
     if place.symbol is not None:
         told.append(Told("symbol", _symbol_words(place)))
     if place.section is not None:
@@ -170,7 +175,7 @@ def _page_step(found: Explanation, area: Vma) -> Step:
     told += _frames(found)
     fault = found.mapped_by.fault if found.mapped_by is not None else None
     rules = [RULES_OF_KINDS[fault.kind]] if fault is not None and fault.kind is not None else []
-    if area.name == "[vvar]" or area.name.startswith("[vvar_"):
+    if _is_vvar(area):
         rules.append("observe.vvar-hidden")
     return Step(
         "The page",
@@ -272,7 +277,7 @@ def _access_step(found: Explanation, area: Vma) -> Step:
         told.append(Told("nobody", "the area is gone by then: SIGSEGV, si_code 1 (SEGV_MAPERR)"))
     told += [
         Told("a system call", "as the program itself; where that may not, it returns EFAULT"),
-        Told("a debugger", "may read and write it whatever the permissions (FOLL_FORCE)"),
+        Told("a debugger", _debugger_words(area)),
         Told("others", _others_words(area)),
     ]
     return Step(
@@ -298,6 +303,21 @@ def _access_words(found: Explanation, area: Vma, access: Access) -> str:
     return "yes, at once"
 
 
+def _debugger_words(area: Vma) -> str:
+    """Return what ptrace may do. Source: mm/gup.c:check_vma_flags()."""
+    if _is_vvar(area):
+        return "may not even read it: the area is VM_IO"
+    if area.sharing is Sharing.PRIVATE:
+        return "may read and write it whatever the permissions (FOLL_FORCE)"
+    if Access.WRITE in area.access:
+        return "may read and write it, as everyone who maps it"
+    return "may read it; a shared page is written only where the area allows"
+
+
+def _is_vvar(area: Vma) -> bool:
+    return area.name == "[vvar]" or area.name.startswith("[vvar_")
+
+
 def _others_words(area: Vma) -> str:
     match kind_of(area):
         case AreaKind.VDSO:
@@ -314,7 +334,8 @@ def _nothing_step(found: Explanation) -> Step:
     told = [Told("because", f"{first.id}: {first.statement}")]
     if found.below is not None:
         before = found.address - found.below.end
-        told.append(Told("next below", f"{_words(found.below)}, ends {before:#x} bytes before"))
+        distance = f"{before:#x} bytes before" if before else "right before it"
+        told.append(Told("next below", f"{_words(found.below)}, ends {distance}"))
     if found.above is not None:
         behind = found.above.start - found.address
         told.append(Told("next above", f"{_words(found.above)}, begins {behind:#x} bytes behind"))

@@ -37,7 +37,7 @@ WORDS_OF_KINDS = {
     FaultKind.COPY_ON_WRITE: "A frame is taken and filled with a copy of the page that may not be written",
     FaultKind.REUSE: "The page is nobody else's any more: it is made writable where it is",
     FaultKind.SPECIAL: "The kernel's own page is mapped",
-    FaultKind.REFUSED: "The access is not allowed: there is no page to map",
+    FaultKind.REFUSED: "The access is not allowed: nothing is mapped for it",
 }
 _PAGE_CACHE = Note(
     "a frame is taken, and the page read into it from the disk",

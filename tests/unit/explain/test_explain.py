@@ -74,6 +74,13 @@ def test_the_way_through_the_tables_is_that_of_the_bits(evidence: Evidence) -> N
     assert [str(each) for each in found.way] == ["PGD[0]", "PUD[0]", "PMD[64]", f"PTE[{DATA >> 12 & 0x1FF}]"]
 
 
+def test_what_was_added_to_the_file_s_address_is_told(evidence: Evidence) -> None:
+    found = at(evidence, DATA + 0x123)
+    assert "load bias" not in told(found, "In the file")
+    moved = replace(found, address=VirtAddr(found.address + 0x10000))
+    assert told(moved, "In the file")["load bias"] == "0x8060123 - 0x10000 = 0x8050123, as linked"
+
+
 def test_the_tail_of_the_file_s_last_page_is_cleared(evidence: Evidence) -> None:
     found = at(evidence, DATA + 0x1900)
     assert "elf.padzero" in found.rules
@@ -120,6 +127,35 @@ def test_who_may_touch_it_follows_from_area_and_entry(evidence: Evidence) -> Non
     stack = (evidence.prediction.snapshots[0].vmas or ())[-1]
     untouched = told(at(evidence, stack.start), "Who may touch it")
     assert untouched["write"] == "yes, with a page fault first"
+
+
+def test_a_debugger_reaches_what_has_a_struct_page(evidence: Evidence) -> None:
+    areas = {area.name: area for area in evidence.prediction.snapshots[0].vmas or ()}
+    vvar = told(at(evidence, areas["[vvar]"].start), "Who may touch it")
+    assert vvar["a debugger"] == "may not even read it: the area is VM_IO"
+    vdso = told(at(evidence, areas["[vdso]"].start), "Who may touch it")
+    assert vdso["a debugger"] == "may read and write it whatever the permissions (FOLL_FORCE)"
+
+
+@pytest.mark.parametrize(
+    ("sharing", "access", "words"),
+    [
+        (Sharing.SHARED, Access.READ, "may read it; a shared page is written only where the area allows"),
+        (Sharing.SHARED, Access.READ | Access.WRITE, "may read and write it, as everyone who maps it"),
+    ],
+)
+def test_a_debugger_forces_no_write_on_shared_memory(
+    evidence: Evidence, sharing: Sharing, access: Access, words: str
+) -> None:
+    found = at(evidence, DATA + 0x123)
+    assert found.area is not None
+    shared = replace(found, area=replace(found.area, sharing=sharing, access=access))
+    assert told(shared, "Who may touch it")["a debugger"] == words
+
+
+def test_what_lies_at_the_very_border_has_no_bytes_between(evidence: Evidence) -> None:
+    stack = (evidence.prediction.snapshots[0].vmas or ())[-1]
+    assert told(at(evidence, stack.end), "In no area")["next below"].endswith("[stack], ends right before it")
 
 
 @pytest.mark.parametrize(
