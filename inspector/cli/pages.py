@@ -7,7 +7,8 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from inspector.errors import CannotSave, InspectorError
+from inspector.cli.output import STDOUT
+from inspector.errors import CannotSave, InspectorError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,9 +29,10 @@ class PageFile:
     """The page of one program."""
 
     def __init__(self, path: str) -> None:
-        """Raises CannotSave, before any work is done, for a file that cannot be saved."""
+        """Raises CannotSave or UsageError, before any work is done, for a file that cannot be saved."""
         from inspector.model.saving import require_savable
 
+        _require_name(path)
         require_savable(path)
         self._path = path
 
@@ -46,9 +48,10 @@ class PageDirectory:
     """
 
     def __init__(self, path: str, programs: int) -> None:
-        """Make the directory if it is not there. Raises CannotSave."""
+        """Make the directory if it is not there. Raises CannotSave, or UsageError."""
         from inspector.model.saving import require_savable
 
+        _require_name(path)
         self._path = path
         self._digits = len(str(programs))
         self._entries: list[Entry] = []
@@ -78,6 +81,12 @@ class PageDirectory:
 
     def _in(self, name: str) -> str:
         return os.path.join(self._path, name)  # noqa: PTH118 - any bytes
+
+
+def _require_name(path: str) -> None:
+    """Raise UsageError for `-`, which elsewhere is standard output: that is where the report in text goes."""
+    if path == STDOUT:
+        raise UsageError("--html - would mix a page with the text", help="give it a name: --html report.html")
 
 
 def _plain(requested: str) -> str:
