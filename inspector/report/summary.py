@@ -13,7 +13,7 @@ from inspector.model.finding import Verdict
 from inspector.model.prediction import Outcome
 from inspector.report.document import Mark
 from inspector.report.program import not_modelled_text, run_text, uncompared_text, verdict_text
-from inspector.report.text import counted, cut_off, display_width, shortened, wrapped
+from inspector.report.text import counted, display_width, shortened, wrapped
 from inspector.rules import RULES
 
 if TYPE_CHECKING:
@@ -159,12 +159,15 @@ def _name(requested: str, arguments: Sequence[str], style: Style) -> tuple[str, 
 
 
 def _name_in(width: int, line: Line, style: Style) -> str:
-    """Return the name in so many columns, and as much of the arguments as there is room for."""
+    """Return the name in so many columns, and as much of the arguments as there is room for.
+
+    Their end is kept too: it is where two runs of one program often differ.
+    """
     name, *words = _name(line.requested, line.arguments, style)
     room = width - display_width(name) - 1
     if not words or room < _NARROWEST_ARGUMENTS:
         return shortened(name, width, style.ellipsis)
-    return f"{name} {cut_off(words[0], room, style.ellipsis)}"
+    return f"{name} {shortened(words[0], room, style.ellipsis)}"
 
 
 def line_text(line: Line, width: int, style: Style) -> Iterator[str]:

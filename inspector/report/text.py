@@ -70,13 +70,6 @@ def shortened(text: str, width: int, ellipsis: str = ELLIPSIS) -> str:
     return f"{head}{ellipsis}{tail}"
 
 
-def cut_off(text: str, width: int, ellipsis: str = ELLIPSIS) -> str:
-    """Return `text` in at most `width` columns; what does not fit is taken from its end."""
-    if display_width(text) <= width:
-        return text
-    return _prefix(text, max(width - display_width(ellipsis), 0)) + ellipsis
-
-
 def _prefix(text: str, width: int) -> str:
     taken = 0
     for position, letter in enumerate(text):

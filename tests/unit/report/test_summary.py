@@ -82,10 +82,18 @@ def test_names_share_a_width_that_leaves_room_for_the_rest() -> None:
     assert name_width([("a", ("b c",))], STYLE) == 7
 
 
+def test_runs_that_differ_in_their_last_argument_do_not_look_alike() -> None:
+    demand, whole = (
+        text(Line("no_overlay", Standing.AGREES, "runs", ("main A C D C B E", *more)), 24)
+        for more in ((), ("whole",))
+    )
+    assert demand != whole
+
+
 def test_a_programs_arguments_stand_behind_its_name_as_far_as_there_is_room() -> None:
     line = Line("a/pager", Standing.AGREES, "runs", ("fifo", "3", "1 2 3"))
     assert text(line, 22) == ["✓ a/pager fifo 3 '1 2 3'  runs"]
-    assert text(line, 17) == ["✓ a/pager fifo 3 '…  runs"]
+    assert text(line, 17) == ["✓ a/pager fi…1 2 3'  runs"]
     assert text(line, 8) == ["✓ a/pager   runs"]
     assert checked_line(scenes.agreeing()).arguments == ()
 
