@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from inspector.model.profile import MachineProfile
 
+_JUMP_TO_ITSELF = b"\xeb\xfe"
+
 
 @pytest.fixture(scope="session")
 def witness(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -45,10 +47,20 @@ def gdb() -> None:
 
 @pytest.fixture
 def program(tmp_path: Path) -> Path:
-    """Return a program that does nothing else."""
+    """Return a program that does nothing else than to exit with 7."""
+    return _program_file(tmp_path / "program", b"")
+
+
+@pytest.fixture
+def endless(tmp_path: Path) -> Path:
+    """Return a program that does not end."""
+    return _program_file(tmp_path / "endless", _JUMP_TO_ITSELF)
+
+
+def _program_file(path: Path, code: bytes) -> Path:
     assembler = Assembler(0x08048000)
+    assembler.code += code
     assembler.exit(7)
-    path = tmp_path / "program"
     path.write_bytes(link(assembler, entry=assembler.start))
     path.chmod(0o755)
     return path
