@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from inspector.model.prediction import Prediction
     from inspector.model.profile import MachineProfile, RandomBases
     from inspector.model.program import Program
+    from inspector.observe.deadline import Deadline
     from inspector.observe.gdb.session import GdbSession
     from inspector.reconcile import Reconciliation
     from inspector.report.detail import Detail
@@ -59,6 +60,7 @@ class Request:
     stops: tuple[str, ...]
     until: str | None
     seconds: float
+    """How long all of it may take."""
     gdb: str | None
 
     @property
@@ -199,17 +201,23 @@ def working_on(request: Request) -> Working:
 
 
 def check_program(request: Request) -> Checked:
-    """Predict one program, run it, and compare."""
+    """Predict one program, run it, and compare: one deadline for all of it.
+
+    Half of the time is the prediction's at most, for without a run there is nothing to compare it with.
+    """
+    from inspector.observe.deadline import Deadline
+
+    deadline = Deadline.after(request.seconds)
     with request.launching.prepare(request.requested) as program:
         if program.randomize:
-            return _check_randomized(request, program)
+            return _check_randomized(request, program, deadline)
         with _debugger_warming_up(request, program) as session:
             from inspector.reconcile import reconcile
 
-            prediction = _foretell(request, program)
+            prediction = _foretell(request, program, request.seconds / 2)
             preload(faults=request.until is None)
             try:
-                observation = _observe(request, program, session)
+                observation = _observe(request, program, request.seconds, deadline.spent, session)
             except UsageError:
                 raise
             except InspectorError as error:
@@ -229,38 +237,44 @@ def _debugger_warming_up(request: Request, program: Program) -> AbstractContextM
         return nullcontext()  # the observation tries again, and says why it cannot
 
 
-def _check_randomized(request: Request, program: Program) -> Checked:
-    """Observe first: ASLR's choices are known once the kernel has made them."""
+def _check_randomized(request: Request, program: Program, deadline: Deadline) -> Checked:
+    """Observe first, for half of the time: ASLR's choices are known once the kernel has made them."""
     from inspector.reconcile import reconcile
 
     try:
-        observation = _observe(request, program)
+        observation = _observe(request, program, request.seconds / 2)
     except UsageError:
         raise
     except InspectorError as error:
-        return Checked(_foretell(request, program), None, error)
+        return Checked(_foretell(request, program, deadline.left), None, error)
     if observation.bases is None and not observation.snapshots:
         # Nothing was loaded, so nothing was left to chance: what refuses a program does not depend on ASLR.
         program = replace(program, randomize=False)
-    prediction = _foretell(request, program, observation.bases)
+    prediction = _foretell(request, program, deadline.left, observation.bases)
     return Checked(prediction, reconcile(prediction, observation))
 
 
-def _foretell(request: Request, program: Program, bases: RandomBases | None = None) -> Prediction:
+def _foretell(
+    request: Request, program: Program, seconds: float, bases: RandomBases | None = None
+) -> Prediction:
     stops = request.stops if _executable(program) is not None else ()
-    return foretell(
-        program, request.profile, bases, stops=stops, until=request.until, seconds=request.seconds
-    )
+    return foretell(program, request.profile, bases, stops=stops, until=request.until, seconds=seconds)
 
 
-def _observe(request: Request, program: Program, session: GdbSession | None = None) -> Observation:
+def _observe(
+    request: Request,
+    program: Program,
+    seconds: float,
+    spent: float = 0.0,
+    session: GdbSession | None = None,
+) -> Observation:
     from inspector.observe import observe
 
     has_code = _executable(program) is not None
     stops = request.stops if has_code else ()
     until = request.until if has_code else None
     return observe(
-        program, stops=stops, until=until, seconds=request.seconds, gdb=request.gdb, session=session
+        program, stops=stops, until=until, seconds=seconds, spent=spent, gdb=request.gdb, session=session
     )
 
 

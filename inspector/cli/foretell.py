@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from inspector.model.prediction import Prediction
     from inspector.model.profile import MachineProfile, RandomBases
     from inspector.model.program import Program
+    from inspector.observe.deadline import Deadline
     from inspector.predict.machine.references import PageReferences
 
 
@@ -30,6 +31,7 @@ def foretell(
 ) -> Prediction:
     """Predict `program`; what the prediction could not read ends it as something not modelled."""
     from inspector.model.prediction import NotModelledAt, Prediction
+    from inspector.observe.deadline import Deadline
     from inspector.predict import predict
 
     try:
@@ -40,7 +42,7 @@ def foretell(
             stops=stops,
             until=until,
             seconds=seconds,
-            folios=partial(_folios, program, seconds),
+            folios=partial(_folios, program, Deadline.after(seconds)),
             references=references,
         )
     except UsageError:
@@ -52,18 +54,17 @@ def foretell(
         return Prediction(program, profile, verdict=None, not_modelled=NotModelledAt(what), bases=bases)
 
 
-def _folios(program: Program, seconds: float, path: str) -> FileFolios | None:
+def _folios(program: Program, deadline: Deadline, path: str) -> FileFolios | None:
     """Return how the page cache holds the file at `path`, which is mapped for that.
 
     Of a staged program others count how often it is mapped, so that has to wait until they are done.
     """
-    from inspector.observe.deadline import Deadline
     from inspector.observe.folios import folio_layout
     from inspector.observe.turns import turn
 
     if path != program.path or path == program.requested:
         return folio_layout(path)
-    with turn([path], Deadline.after(seconds)):
+    with turn([path], deadline):
         return folio_layout(path)
 
 

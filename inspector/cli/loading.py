@@ -118,11 +118,15 @@ def _load(request: Request, *, predict_only: bool) -> tuple[Ways, int]:
     Raises InspectorError where it does not run: there is nothing to show.
     """
     from inspector.loading import STOPS, Ways
+    from inspector.observe.deadline import Deadline
 
     stops = (*STOPS, *request.stops)
+    deadline = Deadline.after(request.seconds)
+    # What is run is predicted once more, and then has at least another third for that.
+    seconds = request.seconds if predict_only else request.seconds / 3
     with request.launching.prepare(request.requested) as program:
         where = () if predict_only or program.randomize else stops
-        prediction = foretell(program, request.profile, stops=stops, seconds=request.seconds)
+        prediction = foretell(program, request.profile, stops=stops, seconds=seconds)
     if not prediction.snapshots:
         raise nothing_to_show(request.requested, prediction, "nothing comes into memory")
     reached = {snapshot.checkpoint.partition("#")[0] for snapshot in prediction.snapshots}
@@ -137,7 +141,7 @@ def _load(request: Request, *, predict_only: bool) -> tuple[Ways, int]:
     )
     if predict_only:
         return ways, 0 if limit is None else CannotObserve.exit_code
-    checked = check_program(replace(request, stops=stops))
+    checked = check_program(replace(request, stops=stops, seconds=round(deadline.left, 1)))
     if checked.reconciliation is None:
         return replace(ways, unobserved=str(checked.error)), checked.exit_code
     observation = checked.reconciliation.observation

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Function = TypeVar("Function", bound=Callable[..., Any])
 
 _ARGUMENTS = "inspector.arguments"
-_DEFAULT_SECONDS = 30.0
+_DEFAULT_SECONDS = 60.0
 _MOST_SECONDS = 1_000_000
 
 
@@ -196,19 +196,24 @@ _launching_options = _together(
     click.option("--aslr", is_flag=True, help="Leave address space randomisation on."),
     click.option("--in-place", is_flag=True, help="Run the file where it stands, not a copy on a tmpfs."),
 )
+
+
+def _timeout_option(help_text: str) -> Callable[[Function], Function]:
+    return click.option(
+        "--timeout", "seconds", type=Seconds(), default=_DEFAULT_SECONDS, metavar="SECONDS", help=help_text
+    )
+
+
+predicting_option = _timeout_option("Give the prediction of each program this long. [60]")
 profile_option = click.option(
     "--profile", type=AnyPath(), metavar="FILE", help="Predict for the machine of this profile."
 )
 predict_only_option = click.option("--predict-only", is_flag=True, help="Run nothing.")
 
 running_options = _together(
-    click.option(
-        "--timeout",
-        "seconds",
-        type=Seconds(),
-        default=_DEFAULT_SECONDS,
-        metavar="SECONDS",
-        help="Give each program this long, the second run for its page faults included. [30]",
+    _timeout_option(
+        "Give each program this long: its run, the second one for page faults, and a prediction, for half of "
+        "it at most. [60]"
     ),
     click.option("--gdb", type=AnyPath(), metavar="FILE", help="The gdb to use. [$INSPECTOR_GDB, or gdb]"),
 )

@@ -13,6 +13,7 @@ from inspector.cli.options import (
     json_option,
     launching_of,
     machine_profile,
+    predicting_option,
 )
 from inspector.errors import UsageError
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from inspector.model.prediction import Prediction
 
 _DRAWN_ADDRESSES = 3
+_NOT_MODELLED = 3
 
 
 @click.command(cls=ProgramCommand, short_help="Page tables of one to five levels: indices and cost.")
@@ -46,6 +48,7 @@ _DRAWN_ADDRESSES = 3
 @click.option("--processes", type=int, default=1, metavar="N", help="In so many processes alike. [1]")
 @click.option("--seed", type=int, metavar="S", help="What addresses are drawn from, where none is given.")
 @click.option("--solve", is_flag=True, help="Show the answers.")
+@predicting_option
 @json_option
 def command(
     names: tuple[str, ...],
@@ -55,6 +58,7 @@ def command(
     processes: int,
     seed: int | None,
     solve: bool,
+    seconds: float,
     json: str | None,
 ) -> int:
     """Take addresses apart as page tables do, or count the tables that some pages need.
@@ -77,14 +81,15 @@ def command(
     for name in chosen:
         geometry_named(name)
     output = Output(json)
+    code = 0
     if program is not None:
-        _show_program(output, program, names, solve=solve)
+        code = _show_program(output, program, names, seconds, solve=solve)
     elif mapped is not None:
         _show_cost(output, mapped, chosen, processes, solve=solve)
     else:
         _show_splits(output, addresses, chosen, seed, solve=solve)
     output.finish()
-    return 0
+    return code
 
 
 def _show_splits(
@@ -131,25 +136,28 @@ def _show_cost(output: Output, mapped: str, names: Sequence[str], processes: int
     output.document(cost_document(costs, count, processes, solve=solve))
 
 
-def _show_program(output: Output, path: str, names: Sequence[str], *, solve: bool) -> None:
+def _show_program(output: Output, path: str, names: Sequence[str], seconds: float, *, solve: bool) -> int:
+    """Show what the tables of a predicted program cost; return the exit code."""
     from inspector.cli.foretell import nothing_to_show, require_file
     from inspector.report.pagetable import stops_document
     from inspector.simulators.pagetable import GEOMETRIES, cost
     from inspector.simulators.pagetable_document import stops_json
 
     require_file(path)
-    prediction = _predicted(path)
+    prediction = _predicted(path, seconds)
     names = names or _reaching(prediction)
     stops = []
     for snapshot in prediction.snapshots:
         pages = [page.vpn for page in snapshot.pages or ()]
         needed = {name: cost(pages, GEOMETRIES[name][0]).bytes for name in names}
         stops.append((snapshot.checkpoint, needed, snapshot.page_table_bytes or 0))
+    limit = None if prediction.not_modelled is None else prediction.not_modelled.what
     if not stops:
         raise nothing_to_show(path, prediction, "there is nothing to count")
     if output.wants_json:
         output.json(stops_json(path, stops, solve=solve))
-    output.document(stops_document(path, prediction.profile.page_tables.name, stops, solve=solve))
+    output.document(stops_document(path, prediction.profile.page_tables.name, stops, limit, solve=solve))
+    return 0 if limit is None else _NOT_MODELLED
 
 
 def _reaching(prediction: Prediction) -> tuple[str, ...]:
@@ -164,8 +172,8 @@ def _reaching(prediction: Prediction) -> tuple[str, ...]:
     )
 
 
-def _predicted(path: str) -> Prediction:
+def _predicted(path: str, seconds: float) -> Prediction:
     from inspector.cli.foretell import foretell
 
     with launching_of().prepare(path) as program:
-        return foretell(program, machine_profile(None))
+        return foretell(program, machine_profile(None), seconds=seconds)

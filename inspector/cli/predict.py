@@ -16,6 +16,7 @@ from inspector.cli.options import (
     launching_options,
     machine_profile,
     picture_options,
+    predicting_option,
     profile_option,
     programs_argument,
     refuse_picture_of_many,
@@ -35,12 +36,14 @@ _NOT_MODELLED = 3
 @programs_argument
 @launching_options
 @click.option("--until", metavar="CHECKPOINT", help="How far to predict. [exit]")
+@predicting_option
 @profile_option
 @picture_options
 def command(
     programs: tuple[str, ...],
     how: Launching,
     until: str | None,
+    seconds: float,
     profile: str | None,
     shown: Output,
 ) -> int:
@@ -52,23 +55,29 @@ def command(
     """
     machine = machine_profile(profile)
     if len(programs) == 1:
-        return _show_one(_predict(how, machine, until, programs[0], to_save=shown.wants_json), shown)
+        return _show_one(_predict(how, machine, until, seconds, programs[0], to_save=shown.wants_json), shown)
     refuse_picture_of_many(shown)
     from inspector.cli.batch import arguments_hint_for, present_each
 
-    present = partial(_present, how, machine, until, shown)
+    present = partial(_present, how, machine, until, seconds, shown)
     hint = arguments_hint_for(programs)
     return present_each(present, programs, shown, arguments=how.arguments, hint=hint)
 
 
 def _predict(
-    how: Launching, profile: MachineProfile, until: str | None, requested: str, *, to_save: bool
+    how: Launching,
+    profile: MachineProfile,
+    until: str | None,
+    seconds: float,
+    requested: str,
+    *,
+    to_save: bool,
 ) -> Prediction:
     """Predict one program; what is saved says what depends on chance, while the program is there to ask."""
     from inspector.predict import name_random_registers
 
     with how.prepare(requested) as program:
-        prediction = foretell(program, profile, until=until)
+        prediction = foretell(program, profile, until=until, seconds=seconds)
         if to_save:
             with suppress(InspectorError, OSError):
                 return name_random_registers(prediction)
@@ -94,7 +103,12 @@ def _show_one(prediction: Prediction, output: Output) -> int:
 
 
 def _present(
-    how: Launching, profile: MachineProfile, until: str | None, output: Output, requested: str
+    how: Launching,
+    profile: MachineProfile,
+    until: str | None,
+    seconds: float,
+    output: Output,
+    requested: str,
 ) -> Presented:
     from inspector.cli.batch import Presented
     from inspector.elf.glance import glance
@@ -103,7 +117,7 @@ def _present(
     from inspector.report.summary import predicted_line
     from inspector.report.terminal import render
 
-    prediction = _predict(how, profile, until, requested, to_save=output.wants_json)
+    prediction = _predict(how, profile, until, seconds, requested, to_save=output.wants_json)
     detail = replace(output.detail, verbose=True)
     document = prediction_document(prediction, seen=glance(requested), detail=detail)
     return Presented(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from inspector.cli.options import AnyPath, ProgramCommand, json_option
+from inspector.cli.options import AnyPath, ProgramCommand, json_option, predicting_option
 from inspector.errors import UsageError
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ _MOST_TRIES = 10_000
     "--anomaly", is_flag=True, help="Draw strings until fifo faults more with more frames; implies --curve."
 )
 @click.option("--solve", is_flag=True, help="Show the answers.")
+@predicting_option
 @json_option
 def command(
     policies: tuple[str, ...],
@@ -67,6 +68,7 @@ def command(
     curve: bool,
     anomaly: bool,
     solve: bool,
+    seconds: float,
     json: str | None,
 ) -> int:
     """Play a string of page references through a replacement policy.
@@ -94,7 +96,7 @@ def command(
     _check_source(refs, program, anomaly=anomaly)
     run = None
     if program is not None:
-        run, references = _program_references(program)
+        run, references = _program_references(program, seconds)
     elif anomaly:
         seed, references = _anomalous(length, pages, seed, locality)
     else:
@@ -134,7 +136,7 @@ def _given_or_drawn(refs: str | None, length: int, pages: int, seed: int, locali
     return random_references(length, pages, seed, locality)
 
 
-def _program_references(path: str) -> tuple[ProgramReferences, Sequence[int]]:
+def _program_references(path: str, seconds: float) -> tuple[ProgramReferences, Sequence[int]]:
     """Return what is known of a predicted run, and its references. Raises InspectorError if it has none."""
     from inspector.cli.foretell import foretell, nothing_to_show, require_file
     from inspector.cli.options import launching_of, machine_profile
@@ -144,7 +146,7 @@ def _program_references(path: str) -> tuple[ProgramReferences, Sequence[int]]:
     require_file(path)
     found = PageReferences()
     with launching_of().prepare(path) as program:
-        prediction = foretell(program, machine_profile(None), references=found)
+        prediction = foretell(program, machine_profile(None), seconds=seconds, references=found)
     limit = prediction.not_modelled
     if not found.pages:
         raise nothing_to_show(path, prediction, "there are no references")

@@ -63,15 +63,17 @@ def observe(
     *,
     stops: Sequence[str] = (),
     until: str | None = None,
-    seconds: float = 30.0,
+    seconds: float = 60.0,
+    spent: float = 0.0,
     gdb: str | None = None,
     session: GdbSession | None = None,
     faults: bool = True,
 ) -> Observation:
     """Run `program` and return what was seen at exec, main, each of `stops`, and exit.
 
-    `until` names the last checkpoint wanted; `seconds` bounds the whole run; `gdb` is the path of the
-    debugger, `session` one that has been started already and is ended here. What `stops` and `until` may be
+    `until` names the last checkpoint wanted; `seconds` bounds the whole run, `spent` of them gone
+    before it begins; `gdb` is the path of the debugger, `session` one that has been started already and is
+    ended here. What `stops` and `until` may be
     is said in inspector/elf/stops.py. With `faults`, a program that is followed to its end is run once
     more, without gdb, to record its page faults; both runs together have `seconds`.
 
@@ -83,8 +85,8 @@ def observe(
     plan = plan_stops(executable_behind(program.path, program.cwd), stops, until)
     with turn(code_files(program), Deadline.after(seconds)) as late, _watch(plan) as damon:
         settled = settle(program)
-        deadline = Deadline.after(seconds)  # what it waited for its turn is not counted
-        with launch(program, seconds=seconds) as launched:
+        deadline = Deadline.after(seconds, spent=spent)  # what it waited for its turn is not counted
+        with launch(program, deadline=deadline) as launched:
             run = _Run(program, launched, deadline)
             run.notes += [*launched.notes, *late]
             if launched.verdict.outcome is Outcome.RUNS:

@@ -8,21 +8,26 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """`seconds` after it was made."""
+    """`seconds` after what is timed began."""
 
     seconds: float
     end: float
     """On the clock of time.monotonic()."""
 
     @classmethod
-    def after(cls, seconds: float) -> Deadline:
-        """Return the deadline that many seconds from now."""
-        return cls(seconds, time.monotonic() + seconds)
+    def after(cls, seconds: float, *, spent: float = 0.0) -> Deadline:
+        """Return the deadline that many seconds from now, less those of them that are spent already."""
+        return cls(seconds, time.monotonic() + seconds - spent)
 
     @property
     def left(self) -> float:
         """Seconds until then; 0 once it has passed."""
         return max(0.0, self.end - time.monotonic())
+
+    @property
+    def spent(self) -> float:
+        """Seconds gone by since what is timed began."""
+        return self.seconds - (self.end - time.monotonic())
 
     @property
     def passed(self) -> bool:

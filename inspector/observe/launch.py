@@ -94,15 +94,20 @@ class Launched:
 
 
 def launch(
-    program: Program, *, seconds: float = 10.0, prepare: Callable[[int], None] = lambda _: None
+    program: Program,
+    *,
+    seconds: float = 10.0,
+    deadline: Deadline | None = None,
+    prepare: Callable[[int], None] = lambda _: None,
 ) -> Launched:
     """Start `program` and lead it to the return of execve.
 
-    `prepare` is given the process's number just before execve. The verdict stands in `Launched.verdict`;
+    It must be there within `seconds`, or by `deadline`, which comes first. `prepare` is given the process's
+    number just before execve. The verdict stands in `Launched.verdict`;
     after a refusal or a death there is no process left.
     Raises LaunchFailed where the stage could not be set, CannotObserve past the deadline.
     """
-    deadline = Deadline.after(seconds)
+    deadline = deadline or Deadline.after(seconds)
     image = _launcher(program)
     terminal = Terminal()
     try:
@@ -126,7 +131,7 @@ def launch(
         launched.close()
         if isinstance(error, CannotObserve) and deadline.passed:
             raise CannotObserve(
-                f"execve was not over within {seconds:g} s", help="allow it more with --timeout"
+                f"execve was not over within {deadline.seconds:g} s", help="allow it more with --timeout"
             ) from error
         raise
     return launched

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inspector.report.document import Column, Document, Paragraph, Row, Section, Table
+from inspector.report.document import Column, Document, Mark, Paragraph, Row, Section, Table
 from inspector.report.text import size
 
 if TYPE_CHECKING:
@@ -70,11 +70,17 @@ def cost_document(
 
 
 def stops_document(
-    program: str, geometry: str, stops: Sequence[tuple[str, Mapping[str, int], int]], *, solve: bool
+    program: str,
+    geometry: str,
+    stops: Sequence[tuple[str, Mapping[str, int], int]],
+    not_modelled: str | None,
+    *,
+    solve: bool,
 ) -> Document:
     """Return what the pages of a predicted program need at each stop, by geometry.
 
     A stop is its name, the bytes by geometry for the pages then resident, and the kernel's own count (VmPTE).
+    `not_modelled` is what the prediction ended at, if it did not come to the program's end.
     """
     names = list(stops[0][1])
     columns = (Column("stop"), *(Column(name, right=True) for name in (*names, "kernel's")))
@@ -95,7 +101,11 @@ def stops_document(
         f"Each column counts the tables that the resident pages need. The kernel's (VmPTE, {geometry}) "
         "leaves out the top table, and has those whose pages have come and gone: tables outlive pages."
     )
-    return Document(f"Page tables of {program}", (Section("", (Table(columns, rows), explanation)),))
+    blocks: tuple[Table | Paragraph, ...] = (Table(columns, rows), explanation)
+    if not_modelled is not None:
+        limit = f"These are not all: what comes after is not modelled: {not_modelled}."
+        blocks = (*blocks, Paragraph(limit, Mark.BAD))
+    return Document(f"Page tables of {program}", (Section("", blocks),))
 
 
 def _size(size_bytes: int) -> str:

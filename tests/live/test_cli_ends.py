@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from inspector.model.document import parse_observation
+from inspector.model.document import parse_check, parse_observation
 from tests.live.command_line import COMMAND, inspector, require_a_machine_that_can_check
 
 pytestmark = pytest.mark.live
@@ -35,6 +35,25 @@ def test_a_program_that_does_not_end_could_not_be_observed(program: Path, endles
     assert many.returncode == 3
     assert many.stdout.splitlines()[0].startswith("? ")
     assert many.stdout.endswith("1 agree, 0 differ, 1 could not be observed\n")
+
+
+def test_prediction_and_runs_have_the_time_together(endless: Path) -> None:
+    check = parse_check(inspector("check", "--timeout", "2", "--json", "-", endless).stdout.encode())
+    assert check.prediction.not_modelled is not None
+    assert check.prediction.not_modelled.what.startswith("a run of more than 1 s of simulation")
+    assert check.observation is not None
+    assert check.observation.cut_short == "the run was not over within 2 s (allow it more with --timeout)"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["predict"], ["replace", "--program"], ["pagetable", "--program"]],
+    ids=lambda command: command[0],
+)
+def test_a_prediction_has_as_long_as_it_is_given(endless: Path, command: list[str]) -> None:
+    done = inspector(*command, endless, "--timeout", "0.5")
+    assert done.returncode == 3
+    assert "a run of more than 0.5 s of simulation" in " ".join(done.stdout.split())
 
 
 @pytest.mark.parametrize("seconds", ["nan", "inf", "-1", "0", "1e9", "soon"])

@@ -77,7 +77,9 @@ def test_both_runs_share_one_deadline(tiny: Program, tmp_path: Path) -> None:
     second = witness.witnessed(first, deadline)
     assert deadline.passed
     assert second.cut_short is not None
-    assert second.cut_short.startswith("the second run, which records page faults, was not over within 1 s")
+    assert second.cut_short.startswith(
+        "the second run, which records page faults, was not over within the 1 s"
+    )
     assert second.faults
     assert not second.faults_complete
     third = witness.witnessed(first, deadline)

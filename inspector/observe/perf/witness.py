@@ -113,8 +113,8 @@ def witnessed(observation: Observation, deadline: Deadline, damon: DamonWatch | 
     cut_short = observation.cut_short
     if deadline.passed and trace.ending is None:
         cut_short = (
-            f"the second run, which records page faults, was not over within {deadline.seconds:g} s of the "
-            "first's start (allow both more with --timeout)"
+            f"the second run, which records page faults, was not over within the {deadline.seconds:g} s "
+            "for all of the program (allow it more with --timeout)"
         )
     return replace(
         observation,
