@@ -23,11 +23,14 @@ from typing import TYPE_CHECKING, Self
 from inspector.errors import CannotObserve, LaunchFailed
 from inspector.model.prediction import ExecVerdict, Outcome
 from inspector.model.snapshot import FaultCounts
+from inspector.model.vma import FileBacking
 from inspector.observe import descendants, guard, ptrace
 from inspector.observe.anonymous import anonymous_executable
 from inspector.observe.deadline import Deadline
 from inspector.observe.exec_stop import lead_through_exec
 from inspector.observe.launcher import launcher_image
+from inspector.observe.procfs.files import ProcessFiles
+from inspector.observe.procfs.maps import parse_maps
 from inspector.observe.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -105,11 +108,13 @@ def launch(
     It must be there within `seconds`, or by `deadline`, which comes first. `prepare` is given the process's
     number just before execve. The verdict stands in `Launched.verdict`;
     after a refusal or a death there is no process left.
-    Raises LaunchFailed where the stage could not be set, CannotObserve past the deadline.
+    Raises LaunchFailed where the stage could not be set, or where execve came to load the launcher itself,
+    CannotObserve past the deadline.
     """
     deadline = deadline or Deadline.after(seconds)
     image = _launcher(program)
     terminal = Terminal()
+    launcher = os.fstat(image)
     try:
         process = _spawn(image, program, terminal)
     except BaseException:
@@ -127,6 +132,8 @@ def launch(
             process.pid, lambda: launched.wait(deadline.left), program.limits, prepare
         )
         launched.verdict, launched.baseline = reached.verdict, reached.baseline
+        if launched.verdict.outcome is Outcome.RUNS:
+            _require_another_file(process.pid, launcher)
     except BaseException as error:
         launched.close()
         if isinstance(error, CannotObserve) and deadline.passed:
@@ -135,6 +142,22 @@ def launch(
             ) from error
         raise
     return launched
+
+
+def _require_another_file(pid: int, launcher: os.stat_result) -> None:
+    """Raise LaunchFailed where what execve has loaded is the launcher once more, as program or interpreter.
+
+    It would run as it did before, and stop for a tracer that may no longer be there.
+    """
+    own = (os.major(launcher.st_dev), os.minor(launcher.st_dev)), launcher.st_ino
+    with ProcessFiles(pid) as files:
+        areas = parse_maps(files.maps())
+    files_of = (area.backing for area in areas if isinstance(area.backing, FileBacking))
+    if any((backing.device, backing.inode) == own for backing in files_of):
+        raise LaunchFailed(
+            "what is executed leads back to whoever starts it: /proc/self/exe or the like",
+            help="name the program, or its interpreter, by a path of its own",
+        )
 
 
 def _launcher(program: Program) -> int:

@@ -19,6 +19,8 @@ from inspector.observe.launch import launch
 from inspector.observe.procfs.status import parse_status
 from tests.elfwriter import Elf
 from tests.live import launches
+from tests.live.launches import executable
+from tests.live.odd_programs import FIXED, with_interpreter
 from tests.machines import write_program
 
 if TYPE_CHECKING:
@@ -154,6 +156,16 @@ def test_a_refusal_is_an_errno_and_leaves_no_process(path: str, answer: str) -> 
 def test_a_death_past_the_point_of_no_return_is_a_signal(tmp_path: Path) -> None:
     with launch(write_program(tmp_path, Elf(entry=0xFFFFF000).build())) as launched:
         assert str(launched.verdict) == "killed: SIGSEGV"
+
+
+@pytest.mark.parametrize("by", ["a script", "PT_INTERP", "execve itself"])
+def test_a_program_that_leads_back_to_the_launcher_is_none(by: str, tmp_path: Path) -> None:
+    target = b"/proc/self/exe"
+    line = b"#!" + target + b"\n"
+    dynamic = with_interpreter(FIXED, target + b"\0").contents()
+    path = executable(tmp_path / "under-test", line if by == "a script" else dynamic)
+    with pytest.raises(LaunchFailed, match="leads back to whoever starts it"):
+        launch(launches.launch(target.decode() if by == "execve itself" else path))
 
 
 def test_strings_over_many_pages_are_not_charged_to_execve(tiny: Program) -> None:
