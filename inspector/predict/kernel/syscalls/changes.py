@@ -69,7 +69,7 @@ def _handler(name: str, change: _Change) -> Callable[..., int]:
     def handler(task: Task, first: int, second: int) -> int:
         arguments = (first, second)
         directory = AT_FDCWD if change.directory is None else arguments[change.directory]
-        path = path_at(task, directory, arguments[change.path])
+        path = path_at(task, directory, arguments[change.path], follow=change.existing and change.follows)
         try:
             if change.existing:
                 os.stat(path, follow_symlinks=change.follows)  # noqa: PTH116
