@@ -35,9 +35,11 @@ ROOT = Path(__file__).parents[1] / "inspector"
 CATALOGUES = sorted((ROOT / "locale").glob("*/LC_MESSAGES/inspector.po"))
 SHOWN = ("Fact", "Column", "Section", "Paragraph")
 """Their first argument is translated where a document is shown."""
+TOLD = (ROOT / "story", ROOT / "explain")
+STEPS = {"Step": (0, 1), "Told": (0,), "Value": (0,), "Note": (0, 1), "exec_value": (1,)}
+"""Their arguments at these places are translated where a step is shown."""
 UNTRANSLATED = frozenset(
-    {"doctor", "explain", "layout", "loading", "mutants", "overlay", "pagetable", "picture", "profile"}
-    | {"replacement", "story"}
+    {"doctor", "layout", "loading", "mutants", "overlay", "pagetable", "picture", "profile", "replacement"}
 )
 """Reports that are in English as yet, but for what they share with others."""
 ASPECTS = (
@@ -94,12 +96,16 @@ def _catalogue_of_rules() -> Iterator[tuple[str, str]]:
 
 
 def _in_code(tree: ast.Module, path: Path) -> Iterator[str]:
-    is_report = path.parent in (ROOT / "report", ROOT / "report/html") and path.stem not in UNTRANSLATED
+    is_report = (
+        path.parent in (ROOT / "report", ROOT / "report/html", *TOLD) and path.stem not in UNTRANSLATED
+    )
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue
         if _is_printed_in_other_languages(path):
             yield from (f"error{CONTEXT}{text}" for text in _in_error(node))
+        if path.parent in TOLD:
+            yield from _told(node)
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         texts = [each.value if isinstance(each, ast.Constant) else None for each in node.args]
         match name, texts:
@@ -111,6 +117,15 @@ def _in_code(tree: ast.Module, path: Path) -> Iterator[str]:
                 yield f"counted{CONTEXT}{noun}"
             case (constructor, [str(text), *_]) if is_report and constructor in SHOWN and text:
                 yield text
+
+
+def _told(call: ast.Call) -> Iterator[str]:
+    """Yield the constants of a step that are translated where it is shown: titles, labels, sentences."""
+    name = call.func.id if isinstance(call.func, ast.Name) else ""
+    for place in STEPS.get(name, ()):
+        for text in call.args[place : place + 1]:
+            if isinstance(text, ast.Constant) and isinstance(text.value, str) and text.value:
+                yield text.value
 
 
 def _is_printed_in_other_languages(path: Path) -> bool:

@@ -23,6 +23,7 @@ from inspector.cli.options import (
     stop_options,
 )
 from inspector.errors import CannotObserve, InspectorError
+from inspector.language import speaking
 
 if TYPE_CHECKING:
     from inspector.model.address import VirtAddr
@@ -84,7 +85,8 @@ def command(
         found = explain(evidence, subject, address, why_unobserved(checked, predict_only=predict_only))
     steps = tell(found)
     if output.wants_json:
-        output.json(explanation_json(found, steps))
+        with speaking("en"):
+            output.json(explanation_json(found, tell(found)))
     output.document(explanation_document(found, steps))
     output.finish()
     if checked is not None and checked.error is not None:

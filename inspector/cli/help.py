@@ -34,8 +34,7 @@ ERRORS = (
 )
 """Errors of click's own, and advice that is put together before an error is raised with it."""
 ENGLISH_AS_YET = frozenset(
-    {"doctor", "explain", "fuzz", "lab", "layout", "loading", "overlay", "pagetable", "profile", "replace"}
-    | {"story"}
+    {"doctor", "fuzz", "lab", "layout", "loading", "overlay", "pagetable", "profile", "replace"}
 )
 """Commands that answer in English, in whatever language they help."""
 _ANSWERS_IN_ENGLISH = N_("It answers in English as yet.")

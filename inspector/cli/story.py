@@ -24,6 +24,7 @@ from inspector.cli.options import (
     running_options,
 )
 from inspector.errors import CannotObserve, UsageError
+from inspector.language import speaking, tr
 
 if TYPE_CHECKING:
     from inspector.cli.output import Output
@@ -80,7 +81,8 @@ def command(
     unobserved = why_unobserved(checked, predict_only=predict_only)
     story = tell(evidence, faults=faults, unobserved=unobserved)
     if output.wants_json:
-        output.json(story_json(story))
+        with speaking("en"):
+            output.json(story_json(tell(evidence, faults=faults, unobserved=unobserved)))
     _show(story, output, stepwise=stepwise)
     output.finish()
     if error is not None:
@@ -117,7 +119,7 @@ def _show(story: Story, output: Output, *, stepwise: bool) -> None:
 
 def _goes_on() -> bool:
     """Ask the reader; False for q, or where there is no more to be read."""
-    sys.stdout.write("[Enter: go on; q: end] ")
+    sys.stdout.write(tr("[Enter: go on; q: end] "))
     sys.stdout.flush()
     answer = sys.stdin.readline()
     return bool(answer) and answer.strip().lower() not in ("q", "quit")

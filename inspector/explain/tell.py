@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inspector.language import N_, tr, tr_error
 from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, vpn_of
 from inspector.model.fault import FaultMode
 from inspector.model.vma import Access, FileBacking, Sharing
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from inspector.model.page import PageState
     from inspector.model.vma import Vma
 
-_ABSENT, _UNKNOWN = "absent", "unknown"
-_ACCESSES = ((Access.READ, "read"), (Access.WRITE, "write"), (Access.EXECUTE, "execute"))
+_ABSENT, _UNKNOWN = N_("absent"), N_("unknown")
+_ACCESSES = ((Access.READ, N_("read")), (Access.WRITE, N_("write")), (Access.EXECUTE, N_("execute")))
 _ACCESS_WORDS = dict(_ACCESSES)
 _MOST_FAULTS = 8
 
@@ -47,18 +48,22 @@ def title_of(found: Explanation) -> str:
     """Return what the address is, in a few words: `0x80ed2b8: counter, in .data`."""
     place = found.place
     if place is not None and place.symbol is not None:
-        section = f", in {place.section.name}" if place.section is not None and place.section.name else ""
-        return f"{found.address:#x}: {place.symbol.place(place.address)}{section}"
+        symbol = place.symbol.place(place.address)
+        if place.section is None or not place.section.name:
+            return f"{found.address:#x}{tr(': ')}{symbol}"
+        return tr("{address:#x}: {symbol}, in {section}").format(
+            address=found.address, symbol=symbol, section=place.section.name
+        )
     if place is not None and place.section is not None and place.section.name:
-        return f"{found.address:#x}: in {place.section.name}"
+        return tr("{address:#x}: in {where}").format(address=found.address, where=place.section.name)
     if found.area is None:
-        return f"{found.address:#x}: in no area"
-    return f"{found.address:#x}: in {_name(found.area)}"
+        return tr("{address:#x}: in no area").format(address=found.address)
+    return tr("{address:#x}: in {where}").format(address=found.address, where=_name(found.area))
 
 
 def _name(vma: Vma) -> str:
     name = vma.name.rpartition("/")[2] if isinstance(vma.backing, FileBacking) else vma.name
-    return name or "anonymous memory"
+    return name or tr("anonymous memory")
 
 
 def _address_step(found: Explanation) -> Step:
@@ -68,7 +73,7 @@ def _address_step(found: Explanation) -> Step:
         "A virtual address is a page's number, and a place in the page.",
         told=(
             Told("page", f"{found.address:#x} >> {PAGE_SHIFT} = {page:#x}"),
-            Told("in the page", f"byte {offset:#x} of {PAGE_SIZE}"),
+            Told("in the page", tr("byte {offset:#x} of {size}").format(offset=offset, size=PAGE_SIZE)),
         ),
     )
 
@@ -78,7 +83,12 @@ def _file_step(place: FilePlace, bias: int) -> Step:
     told = [Told("file", place.path)]
     if bias and place.segment is not None:
         told.append(
-            Told("load bias", f"{place.address + bias:#x} - {bias:#x} = {place.address:#x}, as linked")
+            Told(
+                "load bias",
+                tr("{address:#x} - {bias:#x} = {linked:#x}, as linked").format(
+                    address=place.address + bias, bias=bias, linked=place.address
+                ),
+            )
         )
     if place.symbol is not None:
         told.append(Told("symbol", _symbol_words(place)))
@@ -87,12 +97,16 @@ def _file_step(place: FilePlace, bias: int) -> Step:
         told.append(
             Told(
                 "section",
-                f"{place.section.name or place.section.number}, {header.addr:#x}-{place.section.end:#x}, "
-                f"byte {place.address - header.addr:#x}",
+                tr("{name}, {start:#x}-{end:#x}, byte {offset:#x}").format(
+                    name=place.section.name or place.section.number,
+                    start=header.addr,
+                    end=place.section.end,
+                    offset=place.address - header.addr,
+                ),
             )
         )
     elif place.segment is not None:
-        told.append(Told("section", "none: headers, or what fills the page"))
+        told.append(Told("section", tr("none: headers, or what fills the page")))
     if place.segment is not None:
         number, segment = place.segment
         told.append(
@@ -103,54 +117,85 @@ def _file_step(place: FilePlace, bias: int) -> Step:
             )
         )
     told.append(Told("in the file", _file_offset_words(place)))
-    text = "Sections and symbols are the linker's. The kernel maps segments, and knows nothing else."
+    text = tr("Sections and symbols are the linker's. The kernel maps segments, and knows nothing else.")
     return Step("In the file", text, (), tuple(told))
 
 
 def _symbol_words(place: FilePlace) -> str:
     symbol = place.symbol
     assert symbol is not None  # noqa: S101 - the caller has looked
-    size = f", {counted(symbol.size, 'byte')} at {symbol.address:#x}" if symbol.size else ""
-    return f"{symbol.place(place.address)}{size}"
+    if not symbol.size:
+        return symbol.place(place.address)
+    return tr("{symbol}, {bytes} at {address:#x}").format(
+        symbol=symbol.place(place.address), bytes=counted(symbol.size, "byte"), address=symbol.address
+    )
 
 
 def _file_offset_words(place: FilePlace) -> str:
     if place.offset is None:
-        return "no byte: p_filesz ends before, and what is behind begins as zeros"
+        return tr("no byte: p_filesz ends before, and what is behind begins as zeros")
     if place.segment is None:
-        return f"byte {place.offset:#x}"
+        return tr("byte {offset:#x}").format(offset=place.offset)
     segment = place.segment[1]
-    text = f"{place.address:#x} - {segment.vaddr:#x} + p_offset {segment.offset:#x} = byte {place.offset:#x}"
+    said = N_("{address:#x} - {vaddr:#x} + p_offset {start:#x} = byte {byte:#x}")
     if place.address >= segment.vaddr + segment.filesz:
-        behind = "cleared, for it is .bss" if segment.memsz > segment.filesz else "what follows in the file"
-        return f"{text}, behind p_filesz: {behind}"
-    if place.offset < segment.offset:
-        return f"{text}, before p_offset: there only because pages are mapped whole"
-    return text
+        said = (
+            N_(
+                "{address:#x} - {vaddr:#x} + p_offset {start:#x} = byte {byte:#x}, behind p_filesz: cleared, "
+                "for it is .bss"
+            )
+            if segment.memsz > segment.filesz
+            else N_(
+                "{address:#x} - {vaddr:#x} + p_offset {start:#x} = byte {byte:#x}, behind p_filesz: what "
+                "follows in the file"
+            )
+        )
+    elif place.offset < segment.offset:
+        said = N_(
+            "{address:#x} - {vaddr:#x} + p_offset {start:#x} = byte {byte:#x}, before p_offset: there only "
+            "because pages are mapped whole"
+        )
+    return tr(said).format(
+        address=place.address, vaddr=segment.vaddr, start=segment.offset, byte=place.offset
+    )
 
 
 def _area_step(found: Explanation, area: Vma) -> Step:
     first = find_rule(found.rules[0])
-    told = [Told("because", f"{first.id}: {first.statement}")]
+    told = [Told("because", f"{first.id}{tr(': ')}{tr(first.statement)}")]
     offset = found.address - area.start
     if isinstance(area.backing, FileBacking):
         byte = offset + area.offset
         told += [
-            Told("backing", f"{area.name}, from byte {area.offset:#x} on"),
+            Told(
+                "backing",
+                tr("{name}, from byte {offset:#x} on").format(name=area.name, offset=area.offset),
+            ),
             Told(
                 "in the file",
-                f"{found.address:#x} - {area.start:#x} + {area.offset:#x} = byte {byte:#x}, page "
-                f"{byte >> PAGE_SHIFT}",
+                tr("{address:#x} - {start:#x} + {offset:#x} = byte {byte:#x}, page {page}").format(
+                    address=found.address,
+                    start=area.start,
+                    offset=area.offset,
+                    byte=byte,
+                    page=byte >> PAGE_SHIFT,
+                ),
             ),
         ]
     else:
         told.append(Told("backing", _backing_words(area)))
     shared = area.sharing is Sharing.SHARED
-    what = "what is written is seen by all who map it" if shared else "what is written is the process's own"
-    told.append(Told("sharing", f"{area.sharing.name.lower()}: {what}"))
+    what = (
+        tr("shared: what is written is seen by all who map it")
+        if shared
+        else tr("private: what is written is the process's own")
+    )
+    told.append(Told("sharing", what))
     return Step(
         "In the address space",
-        f"Its area at {found.area_stop}: {_name(area)}, {area_words(area)}.",
+        tr("Its area at {stop}: {name}, {area}.").format(
+            stop=found.area_stop, name=_name(area), area=area_words(area)
+        ),
         found.rules,
         tuple(told),
         tuple(_area_values(found)),
@@ -159,15 +204,16 @@ def _area_step(found: Explanation, area: Vma) -> Step:
 
 def _backing_words(area: Vma) -> str:
     if kind_of(area) is AreaKind.VDSO:
-        return "pages of the kernel's"
-    return "none: pages begin as zeros"
+        return tr("pages of the kernel's")
+    return tr("none: pages begin as zeros")
 
 
 def _area_values(found: Explanation) -> Iterator[Value]:
     for stop in found.stops:
-        mine = _ABSENT if stop.predicted_area is None else area_words(stop.predicted_area)
-        other = _ABSENT if stop.observed_area is None else area_words(stop.observed_area)
-        yield Value(f"area at {stop.checkpoint}", mine, other if stop.areas_observed else None)
+        mine = tr(_ABSENT) if stop.predicted_area is None else area_words(stop.predicted_area)
+        other = tr(_ABSENT) if stop.observed_area is None else area_words(stop.observed_area)
+        label = tr("area at {stop}").format(stop=stop.checkpoint)
+        yield Value(label, mine, other if stop.areas_observed else None)
 
 
 def _page_step(found: Explanation, area: Vma) -> Step:
@@ -191,35 +237,51 @@ def _history(found: Explanation) -> Iterator[Told]:
     cause, own = found.mapped_by, found.faults
     resident = any(stop.predicted_page is not None for stop in found.stops)
     if cause is not None and all(each.number != cause.number for each in own):
-        yield Told("made resident", f"with another page, by {_fault_words(cause)}: fault-around")
+        yield Told(
+            "made resident",
+            tr("with another page, by {fault}: fault-around").format(fault=_fault_words(cause)),
+        )
     elif cause is None and resident and not own:
-        yield Told("made resident", "without a fault: the kernel wrote it itself (fault.argument-pages)")
+        yield Told("made resident", tr("without a fault: the kernel wrote it itself (fault.argument-pages)"))
     elif cause is None and not own:
-        yield Told("made resident", "never: nothing touches it, or its surroundings")
+        yield Told("made resident", tr("never: nothing touches it, or its surroundings"))
     for each in own[:_MOST_FAULTS]:
-        label = "made resident" if cause is not None and each.number == cause.number else "then"
-        yield Told(label, f"by {_fault_words(each)}: {_done(each.fault)}")
+        label = N_("made resident") if cause is not None and each.number == cause.number else N_("then")
+        yield Told(label, _answered(each))
     if len(own) > _MOST_FAULTS:
-        yield Told("then", f"{len(own) - _MOST_FAULTS} more faults on it")
+        yield Told("then", tr("{count} more faults on it").format(count=len(own) - _MOST_FAULTS))
 
 
 def _fault_words(each: NumberedFault) -> str:
     fault = each.fault
-    access = "" if fault.access is None else f" {_ACCESS_WORDS[fault.access]}"
     if fault.mode is FaultMode.KERNEL:
-        who = "the kernel"
+        who = tr("the kernel")
+    elif fault.symbol or fault.ip is None:
+        who = fault.symbol or tr("the program")
     else:
-        who = fault.symbol or ("the program" if fault.ip is None else f"the instruction at {fault.ip:#x}")
-    return f"page fault {each.number},{access} of {fault.address:#x} by {who}"
+        who = tr("the instruction at {address:#x}").format(address=fault.ip)
+    if fault.access is None:
+        return tr("page fault {number}, of {address:#x} by {who}").format(
+            number=each.number, address=fault.address, who=who
+        )
+    return tr("page fault {number}, {access} of {address:#x} by {who}").format(
+        number=each.number, access=tr(_ACCESS_WORDS[fault.access]), address=fault.address, who=who
+    )
+
+
+def _answered(each: NumberedFault) -> str:
+    return tr("by {fault}: {done}").format(fault=_fault_words(each), done=_done(each.fault))
 
 
 def _done(fault: Fault) -> str:
     if fault.kind is None:
-        return "no one knows how it was answered"
-    words = WORDS_OF_KINDS[fault.kind]
+        return tr("no one knows how it was answered")
+    words = tr(WORDS_OF_KINDS[fault.kind])
+    words = words[0].lower() + words[1:]
     pages = 1 if fault.mapped is None else fault.mapped.size_bytes // PAGE_SIZE
-    around = f", with {counted(pages - 1, 'page')} around it" if pages > 1 else ""
-    return words[0].lower() + words[1:] + around
+    if pages == 1:
+        return words
+    return tr("{done}, with {pages} around it").format(done=words, pages=counted(pages - 1, "page"))
 
 
 def _frames(found: Explanation) -> Iterator[Told]:
@@ -227,18 +289,23 @@ def _frames(found: Explanation) -> Iterator[Told]:
     for stop in reversed(found.stops):
         page = stop.observed_page
         if page is not None:
-            pfn = "not told without privileges (observe.pfn-hidden)" if page.pfn is None else f"{page.pfn:#x}"
-            yield Told("frame", f"{pfn}, as observed at {stop.checkpoint}" if page.pfn is not None else pfn)
+            frame = (
+                tr("not told without privileges (observe.pfn-hidden)")
+                if page.pfn is None
+                else tr("{frame:#x}, as observed at {stop}").format(frame=page.pfn, stop=stop.checkpoint)
+            )
+            yield Told("frame", frame)
             return
     if found.unobserved is not None:
-        yield Told("frame", f"not observed: {found.unobserved}")
+        yield Told("frame", tr("not observed: {reason}").format(reason=tr_error(found.unobserved)))
 
 
 def _page_values(found: Explanation) -> Iterator[Value]:
     for stop in found.stops:
         mine, other = _state(stop.predicted_page), _state(stop.observed_page)
         unseen = not stop.pages_observed or (other == _UNKNOWN and mine in ("zero", "anonymous"))
-        yield Value(f"page at {stop.checkpoint}", mine, None if unseen else other, found.page_rule)
+        label = tr("page at {stop}").format(stop=stop.checkpoint)
+        yield Value(label, tr(mine), None if unseen else tr(other), found.page_rule)
 
 
 def _state(page: PageState | None) -> str:
@@ -250,17 +317,19 @@ def _state(page: PageState | None) -> str:
 def _tables_step(found: Explanation) -> Step:
     told = [Told("way", " > ".join(map(str, found.way)))]
     bits = " + ".join(f"{step.level} {step.bits}" for step in found.way)
-    told.append(Told("bits", f"{bits} + offset {PAGE_SHIFT}"))
+    told.append(Told("bits", tr("{bits} + offset {offset}").format(bits=bits, offset=PAGE_SHIFT)))
     last = found.stops[-1] if found.stops else None
     if found.entry is not None:
-        told.append(Told("entry", f"{', '.join(found.entry.words)}, as the last fault left it"))
+        words = tr(", ").join(map(tr, found.entry.words))
+        told.append(Told("entry", tr("{words}, as the last fault left it").format(words=words)))
     here = None if last is None else last.predicted_area
     if found.entry is not None and found.entry.writable and here and Access.WRITE not in here.access:
-        told.append(Told("later", "read-only, as its area is since mprotect"))
+        told.append(Told("later", tr("read-only, as its area is since mprotect")))
     if last is not None and last.predicted_page is None:
-        told.append(Told(f"at {last.checkpoint}", "empty"))
+        told.append(Told(tr("at {checkpoint}").format(checkpoint=last.checkpoint), tr("empty")))
     elif last is not None and found.entry is None:
-        told.append(Told(f"at {last.checkpoint}", "present; no fault wrote it"))
+        label = tr("at {checkpoint}").format(checkpoint=last.checkpoint)
+        told.append(Told(label, tr("present; no fault wrote it")))
     return Step(
         "In the page tables",
         "The processor walks them by the page's number; the last entry names the frame, and what is allowed.",
@@ -274,14 +343,14 @@ def _access_step(found: Explanation, area: Vma) -> Step:
     gone = last.predicted_area is None
     told = [Told(word, _access_words(found, area, access)) for access, word in _ACCESSES] if not gone else []
     if gone:
-        told.append(Told("nobody", "the area is gone by then: SIGSEGV, si_code 1 (SEGV_MAPERR)"))
+        told.append(Told("nobody", tr("the area is gone by then: SIGSEGV, si_code 1 (SEGV_MAPERR)")))
     told += [
-        Told("a system call", "as the program itself; where that may not, it returns EFAULT"),
+        Told("a system call", tr("as the program itself; where that may not, it returns EFAULT")),
         Told("a debugger", _debugger_words(area)),
         Told("others", _others_words(area)),
     ]
     return Step(
-        f"Who may touch it at {last.checkpoint}",
+        tr("Who may touch it at {stop}").format(stop=last.checkpoint),
         "The area decides, then the entry in the page table; what both allow is done without the kernel.",
         ("fault.refused",),
         tuple(told),
@@ -292,26 +361,26 @@ def _access_words(found: Explanation, area: Vma, access: Access) -> str:
     last = found.stops[-1]
     here = last.predicted_area or area
     if access not in here.access:
-        return "no: SIGSEGV, si_code 2 (SEGV_ACCERR)"
+        return tr("no: SIGSEGV, si_code 2 (SEGV_ACCERR)")
     page, entry = last.predicted_page, found.entry
     if page is None:
-        return "yes, with a page fault first"
+        return tr("yes, with a page fault first")
     if access is Access.WRITE and entry is not None and not entry.writable:
-        return "yes, with a page fault first, that copies the page"
+        return tr("yes, with a page fault first, that copies the page")
     if access is Access.WRITE and entry is None:
-        return "yes"
-    return "yes, at once"
+        return tr("yes")
+    return tr("yes, at once")
 
 
 def _debugger_words(area: Vma) -> str:
     """Return what ptrace may do. Source: mm/gup.c:check_vma_flags()."""
     if _is_vvar(area):
-        return "may not even read it: the area is VM_IO"
+        return tr("may not even read it: the area is VM_IO")
     if area.sharing is Sharing.PRIVATE:
-        return "may read and write it whatever the permissions (FOLL_FORCE)"
+        return tr("may read and write it whatever the permissions (FOLL_FORCE)")
     if Access.WRITE in area.access:
-        return "may read and write it, as everyone who maps it"
-    return "may read it; a shared page is written only where the area allows"
+        return tr("may read and write it, as everyone who maps it")
+    return tr("may read it; a shared page is written only where the area allows")
 
 
 def _is_vvar(area: Vma) -> bool:
@@ -321,26 +390,36 @@ def _is_vvar(area: Vma) -> bool:
 def _others_words(area: Vma) -> str:
     match kind_of(area):
         case AreaKind.VDSO:
-            return "the kernel writes what is in [vvar], and every process reads the same pages"
+            return tr("the kernel writes what is in [vvar], and every process reads the same pages")
         case AreaKind.ANONYMOUS | AreaKind.HEAP | AreaKind.STACK if area.sharing is Sharing.PRIVATE:
-            return "no other process, but a child after fork, until one of them writes"
+            return tr("no other process, but a child after fork, until one of them writes")
     if area.sharing is Sharing.SHARED:
-        return "every process that maps it"
-    return "the file's own page is shared with all who map it; a copy is this process's alone"
+        return tr("every process that maps it")
+    return tr("the file's own page is shared with all who map it; a copy is this process's alone")
 
 
 def _nothing_step(found: Explanation) -> Step:
     first = find_rule(found.rules[0])
-    told = [Told("because", f"{first.id}: {first.statement}")]
+    told = [Told("because", f"{first.id}{tr(': ')}{tr(first.statement)}")]
     if found.below is not None:
         before = found.address - found.below.end
-        distance = f"{before:#x} bytes before" if before else "right before it"
-        told.append(Told("next below", f"{_words(found.below)}, ends {distance}"))
+        words = tr("{area}, ends {count:#x} bytes before") if before else tr("{area}, ends right before it")
+        told.append(Told("next below", words.format(area=_words(found.below), count=before)))
     if found.above is not None:
         behind = found.above.start - found.address
-        told.append(Told("next above", f"{_words(found.above)}, begins {behind:#x} bytes behind"))
+        told.append(
+            Told(
+                "next above",
+                tr("{area}, begins {count:#x} bytes behind").format(area=_words(found.above), count=behind),
+            )
+        )
     told += [
-        Told("meanwhile", f"page fault {each.number} found {_words(each.fault.area)}, gone since")
+        Told(
+            "meanwhile",
+            tr("page fault {number} found {area}, gone since").format(
+                number=each.number, area=_words(each.fault.area)
+            ),
+        )
         for each in found.faults[:1]
         if each.fault.area is not None
     ]
@@ -359,16 +438,16 @@ def _words(area: Vma) -> str:
 
 def _touch_nothing_step(found: Explanation) -> Step:
     faults = found.faults[:_MOST_FAULTS]
-    told = [Told("it was", f"by {_fault_words(each)}: {_done(each.fault)}") for each in faults]
+    told = [Told("it was", _answered(each)) for each in faults]
     if found.stack_may_grow:
         told += [
-            Told("the program", "a page fault, and the stack is extended down to it: fault.stack-growth"),
-            Told("bound by", "the limit of the stack, and the guard gap to the next area below"),
+            Told("the program", tr("a page fault, and the stack is extended down to it: fault.stack-growth")),
+            Told("bound by", tr("the limit of the stack, and the guard gap to the next area below")),
         ]
     else:
         told += [
-            Told("the program", "SIGSEGV, si_code 1 (SEGV_MAPERR), si_addr the address"),
-            Told("a system call", "no signal: it returns EFAULT"),
+            Told("the program", tr("SIGSEGV, si_code 1 (SEGV_MAPERR), si_addr the address")),
+            Told("a system call", tr("no signal: it returns EFAULT")),
         ]
     return Step(
         "What happens when it is touched",

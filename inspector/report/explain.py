@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inspector.explain.tell import title_of
+from inspector.language import N_, tr, tr_error, tr_in
 from inspector.model.finding import Verdict
 from inspector.report.document import Document, Fact, Facts, Mark, Section
 from inspector.report.story import step_blocks
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
 
 _LONGEST_NAME = 44
 _LEGEND = (
-    (Mark.GOOD, "as predicted"),
-    (Mark.BAD, "otherwise than predicted"),
-    (Mark.EXPLAINED, "otherwise, by a rule"),
-    (Mark.UNKNOWN, "not observed"),
+    (Mark.GOOD, N_("as predicted")),
+    (Mark.BAD, N_("otherwise than predicted")),
+    (Mark.EXPLAINED, N_("otherwise, by a rule")),
+    (Mark.UNKNOWN, N_("not observed")),
 )
 
 
@@ -30,9 +31,11 @@ def explanation_document(found: Explanation, steps: Sequence[Step]) -> Document:
     verdicts = {value.verdict for step in steps for value in step.values}
     facts = [Fact("program", shortened(found.program or repr(""), _LONGEST_NAME))]
     if found.unobserved is not None:
-        facts.append(Fact("predicted only", found.unobserved))
+        facts.append(Fact(tr_in("explanation", "predicted only"), tr_error(found.unobserved)))
     if found.not_modelled is not None:
-        facts.append(Fact("ends here", f"not modelled: {found.not_modelled}", Mark.UNKNOWN))
+        facts.append(
+            Fact("ends here", tr("not modelled: {what}").format(what=found.not_modelled), Mark.UNKNOWN)
+        )
     sections = [Section("", (Facts(tuple(facts)),))]
     observed = found.unobserved is None
     sections += [Section(step.title, step_blocks(step, observed=observed)) for step in steps]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inspector.language import N_, tr, tr_error
 from inspector.model.finding import Verdict
 from inspector.report.document import (
     Block,
@@ -39,18 +40,20 @@ def story_documents(story: Story) -> Iterator[Document]:
 
 def _heading(story: Story) -> Document:
     how = (
-        "What was predicted stands beside what was observed."
+        tr("What was predicted stands beside what was observed.")
         if story.unobserved is None
-        else f"Predicted only: {story.unobserved}."
+        else tr("Predicted only: {reason}.").format(reason=tr_error(story.unobserved))
     )
     return Document(
-        f"How {shortened(story.program or repr(''), _LONGEST_NAME)} becomes a process",
+        tr("How {program} becomes a process").format(
+            program=shortened(story.program or repr(""), _LONGEST_NAME)
+        ),
         (Section("", (Paragraph(how),)),),
     )
 
 
 def _step_document(number: int, step: Step, *, observed: bool) -> Document:
-    return Document(f"{number}. {step.title}", (Section("", step_blocks(step, observed=observed)),))
+    return Document(f"{number}. {tr(step.title)}", (Section("", step_blocks(step, observed=observed)),))
 
 
 def step_blocks(step: Step, *, observed: bool) -> tuple[Block, ...]:
@@ -63,10 +66,15 @@ def step_blocks(step: Step, *, observed: bool) -> tuple[Block, ...]:
     if step.values:
         blocks.append(_values(step.values, observed=observed))
     for note in step.notes:
-        rule = f" ({note.rule})" if note.rule else ""
-        blocks.append(Paragraph(f"The texts: {note.texts}. Here: {note.here}{rule}.", Mark.EXPLAINED))
+        said = (
+            tr("The texts: {texts}. Here: {here} ({rule}).")
+            if note.rule
+            else tr("The texts: {texts}. Here: {here}.")
+        )
+        words = said.format(texts=tr(note.texts), here=tr(note.here), rule=note.rule)
+        blocks.append(Paragraph(words, Mark.EXPLAINED))
     if step.rules:
-        blocks.append(Paragraph(f"Rules: {', '.join(step.rules)}"))
+        blocks.append(Paragraph(tr("Rules: {rules}").format(rules=", ".join(step.rules))))
     return tuple(blocks)
 
 
@@ -76,9 +84,9 @@ def _values(values: tuple[Value, ...], *, observed: bool) -> Table:
         columns.append(Column("observed", flexible=True))
     rows = []
     for value in values:
-        cells = [value.label, value.predicted]
+        cells = [tr(value.label), value.predicted]
         if observed:
-            cells.append("not observed" if value.observed is None else value.observed)
+            cells.append(tr("not observed") if value.observed is None else value.observed)
         rows.append(Row(tuple(cells), MARKS[value.verdict] if observed else None))
     return Table(tuple(columns), tuple(rows))
 
@@ -89,23 +97,25 @@ def _conclusion(story: Story) -> Document:
         for value in step.values:
             counts[value.verdict] += 1
     notes = sum(len(step.notes) for step in story.steps)
+    unobserved = N_("{values} not observed") if story.unobserved is None else N_("{values} predicted")
     words = [
-        f"{counted(counts[verdict], noun)} {what}"
-        for verdict, noun, what in (
-            (Verdict.AGREES, "value", "as predicted"),
-            (Verdict.DIFFERS, "value", "otherwise than predicted"),
-            (Verdict.EXPLAINED, "value", "otherwise, by a rule"),
-            (Verdict.UNOBSERVED, "value", "not observed" if story.unobserved is None else "predicted"),
+        tr(said).format(values=counted(counts[verdict], "value"))
+        for verdict, said in (
+            (Verdict.AGREES, N_("{values} as predicted")),
+            (Verdict.DIFFERS, N_("{values} otherwise than predicted")),
+            (Verdict.EXPLAINED, N_("{values} otherwise, by a rule")),
+            (Verdict.UNOBSERVED, unobserved),
         )
         if counts[verdict]
     ]
     if notes:
-        words.append(f"{counted(notes, 'place')} where this kernel does otherwise than the texts")
+        said = tr("{places} where this kernel does otherwise than the texts")
+        words.append(said.format(places=counted(notes, "place")))
     mark = None if story.unobserved is not None else Mark.GOOD if story.is_whole else Mark.UNKNOWN
     if story.differs:
         mark = Mark.BAD
-    ending = f"{shortened(story.program, _LONGEST_NAME)}: {story.ends or 'the program runs'}"
-    legend = ((Mark.EXPLAINED, "otherwise than the texts"), (Mark.UNKNOWN, "not observed"))
-    blocks = [Paragraph("; ".join(words) + ".")] if words else []
+    ending = f"{shortened(story.program, _LONGEST_NAME)}{tr(': ')}{story.ends or tr('the program runs')}"
+    legend = ((Mark.EXPLAINED, N_("otherwise than the texts")), (Mark.UNKNOWN, N_("not observed")))
+    blocks = [Paragraph(tr("{words}.").format(words=tr("; ").join(words)))] if words else []
     blocks.append(Paragraph("`inspector rules ID` tells more of a rule."))
     return Document(ending, (Section("", tuple(blocks)),), mark, legend)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from inspector.language import N_, tr
 from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, page_down, vpn_of
 from inspector.model.fault import FaultKind, FaultMode
 from inspector.model.fault_trace import FaultSource
 from inspector.model.vma import Access, FileBacking
 from inspector.reconcile.faults import RULES_OF_KINDS
 from inspector.story import Note, Step, Told, Value
-from inspector.story.words import area_words, counted, pages_of_strings
+from inspector.story.words import area_words, counted, joined, pages_of_strings
 from inspector.view.tables import Table, entry_of, new_tables, tables_for, way_to
 
 if TYPE_CHECKING:
@@ -24,20 +25,22 @@ if TYPE_CHECKING:
     from inspector.model.vma import Vma
     from inspector.story.evidence import Evidence
 
-_ACCESSES = {Access.READ: "read", Access.WRITE: "write", Access.EXECUTE: "execute"}
+_ACCESSES = {Access.READ: N_("read"), Access.WRITE: N_("write"), Access.EXECUTE: N_("execute")}
 WORDS_OF_KINDS = {
-    FaultKind.ANONYMOUS: "A frame is taken and filled with zeros",
-    FaultKind.STACK_GROWTH: "The stack's area is extended down to it, and a frame filled with zeros",
-    FaultKind.ZERO_PAGE: "No frame is taken: the shared page of zeros serves until someone writes",
-    FaultKind.FILE_READ: "The file's own page is mapped, out of the page cache",
-    FaultKind.FILE_COPY: "A frame is taken and filled with a copy of the file's page",
-    FaultKind.FILE_SHARED: "The file's own page is mapped, to be written where everyone sees it",
-    FaultKind.DISK_READ: "The file's page is read from the disk into the page cache, and mapped",
-    FaultKind.DISK_COPY: "The file's page is read from the disk, and a frame filled with a copy of it",
-    FaultKind.COPY_ON_WRITE: "A frame is taken and filled with a copy of the page that may not be written",
-    FaultKind.REUSE: "The page is nobody else's any more: it is made writable where it is",
-    FaultKind.SPECIAL: "The kernel's own page is mapped",
-    FaultKind.REFUSED: "The access is not allowed: nothing is mapped for it",
+    FaultKind.ANONYMOUS: N_("A frame is taken and filled with zeros"),
+    FaultKind.STACK_GROWTH: N_("The stack's area is extended down to it, and a frame filled with zeros"),
+    FaultKind.ZERO_PAGE: N_("No frame is taken: the shared page of zeros serves until someone writes"),
+    FaultKind.FILE_READ: N_("The file's own page is mapped, out of the page cache"),
+    FaultKind.FILE_COPY: N_("A frame is taken and filled with a copy of the file's page"),
+    FaultKind.FILE_SHARED: N_("The file's own page is mapped, to be written where everyone sees it"),
+    FaultKind.DISK_READ: N_("The file's page is read from the disk into the page cache, and mapped"),
+    FaultKind.DISK_COPY: N_("The file's page is read from the disk, and a frame filled with a copy of it"),
+    FaultKind.COPY_ON_WRITE: N_(
+        "A frame is taken and filled with a copy of the page that may not be written"
+    ),
+    FaultKind.REUSE: N_("The page is nobody else's any more: it is made writable where it is"),
+    FaultKind.SPECIAL: N_("The kernel's own page is mapped"),
+    FaultKind.REFUSED: N_("The access is not allowed: nothing is mapped for it"),
 }
 _PAGE_CACHE = Note(
     "a frame is taken, and the page read into it from the disk",
@@ -110,27 +113,42 @@ def _fault_step(
     told = list(_offset_told(fault))
     told += _frame_told(fault, later)
     told += _entry_told(evidence.prediction.profile.page_tables, fault, tables)
-    done = "" if fault.kind is None else f" {WORDS_OF_KINDS[fault.kind]}."
-    access = "" if fault.access is None else _ACCESSES[fault.access]
-    who = "The program" if fault.mode is FaultMode.USER else "The kernel, at work for the program,"
-    present = ", which is there and forbids it" if fault.protection else ", which is not there"
+    done = "" if fault.kind is None else tr("{what}.").format(what=tr(WORDS_OF_KINDS[fault.kind]))
+    access = "" if fault.access is None else tr(_ACCESSES[fault.access])
     looked_up = (
-        "No area holds the address."
+        tr("No area holds the address.")
         if fault.area is None
-        else f"The kernel looks for the area that holds the address: {_area_name(fault.area)}."
+        else tr("The kernel looks for the area that holds the address: {area}.").format(
+            area=_area_name(fault.area)
+        )
     )
     return Step(
-        f"Page fault {number}: {access} at {fault.address:#x}",
-        f"{who} touches page {fault.page:#x}{present}. {looked_up}{done}",
+        tr("Page fault {number}: {access} at {address:#x}").format(
+            number=number, access=access, address=fault.address
+        ),
+        joined(tr(_touch_words(fault)).format(page=fault.page), looked_up, done),
         () if fault.kind is None else (RULES_OF_KINDS[fault.kind],),
         tuple(told),
         tuple(_values(evidence, fault, seen, later)),
     )
 
 
+def _touch_words(fault: Fault) -> str:
+    """Say who touches the page, and what is in the way."""
+    if fault.mode is FaultMode.USER:
+        if fault.protection:
+            return N_("The program touches page {page:#x}, which is there and forbids it.")
+        return N_("The program touches page {page:#x}, which is not there.")
+    if fault.protection:
+        return N_(
+            "The kernel, at work for the program, touches page {page:#x}, which is there and forbids it."
+        )
+    return N_("The kernel, at work for the program, touches page {page:#x}, which is not there.")
+
+
 def _area_name(area: Vma) -> str:
     name = area.name.rpartition("/")[2] if isinstance(area.backing, FileBacking) else area.name
-    return f"{name or 'anonymous memory'}, {area.perms}"
+    return f"{name or tr('anonymous memory')}{tr(', ')}{area.perms}"
 
 
 def _values(
@@ -159,16 +177,17 @@ def _values(
     if later is not None:
         mine, other = later.predicted.kind, later.observed
         # One that is not there is a difference; one whose kind could not be told is not.
-        state = "absent" if other is None else other.kind and other.kind.value
-        yield Value(f"the page at {later.stop}", mine.value if mine else "unknown", state, rule)
+        state = tr("absent") if other is None else other.kind and tr(other.kind.value)
+        label = tr("the page at {stop}").format(stop=later.stop)
+        yield Value(label, tr(mine.value if mine else "unknown"), state, rule)
 
 
 def _fault_words(fault: Fault, knows_access: bool) -> str:
-    words = [fault.mode.value]
+    words = [tr(fault.mode.value)]
     if knows_access and fault.access is not None:
-        words.append(_ACCESSES[fault.access])
-        words.append("present" if fault.protection else "absent")
-    return ", ".join(words)
+        words.append(tr(_ACCESSES[fault.access]))
+        words.append(tr("present") if fault.protection else tr("absent"))
+    return tr(", ").join(words)
 
 
 def _offset_told(fault: Fault) -> Iterator[Told]:
@@ -177,8 +196,14 @@ def _offset_told(fault: Fault) -> Iterator[Told]:
     if area is None or not isinstance(area.backing, FileBacking):
         return
     offset = fault.address - area.start + area.offset
-    yield Told("in the file", f"{fault.address:#x} - {area.start:#x} + {area.offset:#x} = byte {offset:#x}")
-    yield Told("its page", f"bytes {page_down(offset):#x}-{page_down(offset) + PAGE_SIZE:#x}")
+    yield Told(
+        "in the file",
+        tr("{address:#x} - {start:#x} + {offset:#x} = byte {byte:#x}").format(
+            address=fault.address, start=area.start, offset=area.offset, byte=offset
+        ),
+    )
+    first = page_down(offset)
+    yield Told("its page", tr("bytes {first:#x}-{end:#x}").format(first=first, end=first + PAGE_SIZE))
 
 
 def _frame_told(fault: Fault, later: _Afterwards | None) -> Iterator[Told]:
@@ -186,10 +211,16 @@ def _frame_told(fault: Fault, later: _Afterwards | None) -> Iterator[Told]:
     if mapped is not None and mapped.size_bytes > PAGE_SIZE:
         pages = mapped.size_bytes >> PAGE_SHIFT
         yield Told(
-            "with it", f"{counted(pages, 'page')} in all, {mapped.start:#x}-{mapped.end:#x}: fault-around"
+            "with it",
+            tr("{pages} in all, {start:#x}-{end:#x}: fault-around").format(
+                pages=counted(pages, "page"), start=mapped.start, end=mapped.end
+            ),
         )
     if later is not None and later.observed is not None and later.observed.pfn:
-        yield Told("frame", f"{later.observed.pfn:#x}, as observed at {later.stop}")
+        yield Told(
+            "frame",
+            tr("{frame:#x}, as observed at {stop}").format(frame=later.observed.pfn, stop=later.stop),
+        )
 
 
 def _entry_told(geometry: PageTableGeometry, fault: Fault, tables: set[Table]) -> Iterator[Told]:
@@ -198,10 +229,10 @@ def _entry_told(geometry: PageTableGeometry, fault: Fault, tables: set[Table]) -
     if entry is None:
         return
     yield Told("table entry", " > ".join(map(str, way_to(fault.page, geometry))))
-    yield Told("it says", ", ".join(entry.words))
+    yield Told("it says", tr(", ").join(map(tr, entry.words)))
     new = new_tables(fault, geometry, tables)
     if new:
-        yield Told("new tables", ", ".join(new))
+        yield Told("new tables", tr(", ").join(new))
     tables |= tables_for(geometry, fault.mapped.vpns() if fault.mapped is not None else (vpn_of(fault.page),))
 
 
@@ -269,17 +300,29 @@ def end_step(evidence: Evidence, shown: int) -> Step:
     more = len(faults) - before - shown
     sentences = []
     if shown:
-        sentences.append("The instruction that faulted is tried again, and goes on.")
+        sentences.append(tr("The instruction that faulted is tried again, and goes on."))
     if more > 0:
-        follows = "follows" if more == 1 else "follow"
-        sentences.append(f"{counted(more, 'more fault')} {follows}: pages come as they are touched.")
+        follow = (
+            tr("{faults} follows: pages come as they are touched.")
+            if more == 1
+            else tr("{faults} follow: pages come as they are touched.")
+        )
+        sentences.append(follow.format(faults=counted(more, "more fault")))
     elif not shown:
-        sentences.append("The program takes no fault of its own.")
+        sentences.append(tr("The program takes no fault of its own."))
     if before:
-        sentences.append(f"{counted(before, 'fault')} came before the first instruction: execve's own.")
+        sentences.append(
+            tr("{faults} came before the first instruction: execve's own.").format(
+                faults=counted(before, "fault")
+            )
+        )
     if prediction.not_modelled is not None:
-        sentences.append(f"The prediction goes no further: {prediction.not_modelled.what} is not modelled.")
-    return Step("And so on", " ".join(sentences), values=tuple(_ending_values(evidence)))
+        sentences.append(
+            tr("The prediction goes no further: {what} is not modelled.").format(
+                what=prediction.not_modelled.what
+            )
+        )
+    return Step("And so on", joined(*sentences), values=tuple(_ending_values(evidence)))
 
 
 def _ending_values(evidence: Evidence) -> Iterator[Value]:

@@ -6,13 +6,14 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from inspector.elf.header import ET_DYN
+from inspector.language import tr
 from inspector.model.address import PAGE_SIZE, page_down, page_up, vpn_of
 from inspector.model.auxv import AuxType
 from inspector.model.program import Layout
 from inspector.model.vma import FileBacking, Special
 from inspector.story import Note, Step, Told, Value
 from inspector.story.execve import has_interpreter
-from inspector.story.words import area_values, auxiliary, counted, exec_value, pages_of_strings
+from inspector.story.words import area_values, auxiliary, counted, exec_value, joined, pages_of_strings
 from inspector.view.tables import level_names
 
 if TYPE_CHECKING:
@@ -35,29 +36,37 @@ def address_space_step(evidence: Evidence) -> Step:
     levels = len(geometry.index_bits)
     notes = []
     if levels != _TWO_LEVELS:
-        here = f"{levels} levels ({', '.join(names)}), for 32-bit programs too"
+        here = tr("{count} levels ({names}), for 32-bit programs too").format(
+            count=levels, names=", ".join(names)
+        )
         notes.append(Note("a page directory and page tables: two levels", here, "fault.page-tables"))
     end = _stack_end(evidence.at_exec)
     if end is not None and end != _TEXTS_STACK_END:
-        own = (
-            " (--layout 3gb gives 0xc0000000)" if evidence.prediction.program.layout is Layout.DEFAULT else ""
-        )
-        notes.append(Note("a program has 3 GB, up to 0xc0000000", f"up to {end:#x}{own}", "layout.task-size"))
+        here = (
+            tr("up to {end:#x} (--layout 3gb gives 0xc0000000)")
+            if evidence.prediction.program.layout is Layout.DEFAULT
+            else tr("up to {end:#x}")
+        ).format(end=end)
+        notes.append(Note("a program has 3 GB, up to 0xc0000000", here, "layout.task-size"))
     return Step(
         "A new address space: a page directory",
-        "begin_new_exec() is the point of no return: the old address space is given up. To make a new one is "
-        f"to allocate its top table (here the {names[0]}), and nothing else: no page is mapped before it is "
-        "touched.",
+        tr(
+            "begin_new_exec() is the point of no return: the old address space is given up. To make a new "
+            "one is to allocate its top table (here the {table}), and nothing else: no page is mapped before "
+            "it is touched."
+        ).format(table=names[0]),
         ("fault.page-tables",),
         (
             Told(
                 "an address",
                 " + ".join(f"{name} {bits}" for name, bits in zip(names, geometry.index_bits, strict=True))
-                + " + offset 12 bits",
+                + tr(" + offset 12 bits"),
             ),
             Told(
                 "the top table",
-                f"{1 << geometry.index_bits[0]} entries of {geometry.entry_bytes} bytes, all empty",
+                tr("{count} entries of {size} bytes, all empty").format(
+                    count=1 << geometry.index_bits[0], size=geometry.entry_bytes
+                ),
             ),
         ),
         (exec_value(evidence, "user space ends", _stack_end, "{:#x}"),) if evidence.at_exec else (),
@@ -82,8 +91,14 @@ def stack_step(evidence: Evidence) -> Step:
     strings = None if evidence.at_exec is None else pages_of_strings(evidence.at_exec)
     if areas and strings is not None:
         pages = areas[0].range.size_bytes // PAGE_SIZE
-        room = f"{pages - strings} below to grow into at once"
-        told.append(Told("size", f"{counted(pages, 'page')}: {strings} for the strings, {room}"))
+        told.append(
+            Told(
+                "size",
+                tr("{pages}: {strings} for the strings, {room} below to grow into at once").format(
+                    pages=counted(pages, "page"), strings=strings, room=pages - strings
+                ),
+            )
+        )
     return Step(
         "The stack's area",
         "setup_arg_pages() puts the pages with the strings at the end of user space, and makes an area there "
@@ -106,7 +121,11 @@ def bias_step(evidence: Evidence, image: ElfImage, bias: int) -> Step | None:
         "Its addresses count from 0, and the kernel chooses where that is: what it adds to each of them is "
         "the load bias.",
         (rule,),
-        (Told("and so", f"e_entry {entry:#x} becomes {entry + bias:#x}"),),
+        (
+            Told(
+                "and so", tr("e_entry {entry:#x} becomes {moved:#x}").format(entry=entry, moved=entry + bias)
+            ),
+        ),
         values,
     )
 
@@ -133,11 +152,13 @@ def segment_step(evidence: Evidence, image: ElfImage, number: int, bias: int) ->
         rules.append("vma.merge")
     sections = " ".join(section.name for section in image.members[number] if section.name)
     return Step(
-        f"Program header {number:02}: LOAD {segment.access}",
-        "elf_load() maps whole pages, so addresses and file offsets are rounded to them."
-        + (" The area is one with its neighbour, whose permissions and backing go on." if merged else ""),
+        tr("Program header {number:02}: LOAD {access}").format(number=number, access=str(segment.access)),
+        joined(
+            tr("elf_load() maps whole pages, so addresses and file offsets are rounded to them."),
+            tr("The area is one with its neighbour, whose permissions and backing go on.") if merged else "",
+        ),
         tuple(rules),
-        (*_arithmetic(segment, bias), Told("sections", sections or "none; the file's headers alone")),
+        (*_arithmetic(segment, bias), Told("sections", sections or tr("none; the file's headers alone"))),
         (
             *chain.from_iterable(area_values(evidence, vma) for vma in areas),
             *_cleared_page(evidence, segment, bias),
@@ -155,26 +176,35 @@ def _cleared_page(evidence: Evidence, segment: ProgramHeader, bias: int) -> Iter
         or not segment.filesz
     ):
         return
-    yield exec_value(evidence, f"page {page_down(zeros):#x}", lambda each: _state(each, zeros))
+    yield exec_value(evidence, tr("page {:#x}").format(page_down(zeros)), lambda each: _state(each, zeros))
 
 
 def _state(snapshot: Snapshot, address: int) -> str | None:
     if snapshot.pages is None:
         return None
     page = next((each for each in snapshot.pages if each.vpn == vpn_of(address)), None)
-    return "absent" if page is None else page.kind and page.kind.value
+    return tr("absent") if page is None else page.kind and tr(page.kind.value)
 
 
 def _arithmetic(segment: ProgramHeader, bias: int) -> Iterator[Told]:
     added = f" + {bias:#x}" if bias else ""
     start, in_page = segment.vaddr + bias, segment.vaddr % PAGE_SIZE
-    yield Told("from", f"p_vaddr {segment.vaddr:#x}{added}, rounded down: {page_down(start):#x}")
+    yield Told(
+        "from",
+        tr("p_vaddr {sum}, rounded down: {start:#x}").format(
+            sum=f"{segment.vaddr:#x}{added}", start=page_down(start)
+        ),
+    )
     if segment.filesz:
         file_end = page_up(start + segment.filesz)
         yield Told(
             "file pages",
-            f"to {start:#x} + p_filesz {segment.filesz:#x}, rounded up: {file_end:#x}, "
-            f"{counted((file_end - page_down(start)) // PAGE_SIZE, 'page')}",
+            tr("to {start:#x} + p_filesz {filesz:#x}, rounded up: {end:#x}, {pages}").format(
+                start=start,
+                filesz=segment.filesz,
+                end=file_end,
+                pages=counted((file_end - page_down(start)) // PAGE_SIZE, "page"),
+            ),
         )
         yield Told(
             "file offset", f"p_offset {segment.offset:#x} - {in_page:#x} = {segment.offset - in_page:#x}"
@@ -184,12 +214,17 @@ def _arithmetic(segment: ProgramHeader, bias: int) -> Iterator[Told]:
         if zeros % PAGE_SIZE and segment.filesz:
             yield Told(
                 "cleared",
-                f"{zeros:#x}-{page_up(zeros):#x}, the rest of the last file page: a write, so a page fault",
+                tr("{start:#x}-{end:#x}, the rest of the last file page: a write, so a page fault").format(
+                    start=zeros, end=page_up(zeros)
+                ),
             )
         rest, end = page_up(zeros), page_up(start + segment.memsz)
         if end > rest:
             yield Told(
-                "zeros behind", f"{rest:#x}-{end:#x}, anonymous, {counted((end - rest) // PAGE_SIZE, 'page')}"
+                "zeros behind",
+                tr("{start:#x}-{end:#x}, anonymous, {pages}").format(
+                    start=rest, end=end, pages=counted((end - rest) // PAGE_SIZE, "page")
+                ),
             )
 
 
@@ -205,8 +240,10 @@ def interpreter_step(evidence: Evidence, image: ElfImage) -> Step | None:
     ]
     return Step(
         "The dynamic loader",
-        f"PT_INTERP names {path}, which is mapped like a library. It will run first, and map the libraries "
-        "that the program needs.",
+        tr(
+            "PT_INTERP names {path}, which is mapped like a library. It will run first, and map the "
+            "libraries that the program needs."
+        ).format(path=path),
         ("layout.mmap-base",),
         (),
         (
@@ -235,7 +272,7 @@ def vdso_step(evidence: Evidence) -> Step:
 
 
 def _where_vdso(areas: Sequence[Vma]) -> str:
-    return f"at {areas[-1].start:#x}, in the mmap area below the stack"
+    return tr("at {address:#x}, in the mmap area below the stack").format(address=areas[-1].start)
 
 
 def heap_step(evidence: Evidence) -> Step:

@@ -6,12 +6,13 @@ import struct
 from functools import partial
 from typing import TYPE_CHECKING
 
+from inspector.language import tr
 from inspector.model.address import vpn_of
 from inspector.model.auxv import AuxType
 from inspector.reconcile.stack import comparable_bytes, compare_stack
 from inspector.story import Note, Step, Told, Value
 from inspector.story.execve import has_interpreter
-from inspector.story.words import counted, exec_value
+from inspector.story.words import counted, exec_value, joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,11 +58,12 @@ def _auxv_entries(snapshot: Snapshot) -> int | None:
 
 def _bytes_value(evidence: Evidence, stack: StackImage) -> Value:
     seen = evidence.seen_at_exec.stack if evidence.seen_at_exec is not None else None
-    mine = f"{comparable_bytes(stack)} bytes of {len(stack.contents)}"
+    mine = tr("{known} bytes of {count}").format(known=comparable_bytes(stack), count=len(stack.contents))
     if seen is None:
         return Value("known beforehand", mine, None)
     wrong = list(compare_stack("exec", stack, seen))
-    return Value("known beforehand", mine, f"{counted(len(wrong), 'run')} of them differ" if wrong else mine)
+    differ = tr("{runs} of them differ").format(runs=counted(len(wrong), "run"))
+    return Value("known beforehand", mine, differ if wrong else mine)
 
 
 def _figure(stack: StackImage) -> Iterator[Told]:
@@ -83,26 +85,33 @@ def _figure(stack: StackImage) -> Iterator[Told]:
     told = [
         (
             words[envp],
-            f"{counted(auxv - envp - 1, 'environment string')}, and above them the path given to execve",
+            tr("{strings}, and above them the path given to execve").format(
+                strings=counted(auxv - envp - 1, "environment string")
+            ),
         )
         if words[envp]
         else (0, ""),
         (words[argv], counted(words[0], "argument string")) if words[0] else (0, ""),
-        (stack.sp + _WORD * auxv, f"auxv: {counted((entries - auxv) // 2, 'pair')} and AT_NULL"),
-        (stack.sp + _WORD * envp, f"envp: {counted(auxv - envp - 1, 'pointer')} and 0"),
-        (stack.sp + _WORD * argv, f"argv: {counted(words[0], 'pointer')} and 0"),
+        (stack.sp + _WORD * auxv, _table("auxv", counted((entries - auxv) // 2, "pair"), "AT_NULL")),
+        (stack.sp + _WORD * envp, _table("envp", counted(auxv - envp - 1, "pointer"), "0")),
+        (stack.sp + _WORD * argv, _table("argv", counted(words[0], "pointer"), "0")),
         (stack.sp, f"argc: {words[0]}"),
     ]
     yield from (Told(f"{address:#x}", text) for address, text in told if text)
+
+
+def _table(name: str, entries: str, end: str) -> str:
+    """Say what a table holds, and what it ends in."""
+    return tr("{name}: {entries} and {end}").format(name=name, entries=entries, end=end)
 
 
 def entry_step(evidence: Evidence, image: ElfImage) -> Step:
     """Return the return from execve: to the first instruction of the program, or of its loader."""
     dynamic = has_interpreter(image)
     where = (
-        "It leads to the dynamic loader's entry point; the program's own is told in AT_ENTRY."
+        tr("It leads to the dynamic loader's entry point; the program's own is told in AT_ENTRY.")
         if dynamic
-        else "It leads to e_entry, which the header tells."
+        else tr("It leads to e_entry, which the header tells.")
     )
     values = []
     if evidence.at_exec is not None:
@@ -114,21 +123,25 @@ def entry_step(evidence: Evidence, image: ElfImage) -> Step:
             exec_value(
                 evidence, "pages resident", lambda each: None if each.pages is None else len(each.pages)
             ),
-            exec_value(evidence, "page tables", lambda each: each.page_table_bytes, "{} bytes"),
+            exec_value(evidence, "page tables", lambda each: each.page_table_bytes, tr("{} bytes")),
             exec_value(evidence, "minor faults", lambda each: each.minor_faults),
         ]
     return Step(
         "The first instruction",
-        "start_thread() changes where the system call returns to, and the registers with it. "
-        f"{where} {_first_page(evidence)}",
+        joined(
+            tr("start_thread() changes where the system call returns to, and the registers with it."),
+            where,
+            _first_page(evidence),
+        ),
         ("register.at-entry",),
         (Told("e_entry", f"{image.header.entry:#x}"),),
         tuple(values),
         (
             Note(
                 "EDX holds the address of DT_FINI's function",
-                "the kernel puts 0 there"
-                + (", the dynamic loader its own function later" if dynamic else ""),
+                tr("the kernel puts 0 there, the dynamic loader its own function later")
+                if dynamic
+                else tr("the kernel puts 0 there"),
                 "register.at-entry",
             ),
         ),
@@ -142,9 +155,9 @@ def _first_page(evidence: Evidence) -> str:
         return ""
     there = any(page.vpn == vpn_of(snapshot.registers.eip) for page in snapshot.pages)
     return (
-        "Its page is in memory already, for the kernel has cleared a part of it."
+        tr("Its page is in memory already, for the kernel has cleared a part of it.")
         if there
-        else "Its page is not in memory yet, and that is where the page faults begin."
+        else tr("Its page is not in memory yet, and that is where the page faults begin.")
     )
 
 
@@ -158,4 +171,4 @@ def _others(snapshot: Snapshot) -> str | None:
     if registers is None:
         return None
     used = {name: getattr(registers, name) for name in _GENERAL if name != "edx" and getattr(registers, name)}
-    return " ".join(f"{name} {value:#x}" for name, value in used.items()) or "all 0"
+    return " ".join(f"{name} {value:#x}" for name, value in used.items()) or tr("all 0")

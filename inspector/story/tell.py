@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inspector.elf.script import MAX_REWRITES
+from inspector.language import tr
 from inspector.layout.views import load_bias
 from inspector.model.prediction import Outcome
 from inspector.rules import RULES
@@ -29,7 +30,7 @@ from inspector.story.mapping import (
     vdso_step,
 )
 from inspector.story.start import entry_step, initial_stack_step
-from inspector.story.words import counted
+from inspector.story.words import counted, joined, verdict_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,11 +71,17 @@ def _ends(evidence: Evidence) -> str | None:
     verdict = evidence.prediction.verdict
     if verdict is None:
         limit = evidence.prediction.not_modelled
-        return f"not modelled: {limit.what}" if limit is not None else "not predicted"
+        return (
+            tr("not modelled: {what}").format(what=limit.what) if limit is not None else tr("not predicted")
+        )
     if verdict.outcome is Outcome.RUNS:
-        return "a 64-bit program, which runs; its story is not told" if _is_native(evidence) else None
+        return tr("a 64-bit program, which runs; its story is not told") if _is_native(evidence) else None
     rule = RULES.get(verdict.rule or "")
-    return f"{verdict}" + (f", by rule {rule.id}: {rule.statement}" if rule is not None else "")
+    if rule is None:
+        return verdict_words(verdict)
+    return tr("{verdict}, by rule {rule}: {statement}").format(
+        verdict=verdict_words(verdict), rule=rule.id, statement=tr(rule.statement)
+    )
 
 
 def _steps(evidence: Evidence, faults: int) -> Iterator[Step]:
@@ -118,7 +125,10 @@ def _process(evidence: Evidence, image: ElfImage) -> Iterator[Step]:
         yield segment_step(evidence, image, number, bias)
     more = len(image.loads) - MOST_HEADERS
     if more > 0:
-        yield Step("More of them", f"{counted(more, 'PT_LOAD')} more, each mapped the same way.")
+        yield Step(
+            "More of them",
+            tr("{segments} more, each mapped the same way.").format(segments=counted(more, "PT_LOAD")),
+        )
     yield from filter(None, (interpreter_step(evidence, image),))
     yield vdso_step(evidence)
     yield initial_stack_step(evidence)
@@ -140,14 +150,14 @@ def _ending_step(evidence: Evidence) -> Step:
         )
     rule = RULES.get(verdict.rule or "")
     what = (
-        "The old program is gone by now, so no one is there to be told: the process is killed."
+        tr("The old program is gone by now, so no one is there to be told: the process is killed.")
         if verdict.outcome is Outcome.KILLED
-        else "execve returns an error, and the old program goes on."
+        else tr("execve returns an error, and the old program goes on.")
     )
-    reason = "" if rule is None else f" {rule.statement} {rule.reason}"
+    reason = () if rule is None else (tr(rule.statement), tr(rule.reason))
     return Step(
         "The story ends here",
-        f"{what}{reason}",
+        joined(what, *reason),
         () if rule is None else (rule.id,),
         values=(verdict_value(evidence, verdict),),
     )

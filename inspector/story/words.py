@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from inspector.language import tr, tr_in
 from inspector.model.address import PAGE_SIZE, page_down
 from inspector.story import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from inspector.model.prediction import ExecVerdict
     from inspector.model.snapshot import Snapshot
     from inspector.model.vma import Vma
     from inspector.story.evidence import Evidence
 
 T = TypeVar("T")
 _WORD = 4
+_FULL_STOP = "\u3002"
+"""Of Chinese."""
 
 
 def area_words(vma: Vma) -> str:
@@ -29,8 +33,8 @@ def area_values(evidence: Evidence, vma: Vma, label: str = "area") -> Iterator[V
         seen = offset = None
     else:
         other = evidence.seen_area(vma)
-        seen = "absent" if other is None else area_words(other)
-        offset = "absent" if other is None else f"{other.offset:#x}"
+        seen = tr("absent") if other is None else area_words(other)
+        offset = tr("absent") if other is None else f"{other.offset:#x}"
     yield Value(label, area_words(vma), seen)
     if vma.inode:
         yield Value("its file offset", f"{vma.offset:#x}", offset)
@@ -42,7 +46,7 @@ def exec_value(evidence: Evidence, label: str, of: Callable[[Snapshot], T | None
     seen = of(evidence.seen_at_exec) if evidence.seen_at_exec is not None else None
     return Value(
         label,
-        "not known" if mine is None else form.format(mine),
+        tr("not known") if mine is None else form.format(mine),
         None if seen is None else form.format(seen),
     )
 
@@ -62,5 +66,20 @@ def pages_of_strings(snapshot: Snapshot) -> int | None:
 
 
 def counted(number: int, noun: str) -> str:
-    """Return `1 page`, `2 pages`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    """Return `1 page`, `2 pages`; in Chinese the noun has its measure word, and no plural."""
+    measured = tr_in("counted", noun)
+    return f"{number} {measured}" if measured != noun or number == 1 else f"{number} {noun}s"
+
+
+def verdict_words(verdict: ExecVerdict) -> str:
+    """Return `runs`, `refused: ENOEXEC` or `killed: SIGSEGV`."""
+    detail, outcome = verdict.errno or verdict.signal, tr(verdict.outcome.value)
+    return f"{outcome}{tr(': ')}{detail}" if detail else outcome
+
+
+def joined(*sentences: str) -> str:
+    """Return sentences as running text; Chinese leaves no blank between them."""
+    text = ""
+    for sentence in filter(None, sentences):
+        text += ("" if text.endswith(_FULL_STOP) or not text else " ") + sentence
+    return text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from inspector.language import N_
 from inspector.model.address import vpn_of
 from inspector.model.fault import FaultKind
 from inspector.model.vma import Access, Sharing
@@ -50,8 +51,8 @@ class TableEntry:
     @property
     def words(self) -> tuple[str, ...]:
         """As the kernel prints them: `present`, `user`, then `writable` or `read-only`, `no-execute`."""
-        may = "writable" if self.writable else "read-only"
-        return ("present", "user", may, *(("no-execute",) if self.no_execute else ()))
+        may = N_("writable") if self.writable else N_("read-only")
+        return (N_("present"), N_("user"), may, *((N_("no-execute"),) if self.no_execute else ()))
 
 
 def level_names(geometry: PageTableGeometry) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +10,7 @@ from inspector.elf.glance import Glance, Kind
 from inspector.examples import Example
 from inspector.explain.document import explanation_json
 from inspector.explain.tell import tell
+from inspector.language import speaking
 from inspector.observe.doctor import Check
 from inspector.report.check import check_document, observation_document, prediction_document
 from inspector.report.detail import Detail
@@ -104,6 +106,10 @@ DOCUMENTS: dict[str, Callable[[], Document]] = {
 }
 
 
+CHINESE = ("explain_a_page", "explain_nothing", "story")
+"""What is told in Chinese, too."""
+
+
 def text_of(document: Document, style: Style) -> str:
     return "".join(f"{line}\n" for line in render(document, style))
 
@@ -127,8 +133,6 @@ def test_a_wide_terminal_shows_every_column_of_a_fault(golden: Callable[[str, st
 
 
 def test_colour_changes_nothing_but_colour(golden: Callable[[str, str], None]) -> None:
-    import re
-
     document = DOCUMENTS["check_differs"]()
     coloured = text_of(document, Style(colour=True))
     golden("check_differs.colour.txt", coloured)
@@ -151,6 +155,37 @@ def test_a_picture_is_drawn_as_it_always_was(name: str, golden: Callable[[str, s
 
 def test_a_story_reads_as_it_always_did(golden: Callable[[str, str], None]) -> None:
     golden("story.txt", "\n".join(text_of(each, Style()) for each in story_documents(scenes.told())))
+
+
+def in_chinese(name: str) -> str:
+    with speaking("zh"):
+        if name == "story":
+            return "\n".join(text_of(each, Style()) for each in story_documents(scenes.told()))
+        return text_of(DOCUMENTS[name](), Style())
+
+
+@pytest.mark.parametrize("name", CHINESE)
+def test_in_chinese_no_english_sentence_is_left(name: str, golden: Callable[[str, str], None]) -> None:
+    text = in_chinese(name)
+    golden(f"{name}.zh.txt", text)
+    assert max(map(display_width, text.splitlines())) <= 80
+    words = r"\b(?:the|a|an|is|are|was|of|by|in|at|and|or|not|no|which|when|its|it|for|with|from)\b"
+    # A command line and what fault-around is called stand as they are.
+    told = re.sub(r"`[^`]*`|fault-around|[a-z]+\.[a-z0-9.-]+|__libc\w+", "", text)
+    assert [line for line in told.splitlines() if re.search(words, line)] == []
+
+
+@pytest.mark.parametrize("address", [0x080EE024, 0x10])
+def test_what_json_is_made_from_is_told_anew_in_english(address: int) -> None:
+    found = scenes.explanation(address)
+    with speaking("zh"):
+        steps = tell(found)
+        with speaking("en"):
+            english = tell(found)
+    assert english == tell(found) != steps
+    assert [[each.verdict for each in step.values] for step in steps] == [
+        [each.verdict for each in step.values] for step in english
+    ]
 
 
 @pytest.mark.parametrize("unicode", [True, False])
