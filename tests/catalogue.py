@@ -26,6 +26,7 @@ from inspector.model.fault import FaultKind
 from inspector.model.frame import FrameOwner
 from inspector.model.page import PageKind
 from inspector.model.prediction import Outcome
+from inspector.model.profile import UnclearableTail
 from inspector.rules import RULES
 
 if TYPE_CHECKING:
@@ -38,9 +39,7 @@ SHOWN = ("Fact", "Column", "Section", "Paragraph")
 TOLD = (ROOT / "story", ROOT / "explain")
 STEPS = {"Step": (0, 1), "Told": (0,), "Value": (0,), "Note": (0, 1), "exec_value": (1,)}
 """Their arguments at these places are translated where a step is shown."""
-UNTRANSLATED = frozenset(
-    {"doctor", "layout", "loading", "mutants", "overlay", "pagetable", "picture", "profile", "replacement"}
-)
+UNTRANSLATED = frozenset({"mutants", "overlay", "pagetable", "picture", "replacement"})
 """Reports that are in English as yet, but for what they share with others."""
 ASPECTS = (
     *("VMAs", "VMA flags", "registers", "stack bytes", "auxv", "pages", "frames", "minor faults"),
@@ -82,7 +81,7 @@ def _templates() -> Iterator[tuple[str, str]]:
 
 def _values() -> Iterator[tuple[str, str]]:
     """Yield what is translated as it is shown, but stands elsewhere: it is in JSON, too."""
-    for kind in (FaultKind, FrameOwner, PageKind, Outcome):
+    for kind in (FaultKind, FrameOwner, PageKind, Outcome, UnclearableTail):
         yield from ((f"{kind.__module__.replace('.', '/')}.py", member.value) for member in kind)
     yield from (("inspector/reconcile", aspect) for aspect in ASPECTS)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inspector.language import N_, tr
 from inspector.observe.doctor import can_check
 from inspector.report.document import Document, Fact, Facts, Mark, Section
 from inspector.report.text import counted
@@ -14,10 +15,10 @@ if TYPE_CHECKING:
     from inspector.observe.doctor import Check
 
 LEGEND = (
-    (Mark.GOOD, "allowed"),
-    (Mark.BAD, "missing, and needed"),
-    (Mark.UNJUDGED, "missing, not needed by check"),
-    (Mark.UNKNOWN, "could not be judged"),
+    (Mark.GOOD, N_("allowed")),
+    (Mark.BAD, N_("missing, and needed")),
+    (Mark.UNJUDGED, N_("missing, not needed by check")),
+    (Mark.UNKNOWN, N_("could not be judged")),
 )
 
 
@@ -25,9 +26,11 @@ def doctor_document(checks: Sequence[Check]) -> Document:
     """Return the list of checks, each with its fix where one is called for."""
     ready = can_check(list(checks))
     missing = sum(check.needed and check.ok is False for check in checks)
-    title = "inspector check can run here"
+    title = tr("inspector check can run here")
     if not ready:
-        title = f"inspector check cannot run here: {counted(missing, 'thing')} missing"
+        title = tr("inspector check cannot run here: {things} missing").format(
+            things=counted(missing, "thing")
+        )
     facts = tuple(fact for check in checks for fact in _facts(check))
     return Document(title, (Section("", (Facts(facts),)),), Mark.GOOD if ready else Mark.BAD, LEGEND)
 
@@ -35,7 +38,7 @@ def doctor_document(checks: Sequence[Check]) -> Document:
 def _facts(check: Check) -> Iterator[Fact]:
     yield Fact(check.name, check.detail, _mark(check))
     if check.fix:
-        yield Fact("", f"fix: {check.fix}")
+        yield Fact("", tr("fix: {fix}").format(fix=check.fix))
 
 
 def _mark(check: Check) -> Mark:

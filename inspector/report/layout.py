@@ -7,11 +7,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from inspector.elf.header import segment_name
+from inspector.language import N_, tr
 from inspector.model.address import PAGE_SIZE
 from inspector.model.prediction import Outcome
 from inspector.model.vma import FileBacking
 from inspector.report.document import Column, Document, Fact, Facts, Paragraph, Row, Section, Table
-from inspector.report.text import counted
+from inspector.report.program import verdict_text
+from inspector.report.text import counted, joined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -41,20 +43,24 @@ def layout_document(
     """Return both views of the program that the user called `name`; `verbose` folds nothing, however long."""
     blocks: list[Table | Paragraph] = []
     if verdict is None or verdict.outcome is not Outcome.RUNS:
-        what = "execve is not predicted" if verdict is None else f"execve: {verdict}"
-        blocks.append(Paragraph(f"There is no execution view ({what}): nothing is mapped."))
+        what = (
+            tr("execve is not predicted") if verdict is None else f"execve{tr(': ')}{verdict_text(verdict)}"
+        )
+        said = tr("There is no execution view ({reason}): nothing is mapped.")
+        blocks.append(Paragraph(said.format(reason=what)))
     if views.load_bias:
-        blocks.append(Paragraph(f"The file's addresses count from 0; it is loaded at {views.load_bias:#x}."))
+        said = tr("The file's addresses count from 0; it is loaded at {address:#x}.")
+        blocks.append(Paragraph(said.format(address=views.load_bias)))
     if not views.image.sections:
         blocks.append(Paragraph("It has no section headers: the kernel needs none."))
     rows = list(_rows(views))
     shown = rows if verbose else rows[:_MOST_ROWS]
     blocks.append(Table(_COLUMNS, tuple(row() for row in shown)))
     if len(shown) < len(rows):
-        words = f"and {len(rows) - len(shown)} more lines; --verbose shows all {len(rows)}"
-        blocks.append(Paragraph(words))
+        said = tr("and {more} more lines; --verbose shows all {count}")
+        blocks.append(Paragraph(said.format(more=len(rows) - len(shown), count=len(rows))))
     return Document(
-        f"{name}: link view beside execution view",
+        tr("{program}: link view beside execution view").format(program=name),
         tuple(
             section
             for section in (
@@ -98,9 +104,20 @@ def _row_without_area(views: Views, placed: PlacedSection) -> Row:
 
 
 def _row(views: Views, placed: PlacedSection, vma: Vma | None, *, rest: bool = False) -> Row:
-    header, name = placed.section.header, placed.section.name or f"section {placed.section.number}"
+    header, name = (
+        placed.section.header,
+        placed.section.name or tr("section {number}").format(number=placed.section.number),
+    )
     if rest:
-        return Row((f"{name}, the rest", "", "", _segment(views, placed.load), *_area(vma)))
+        return Row(
+            (
+                tr("{section}, the rest").format(section=name),
+                "",
+                "",
+                _segment(views, placed.load),
+                *_area(vma),
+            )
+        )
     address = f"{header.addr + views.load_bias:08x}" if placed.section.is_allocated else ""
     return Row((name, address, f"{header.size:#x}", _segment(views, placed.load), *_area(vma)))
 
@@ -118,23 +135,24 @@ def _area(vma: Vma | None) -> tuple[str, str]:
 def _what_else(vma: Vma, views: Views) -> str:
     """Say what an area without a section is: `[stack]`, `ld-linux.so.2`."""
     if vma in views.own:
-        return "(no section)"
+        return tr("(no section)")
     if isinstance(vma.backing, FileBacking):
         return f"({vma.name.rpartition('/')[2]})"
-    return vma.name or "(anonymous)"
+    return vma.name or tr("(anonymous)")
 
 
 def _why_not_loaded(placed: PlacedSection) -> str:
     if placed.section.is_tbss:
-        return "not loaded: per thread"
-    return "not loaded" if placed.load is None else "not mapped"
+        return tr("not loaded: per thread")
+    return tr("not loaded") if placed.load is None else tr("not mapped")
 
 
 def _listed(texts: Sequence[str], separator: str, *, verbose: bool) -> str:
     more = 0 if verbose else len(texts) - _MOST_LISTED
     if more <= 0:
         return separator.join(texts)
-    return f"{separator.join(texts[:_MOST_LISTED])}{separator}... ({more} more)"
+    rest = tr("... ({count} more)").format(count=more)
+    return f"{separator.join(texts[:_MOST_LISTED])}{separator}{rest}"
 
 
 def _segments(views: Views, *, verbose: bool) -> Section | None:
@@ -145,7 +163,7 @@ def _segments(views: Views, *, verbose: bool) -> Section | None:
         Fact(
             f"{number:02} {segment_name(segment.type)} {segment.access}",
             _listed([section.name for section in views.image.members[number]], " ", verbose=verbose)
-            or "no section",
+            or tr("no section"),
         )
         for number, segment in enumerate(views.image.segments)
     )
@@ -184,18 +202,35 @@ def _saving(views: Views, *, verbose: bool) -> Section | None:
     sections = sum(len(saving.alone_pages) for saving in views.savings)
     alone = sum(sum(saving.alone_pages) for saving in views.savings)
     together = sum(saving.together_pages for saving in views.savings)
-    rows.append(Row(("all", str(sections), str(alone), str(together), str(alone - together))))
-    saved = counted(abs(alone - together), "page")
-    result = f"saves {saved}" if alone >= together else f"costs {saved}"
-    words = (
-        f"Mapped by itself, a section would take its size in whole pages of {PAGE_SIZE} bytes, and "
-        f"{counted(sections, 'section')} {alone} of them. As {counted(len(views.savings), 'segment')} of one "
-        "permission each, from the page of p_vaddr to that of p_vaddr + p_memsz, they take "
-        f"{together}: merging {result}."
+    rows.append(Row((tr("all"), str(sections), str(alone), str(together), str(alone - together))))
+    said = (
+        N_(
+            "Mapped by itself, a section would take its size in whole pages of {size} bytes, and {sections} "
+            "{alone} of them. As {segments} of one permission each, from the page of p_vaddr to that of "
+            "p_vaddr + p_memsz, they take {together}: merging saves {pages}."
+        )
+        if alone >= together
+        else N_(
+            "Mapped by itself, a section would take its size in whole pages of {size} bytes, and {sections} "
+            "{alone} of them. As {segments} of one permission each, from the page of p_vaddr to that of "
+            "p_vaddr + p_memsz, they take {together}: merging costs {pages}."
+        )
+    )
+    words = tr(said).format(
+        size=PAGE_SIZE,
+        sections=counted(sections, "section"),
+        alone=alone,
+        segments=counted(len(views.savings), "segment"),
+        together=together,
+        pages=counted(abs(alone - together), "page"),
     )
     if alone < together:
-        words += (
-            " A segment has the file's headers with it, or begins inside a page and so reaches one further."
+        words = joined(
+            words,
+            tr(
+                "A segment has the file's headers with it, or begins inside a page and so reaches one "
+                "further."
+            ),
         )
     blocks = (Table(columns, tuple(rows)), Paragraph(words))
     return Section("What merging by permission saves, in pages", blocks)

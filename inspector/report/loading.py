@@ -6,6 +6,7 @@ import shlex
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from inspector.language import N_, tr, tr_error
 from inspector.report.document import Column, Document, Mark, Paragraph, Row, Section, Table
 from inspector.report.text import counted, size
 
@@ -26,11 +27,11 @@ _COLUMNS = (
     Column("major", right=True),
 )
 _LEGEND = (
-    (Mark.GOOD, "predicted and observed agree"),
-    (Mark.BAD, "predicted"),
-    (Mark.INSTEAD, "observed instead"),
-    (Mark.UNKNOWN, "not observed"),
-    (Mark.UNJUDGED, "not predicted"),
+    (Mark.GOOD, N_("predicted and observed agree")),
+    (Mark.BAD, N_("predicted")),
+    (Mark.INSTEAD, N_("observed instead")),
+    (Mark.UNKNOWN, N_("not observed")),
+    (Mark.UNJUDGED, N_("not predicted")),
 )
 
 
@@ -38,9 +39,15 @@ def loading_document(number: int, ways: Ways) -> Document:
     """Return one program's memory from stop to stop."""
     blocks: list[Table | Paragraph] = [Table(_COLUMNS, tuple(_rows(ways)))]
     if ways.not_modelled is not None:
-        blocks.append(Paragraph(f"From there on it is not modelled: {ways.not_modelled}.", Mark.UNKNOWN))
+        blocks.append(
+            Paragraph(
+                tr("From there on it is not modelled: {what}.").format(what=ways.not_modelled), Mark.UNKNOWN
+            )
+        )
     if ways.unobserved is not None:
-        blocks.append(Paragraph(f"Not observed: {ways.unobserved}.", Mark.UNKNOWN))
+        blocks.append(
+            Paragraph(tr("Not observed: {reason}.").format(reason=tr_error(ways.unobserved)), Mark.UNKNOWN)
+        )
     return Document(f"{number}. {_name(ways)}", (Section("", tuple(blocks)),), legend=_LEGEND)
 
 
@@ -85,7 +92,7 @@ def comparison_document(programs: Sequence[Ways]) -> Document:
     """Return the programs beside each other, by what there is at their ends."""
     rows = [row for label, value in _ASPECTS for row in _compared(label, value, programs)]
     columns = (Column(""), *(Column(f"{number}.", right=True) for number in range(1, len(programs) + 1)))
-    title = f"{counted(len(programs), 'way')} of loading"
+    title = tr("{ways} of loading").format(ways=counted(len(programs), "way"))
     return Document(title, (Section("", (Table(columns, tuple(rows)),)),), legend=_LEGEND)
 
 
@@ -93,12 +100,12 @@ def _compared(label: str, value: Callable[[Loading], str], programs: Sequence[Wa
     predicted = tuple(value(ways.predicted) for ways in programs)
     observed = tuple(_UNSEEN if ways.observed is None else value(ways.observed) for ways in programs)
     if predicted == observed:
-        yield Row((label, *predicted), Mark.GOOD)
+        yield Row((tr(label), *predicted), Mark.GOOD)
     elif any(each not in (mine, _UNSEEN) for mine, each in zip(predicted, observed, strict=True)):
-        yield Row((label, *predicted), Mark.BAD)
+        yield Row((tr(label), *predicted), Mark.BAD)
         yield Row(("", *observed), Mark.INSTEAD)
     else:
-        yield Row((label, *predicted), Mark.UNKNOWN)
+        yield Row((tr(label), *predicted), Mark.UNKNOWN)
 
 
 def _last(read: Callable[[Moment], int | None], show: Callable[[int], str] = str) -> Callable[[Loading], str]:
@@ -112,12 +119,12 @@ def _last(read: Callable[[Moment], int | None], show: Callable[[int], str] = str
 
 
 _ASPECTS: tuple[tuple[str, Callable[[Loading], str]], ...] = (
-    ("most pages resident", lambda run: _number(run.peak_pages)),
-    ("brought in from files", _last(lambda moment: moment.brought_bytes, size)),
-    ("read by itself", _last(lambda moment: moment.read_bytes, size)),
-    ("own pages", _last(lambda moment: moment.own_pages)),
-    ("page tables", _last(lambda moment: moment.page_table_bytes, size)),
-    ("minor faults counted", _last(lambda moment: moment.minor_faults)),
-    ("major faults counted", _last(lambda moment: moment.major_faults)),
-    ("page faults that trap", lambda run: _number(run.traps)),
+    (N_("most pages resident"), lambda run: _number(run.peak_pages)),
+    (N_("brought in from files"), _last(lambda moment: moment.brought_bytes, size)),
+    (N_("read by itself"), _last(lambda moment: moment.read_bytes, size)),
+    (N_("own pages"), _last(lambda moment: moment.own_pages)),
+    (N_("page tables"), _last(lambda moment: moment.page_table_bytes, size)),
+    (N_("minor faults counted"), _last(lambda moment: moment.minor_faults)),
+    (N_("major faults counted"), _last(lambda moment: moment.major_faults)),
+    (N_("page faults that trap"), lambda run: _number(run.traps)),
 )

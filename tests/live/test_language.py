@@ -49,6 +49,34 @@ def test_a_check_has_no_english_heading_left(arguments: tuple[str, ...]) -> None
     assert max(map(display_width, ours)) <= 80
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("doctor",),
+        ("profile",),
+        ("layout", HELLO),
+        ("loading", "--predict-only", HELLO, "fixtures/build/bss_tail"),
+        ("story", HELLO),
+        ("explain", HELLO, "main"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_no_english_sentence_is_left(arguments: tuple[str, ...]) -> None:
+    english, chinese = inspector(*arguments), inspector("--lang", "zh", *arguments)
+    assert (chinese.returncode, chinese.stderr) == (english.returncode, english.stderr)
+    lines = chinese.stdout.splitlines()
+    titles = [line for before, line in zip(("", *lines), lines, strict=False) if not before]
+    # A program under its number is called what it is called.
+    assert [
+        each for each in titles if not CHINESE.search(each) and not re.match(r"\d+\. fixtures/", each)
+    ] == []
+    words = r"\b(?:the|a|an|is|are|was|of|by|in|at|and|or|not|no|which|when|its|it|for|with|from)\b"
+    # A command line, what fault-around is called, and a file's names stand as they are.
+    told = [re.sub(r"`[^`]*`|fault-around|[\w./-]*[._/][\w./-]*", "", line) for line in lines]
+    assert [line for line in told if re.search(words, line)] == []
+    assert max(map(display_width, lines)) <= 80
+
+
 def test_columns_stand_below_their_headings() -> None:
     lines = inspector("--lang", "zh", "predict", HELLO).stdout.splitlines()
     heading = next(number for number, line in enumerate(lines) if "地址范围" in line)

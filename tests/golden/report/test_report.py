@@ -106,7 +106,7 @@ DOCUMENTS: dict[str, Callable[[], Document]] = {
 }
 
 
-CHINESE = ("explain_a_page", "explain_nothing", "story")
+CHINESE = ("explain_a_page", "explain_nothing", "layout", "profile", "story")
 """What is told in Chinese, too."""
 
 
