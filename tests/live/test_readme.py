@@ -66,11 +66,13 @@ def test_the_commands_do_what_they_say(readme: str, checkout: Path) -> None:
 
 
 def test_the_chinese_readme_shows_what_the_english_one_does() -> None:
-    """Blocks of code are the same, but for two that are printed in Chinese, and comments."""
+    """Blocks of code are the same, but for those that are printed in Chinese, and comments."""
     plain = [line.replace(" --lang zh", "") for line in commands(CHINESE)]
     added = ".venv/bin/inspector check fixtures/build/hello"  # which shows how Chinese is asked for
     assert set(commands(README)) ^ set(plain) == {added}
-    assert len(CHINESE_TRANSCRIPTS) == 1
+    assert {command.split()[3] for command, _ in CHINESE_TRANSCRIPTS} == {
+        *("explain", "layout", "loading", "rules", "story"),
+    }
     assert f"```python\n{PYTHON}```" in CHINESE
     headings = [
         [line.count("#") for line in re.findall("^#+ ", each, re.MULTILINE)] for each in (README, CHINESE)
