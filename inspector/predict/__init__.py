@@ -13,7 +13,7 @@ from inspector.predict.kernel.exec import execve
 from inspector.predict.kernel.kernel import Kernel
 from inspector.predict.kernel.start_process import NativeProcess, Process
 from inspector.predict.machine.alarm import Deadline
-from inspector.predict.machine.event import Disturbed, Special, SpecialMet
+from inspector.predict.machine.rerun import Disturbed, Special, SpecialMet
 from inspector.verb import Verb
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from inspector.predict.kernel.exit import do_exit
 from inspector.predict.kernel.fault import exc_page_fault
 from inspector.predict.kernel.sched import schedule
 from inspector.predict.machine.cpu import Breakpoint, Halted, HardwareException, PageFault, SystemCall
-from inspector.predict.machine.event import Disturbed
+from inspector.predict.machine.rerun import Disturbed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from inspector.predict.kernel.pipe import Pipe
     from inspector.predict.kernel.task import Task
     from inspector.predict.machine.cpu import Cpu, State
-    from inspector.predict.machine.event import Special
     from inspector.predict.machine.pagetable import PageTableEntry
     from inspector.predict.machine.references import PageReferences
+    from inspector.predict.machine.rerun import Special
 
 
 _FIRST_PID = 1000

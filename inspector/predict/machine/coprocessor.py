@@ -25,7 +25,7 @@ from inspector.predict.machine.engine import (
     EXCEPTIONS,
     FLUSH_TO_ZERO,
 )
-from inspector.predict.machine.event import Special
+from inspector.predict.machine.rerun import Special
 
 if TYPE_CHECKING:
     from collections.abc import Callable

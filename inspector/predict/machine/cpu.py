@@ -46,13 +46,12 @@ from inspector.predict.machine.event import (
     Halted,
     HardwareException,
     PageFault,
-    Special,
-    SpecialMet,
     SystemCall,
 )
 from inspector.predict.machine.exception import Exceptions
 from inspector.predict.machine.inspection import Inspection
 from inspector.predict.machine.instruction import LONGEST_INSTRUCTION, decode, last_before
+from inspector.predict.machine.rerun import Special, SpecialMet
 from inspector.predict.machine.segment import SEGMENTS, Segments, descriptor
 from inspector.predict.machine.tlb import Tlb
 from inspector.predict.machine.view import Translation, View

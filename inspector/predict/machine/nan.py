@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from inspector.errors import NotModelled
 from inspector.predict.machine import x87
-from inspector.predict.machine.event import Special
+from inspector.predict.machine.rerun import Special
 
 if TYPE_CHECKING:
     from inspector.predict.machine.cpu import Cpu

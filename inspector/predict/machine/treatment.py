@@ -12,7 +12,7 @@ from inspector.model.vma import Access
 from inspector.predict.machine import x87
 from inspector.predict.machine.coprocessor import ENVIRONMENT_SIZE
 from inspector.predict.machine.errata import C1, Treatment
-from inspector.predict.machine.event import GENERAL_PROTECTION, HardwareException, PageFault, Special
+from inspector.predict.machine.event import GENERAL_PROTECTION, HardwareException, PageFault
 from inspector.predict.machine.instruction import (
     LONGEST_INSTRUCTION,
     OPERAND_SIZE,
@@ -21,6 +21,7 @@ from inspector.predict.machine.instruction import (
 )
 from inspector.predict.machine.liveness import are_flags_looked_at, is_looked_at
 from inspector.predict.machine.nan import Nans
+from inspector.predict.machine.rerun import Special
 from inspector.predict.machine.segment import USER_DATA
 
 if TYPE_CHECKING:
