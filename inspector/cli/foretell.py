@@ -50,8 +50,8 @@ def foretell(
     except InspectorError as error:
         # The report names the program already, and says that it is not modelled.
         what = error.what if isinstance(error, NotModelled) else str(error).removeprefix(f"{program.path}: ")
-        what += f" ({error.help})" if error.help else ""
-        return Prediction(program, profile, verdict=None, not_modelled=NotModelledAt(what), bases=bases)
+        limit = NotModelledAt(what, help=error.help)
+        return Prediction(program, profile, verdict=None, not_modelled=limit, bases=bases)
 
 
 def _folios(program: Program, deadline: Deadline, path: str) -> FileFolios | None:

@@ -58,6 +58,8 @@ class NotModelledAt:
 
     what: str
     ip: int | None = None
+    help: str = ""
+    """What to do about it, if there is something."""
 
 
 @dataclass(frozen=True, slots=True)

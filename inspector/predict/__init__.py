@@ -100,7 +100,7 @@ def _predict(
     if kernel.references is not None:
         kernel.references.clear()
     limit = result.not_modelled
-    not_modelled = None if limit is None else NotModelledAt(limit.what, limit.ip)
+    not_modelled = None if limit is None else NotModelledAt(limit.what, limit.ip, limit.help)
     if result.process is not None:
         assumptions += tuple(
             Assumption(f"contents of {file.path}", "what they were: too large to be hashed")

@@ -74,7 +74,7 @@ class Simulation:
                     self._run(task)
         except NotModelled as limit:
             ip = limit.ip if limit.ip is not None else self._cpu.read("eip")
-            self.not_modelled = NotModelledAt(limit.what, ip)
+            self.not_modelled = NotModelledAt(limit.what, ip, limit.help)
 
     def _run(self, task: Task) -> None:
         """Run one task until it waits or ends."""
@@ -111,7 +111,10 @@ class Simulation:
             case Halted():
                 if not self._deadline.is_over():
                     raise Disturbed
-                raise NotModelled(f"a run of more than {self._deadline.seconds:g} s of simulation")
+                raise NotModelled(
+                    f"a run of more than {self._deadline.seconds:g} s of simulation",
+                    help="allow it more with --timeout",
+                )
 
     def _set_resume_flag(self) -> None:
         """Mark the EFLAGS that a fault saves."""

@@ -115,7 +115,9 @@ def not_modelled_text(prediction: Prediction) -> str:
     if limit is None:
         return ""
     text = tr("not modelled: {what}").format(what=limit.what)
-    return text if limit.ip is None else tr("{what}, at {address:#x}").format(what=text, address=limit.ip)
+    if limit.ip is not None:
+        text = tr("{what}, at {address:#x}").format(what=text, address=limit.ip)
+    return f"{text} ({limit.help})" if limit.help else text
 
 
 def uncompared_text(reconciliation: Reconciliation) -> str:

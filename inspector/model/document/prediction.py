@@ -35,10 +35,14 @@ from inspector.model.prediction import Assumption, NotModelledAt, Prediction, Sc
 
 
 class NotModelledJson(Struct, frozen=True):
-    """What the simulation would have needed; `ip` is null where no instruction is involved."""
+    """What the simulation would have needed; `ip` is null where no instruction is involved.
+
+    `help` says what to do about it, where there is something.
+    """
 
     what: str
     ip: Hex | None
+    help: str | UnsetType = UNSET
 
 
 class PredictedEndingJson(EndingJson, frozen=True):
@@ -137,7 +141,8 @@ def _script_json(script: ScriptChain | None) -> ScriptJson | None:
 def _ending_json(prediction: Prediction) -> PredictedEndingJson | None:
     limit, ending = prediction.not_modelled, prediction.ending
     if limit is not None:
-        return PredictedEndingJson(not_modelled=NotModelledJson(limit.what, to_hex_or_none(limit.ip)))
+        limit_json = NotModelledJson(limit.what, to_hex_or_none(limit.ip), limit.help or UNSET)
+        return PredictedEndingJson(not_modelled=limit_json)
     if ending is None:
         return None
     json = ending_json(ending)
@@ -151,4 +156,6 @@ def _ending_of(json: PredictedEndingJson | None) -> tuple[Ending | None, NotMode
         return ending_of(json), None
     if (json.status, json.signal) != (UNSET, UNSET):
         raise ValueError("the prediction ends twice")
-    return None, NotModelledAt(json.not_modelled.what, from_hex_or_none(json.not_modelled.ip))
+    limit = json.not_modelled
+    told = "" if isinstance(limit.help, UnsetType) else limit.help
+    return None, NotModelledAt(limit.what, from_hex_or_none(limit.ip), told)

@@ -6,6 +6,8 @@ import mmap
 from typing import TYPE_CHECKING
 
 from inspector.cli.foretell import foretell
+from inspector.model.prediction import NotModelledAt
+from inspector.report.program import not_modelled_text
 from tests.elfwriter import Elf
 from tests.machines import PROFILE, write_program
 
@@ -27,7 +29,8 @@ def test_memory_that_may_not_be_reserved_is_named_once(
     prediction = foretell(program, PROFILE)
     assert prediction.verdict is None
     assert prediction.not_modelled is not None
-    assert prediction.not_modelled.what == (
-        "a machine with 1024 MiB of memory, which this session may not reserve "
-        "(raise the session's limits: ulimit -v unlimited -d unlimited)"
+    assert prediction.not_modelled == NotModelledAt(
+        "a machine with 1024 MiB of memory, which this session may not reserve",
+        help="raise the session's limits: ulimit -v unlimited -d unlimited",
     )
+    assert not_modelled_text(prediction).count("ulimit") == 1

@@ -239,7 +239,7 @@ _prediction_parts: dict[str, SearchStrategy[Any]] = {
 predictions = every(
     Prediction,
     **_prediction_parts,
-    not_modelled=maybe(every(NotModelledAt, what=texts, ip=maybe(words))),
+    not_modelled=maybe(every(NotModelledAt, what=texts, ip=maybe(words), help=texts)),
     ending=st.none(),
     children=st.just(()),
 ) | every(Prediction, **_prediction_parts, not_modelled=st.none(), ending=endings, children=few(endings, 2))

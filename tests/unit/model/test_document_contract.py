@@ -124,6 +124,8 @@ def test_where_the_simulation_stopped() -> None:
     assert document["ending"] == {"not_modelled": {"what": "fsin", "ip": "0x80495f0"}}
     document = predicted(replace(real, verdict=None, not_modelled=NotModelledAt("script")))
     assert document["ending"] == {"not_modelled": {"what": "script", "ip": None}}
+    document = predicted(replace(real, verdict=None, not_modelled=NotModelledAt("script", help="name it")))
+    assert document["ending"] == {"not_modelled": {"what": "script", "ip": None, "help": "name it"}}
 
 
 @pytest.mark.parametrize(
