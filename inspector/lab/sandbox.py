@@ -1,9 +1,10 @@
 """Running a student's program, which may be anything.
 
     bubblewrap   no network, namespaces and a session of its own, a root of read-only system directories and
-                 nothing else, a private /tmp, no ptrace (syscall_filter.py); what it starts ends with it
-    always       limits on CPU time, memory, processes, file size and descriptors; a wall clock; capped
-                 output; and for root another user, whom limits on processes bind
+                 nothing else, a private /tmp, no ptrace and no memory out of sight (syscall_filter.py)
+    always       limits on CPU time, memory, processes, file size and descriptors; the memory of all its
+                 processes together; a wall clock; capped output; the end of all that it started; and for root
+                 another user, whom limits on processes bind
 
     /lab/submission    the student's files, read-only; the program starts there
     /lab/input         what it is to look at, read-only
@@ -28,16 +29,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inspector.lab.assess import CannotRun
+from inspector.lab.process_tree import address_spaces_bytes, adopting
 from inspector.lab.syscall_filter import filter_program
-from inspector.observe import descendants
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 SUBMISSION, INPUT = "/lab/submission", "/lab/input"
 _MOST_OUTPUT, _MOST_COMPLAINT = 1 << 20, 16 << 10
-_MOST_PROCESSES, _MOST_DESCRIPTORS, _MOST_FILE_BYTES = 32, 256, 16 << 20
-_TMP_BYTES = 64 << 20
+_MOST_PROCESSES, _MOST_DESCRIPTORS, _MOST_FILE_BYTES = 32, 64, 16 << 20
+_TMP_BYTES, _SHM_BYTES = 64 << 20, 16 << 20
+_MEMORY_SHARES = 2
+"""How often the memory of one process all of them may have together: a fork of the largest fits."""
+_LOOKS_SECONDS = 0.05
+"""How often that is looked at."""
 _CHUNK_BYTES = 1 << 16
 _NOBODY = 65534
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
@@ -129,7 +134,8 @@ def _bubblewrap(box: Box) -> list[str]:
             words += ["--ro-bind", f"/{name}", f"/{name}"]
     for file in _SYSTEM_FILES:
         words += ["--ro-bind-try", file, file]
-    words += ["--proc", "/proc", "--dev", "/dev", "--size", str(_TMP_BYTES), "--tmpfs", "/tmp"]  # noqa: S108
+    words += ["--proc", "/proc", "--dev", "/dev", "--size", str(_SHM_BYTES), "--tmpfs", "/dev/shm"]  # noqa: S108
+    words += ["--remount-ro", "/dev", "--size", str(_TMP_BYTES), "--tmpfs", "/tmp"]  # noqa: S108
     words += ["--ro-bind", box.submission, SUBMISSION, "--ro-bind", box.inputs, INPUT]
     return [*words, "--remount-ro", "/", "--chdir", SUBMISSION]
 
@@ -140,8 +146,12 @@ def _limited(command: Sequence[str]) -> list[str]:
 
 
 def _run(words: Sequence[str], directory: str, box: Box, kept: tuple[int, ...] = ()) -> Ran:
+    with adopting():
+        return _started(words, directory, box, kept)
+
+
+def _started(words: Sequence[str], directory: str, box: Box, kept: tuple[int, ...]) -> Ran:
     root = os.geteuid() == 0
-    mark = descendants.new_mark()
     try:
         process = subprocess.Popen(  # noqa: S603 - what is untrusted runs in the box or not at all
             list(words),
@@ -155,18 +165,18 @@ def _run(words: Sequence[str], directory: str, box: Box, kept: tuple[int, ...] =
             user=_NOBODY if root else None,
             group=_NOBODY if root else None,
             extra_groups=[] if root else None,
-            preexec_fn=_preparation(box, mark),  # noqa: PLW1509 - the workers of grading have a single thread
+            preexec_fn=_preparation(box),  # noqa: PLW1509 - the workers of grading have a single thread
         )
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         return Ran(b"", b"", 127, f"it could not be started: {error}")
     try:
-        output, complaint, problem = _drained(process, box.seconds)
+        output, complaint, problem = _drained(process, box)
     finally:
-        _end(process, mark)
+        _end(process)
     return Ran(output, complaint, process.returncode, problem or _ending(process.returncode))
 
 
-def _preparation(box: Box, mark: int) -> Callable[[], None]:
+def _preparation(box: Box) -> Callable[[], None]:
     cpu = max(1, round(box.seconds + 0.5))
     limits = {
         resource.RLIMIT_CPU: (cpu, cpu + 1),
@@ -186,7 +196,6 @@ def _preparation(box: Box, mark: int) -> Callable[[], None]:
             hard = resource.getrlimit(name)[1]
             soft, most = (each if hard < 0 else min(each, hard) for each in pair)
             resource.setrlimit(name, (soft, most))
-        descendants.mark(0, mark)
         prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:  # had it died before, no signal would come
@@ -207,43 +216,44 @@ def _own_processes() -> int:
     return count
 
 
-def _drained(process: subprocess.Popen[bytes], seconds: float) -> tuple[bytes, bytes, str]:
-    """Read until both streams end, and return them with what was wrong: the time, or too much output."""
-    deadline = time.monotonic() + seconds
+def _drained(process: subprocess.Popen[bytes], box: Box) -> tuple[bytes, bytes, str]:
+    """Read both streams until the program has ended, and return them with what made us end it."""
+    deadline = time.monotonic() + box.seconds
+    looked = 0.0
     assert process.stdout is not None  # noqa: S101 - they are pipes
     assert process.stderr is not None  # noqa: S101
-    kept = {process.stdout: (bytearray(), _MOST_OUTPUT), process.stderr: (bytearray(), _MOST_COMPLAINT)}
-    problem = ""
+    output, complaint = bytearray(), bytearray()
     with selectors.DefaultSelector() as selector:
-        for stream in kept:
-            selector.register(stream, selectors.EVENT_READ)
-        while selector.get_map() and not problem:
-            left = deadline - time.monotonic()
-            ready = selector.select(min(max(left, 0), 0.5))
-            if left <= 0:
-                problem = f"it was not over within {seconds:.1f} s"
-                break
-            if not ready and process.poll() is not None:
-                break  # something that it left behind holds the pipes
+        selector.register(process.stdout, selectors.EVENT_READ, (output, _MOST_OUTPUT))
+        selector.register(process.stderr, selectors.EVENT_READ, (complaint, _MOST_COMPLAINT))
+        problem = ""
+        while not problem:
+            ended = process.poll() is not None
+            ready = selector.select(0 if ended else _LOOKS_SECONDS)
+            if ended and not ready:
+                break  # what it left behind may still hold the pipes
             for key, _ in ready:
                 data = os.read(key.fd, _CHUNK_BYTES)
-                stream = next(each for each in kept if each is key.fileobj)
-                buffer, most = kept[stream]
-                if not data:
-                    selector.unregister(stream)
+                buffer, most = key.data
                 buffer += data[: most - len(buffer)]
-                if len(buffer) >= most and stream is process.stdout:
-                    problem = f"it printed more than {_MOST_OUTPUT >> 10} KiB"
-        if not problem:
-            try:
-                process.wait(max(0.0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                problem = f"it was not over within {seconds:.1f} s"
-    return bytes(kept[process.stdout][0]), bytes(kept[process.stderr][0]), problem
+                if not data:
+                    selector.unregister(key.fileobj)
+            now = time.monotonic()
+            if len(output) >= _MOST_OUTPUT:
+                problem = f"it printed more than {_MOST_OUTPUT >> 10} KiB"
+            elif now >= deadline:
+                problem = f"it was not over within {box.seconds:.1f} s"
+            elif now - looked >= _LOOKS_SECONDS:
+                looked = now
+                if address_spaces_bytes() > _MEMORY_SHARES * box.memory_bytes:
+                    problem = (
+                        f"its processes together took more than {_MEMORY_SHARES * box.memory_bytes >> 20} MiB"
+                    )
+    return bytes(output), bytes(complaint), problem
 
 
-def _end(process: subprocess.Popen[bytes], mark: int) -> None:
-    """Kill and reap all that is left: the process, its session, and what began a session of its own."""
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill the program and its session; what it started besides is adopted, and ended with us."""
     if process.returncode is None:
         for kill in (os.killpg, os.kill):
             try:
@@ -251,7 +261,6 @@ def _end(process: subprocess.Popen[bytes], mark: int) -> None:
             except (ProcessLookupError, PermissionError):
                 continue
         process.wait(_GRACE_SECONDS)
-    descendants.end_marked(mark)
     for stream in (process.stdout, process.stderr):
         if stream is not None:
             stream.close()

@@ -101,6 +101,20 @@ HOSTILE = {
         "import os\nwhile True:\n  try: os.fork()\n  except OSError: pass",
         ("not over within", "SIGXCPU", "SIGKILL"),
     ),
+    "memory by many": (
+        (
+            "import os, time\nfor _ in range(20):\n  if not os.fork():\n    os.setsid()\n"
+            "    kept = bytearray(300 << 20)\n    time.sleep(999)\ntime.sleep(999)"
+        ),
+        ("its processes together took more than 1024 MiB",),
+    ),
+    "memory once it is silent": (
+        (
+            "import os, time\nos.close(1); os.close(2)\nfor _ in range(20):\n  if not os.fork():\n"
+            "    kept = bytearray(300 << 20)\n    time.sleep(999)\ntime.sleep(999)"
+        ),
+        ("its processes together took more than 1024 MiB",),
+    ),
     "sessions": (
         (
             "import os, time\nfor _ in range(5):\n  if not os.fork():\n    os.setsid(); time.sleep(999)\n"
@@ -140,6 +154,47 @@ def test_what_stays_behind_is_ended_though_the_program_itself_is_done(unsafe: bo
     )
     ran = boxes.run(code, unsafe=unsafe)
     assert (ran.output, ran.problem) == (b"done\n", "")
+
+
+@both
+@needs_python
+def test_what_changes_its_limits_and_its_session_is_ended_too(unsafe: bool, boxes: Boxes) -> None:
+    code = """
+import os, resource, time
+if not os.fork():
+    os.setsid()
+    if os.fork(): os._exit(0)
+    for name in range(16):
+        try: resource.setrlimit(name, (7, 7))
+        except (ValueError, OSError): pass
+    time.sleep(999)
+os.wait()
+print("done", flush=True)
+"""
+    assert boxes.run(code, unsafe=unsafe).output == b"done\n"
+
+
+@needs_bubblewrap
+@needs_python
+def test_no_memory_is_kept_out_of_sight(boxes: Boxes) -> None:
+    """Files in memory and segments are in no address space once they are unmapped."""
+    code = """
+import ctypes, os
+libc = ctypes.CDLL(None)
+def filled(directory):
+    count = 0
+    try:
+        while count < 100:
+            with open(f"{directory}/{count}", "wb") as file: file.write(bytes(1 << 20))
+            count += 1
+    except OSError:
+        pass
+    return count
+print(libc.memfd_create(b"x", 0), libc.shmget(0, 4096, 0o1600), libc.msgget(0, 0o1600))
+print(libc.unshare(0x10000000), filled("/dev"), filled("/dev/shm") <= 16, filled("/tmp") <= 64)
+"""
+    ran = boxes.run(code)
+    assert ran.output.decode().split() == ["-1", "-1", "-1", "-1", "0", "True", "True"], ran
 
 
 @needs_bubblewrap
