@@ -56,6 +56,8 @@ def assess(
                 type(question).matching,
                 atomic=question.atomic,
             )
+            if isinstance(question, Loader):
+                verdict = replace(verdict, rows=question.told(verdict.rows, variant))
         except (NotTold, CannotRun) as error:
             reason = f"{error} ({error.help})" if error.help else str(error)
             verdict = QuestionVerdict(question.id, question.points, None, note=reason)

@@ -65,7 +65,7 @@ class SandboxedLoader:
                 if ran.problem:
                     failures += 1
                     said = ran.complaint.decode("utf-8", "replace").strip().splitlines()
-                    # Of a hidden file its own words are not passed on: they could tell what is in it.
+                    # Of a hidden file its own words are not passed on (Loader.told).
                     last = f": {said[-1][:200]}" if said and name in variant.files else ""
                     notes.append(f"{name}: the loader: {ran.problem}{last}")
                     answers.append(Answer(unread=(Unread(f"{name}: output", "", ran.problem),)))

@@ -13,13 +13,14 @@ or JSON, {"vmas": [{"start", "end", "perms", "offset", "name"}]} or {"verdict": 
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
 from inspector.lab.evidence import snapshot_at
-from inspector.lab.grading import by_place
+from inspector.lab.grading import Mark, by_place
 from inspector.lab.kinds.areas import AREA_COLUMNS, area_name, area_rows, read_area, read_perms
 from inspector.lab.kinds.base import MOST_ROWS, Question
 from inspector.lab.kinds.files import read_verdict, verdict_word
@@ -28,10 +29,10 @@ from inspector.lab.table import Answer, BadAnswer, Row, Truth, Unread, quoted, r
 from inspector.model.prediction import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from inspector.lab.evidence import Evidence
-    from inspector.lab.grading import Match
+    from inspector.lab.grading import Match, RowVerdict
     from inspector.lab.table import Column, Value
     from inspector.lab.variant import Variant
 
@@ -97,44 +98,56 @@ class Loader(Question, frozen=True, kw_only=True, tag="loader"):
         """Return what a loader printed of the file `name` as rows."""
         try:
             lines = _of_json(output) if output.lstrip().startswith("{") else _of_text(output)
-            read = [(text, cells) for text, cells in lines][:MOST_ROWS]
+            read = [(label, text, cells) for label, text, cells in lines][:MOST_ROWS]
         except BadAnswer as error:
             return Answer(unread=(Unread(f"{name}: output", "", str(error)),))
         rows = [
-            Row(f"{name}: {text}", cells) for text, cells in read if cells and cells[-1] not in self.without
+            Row(f"{name}: {label}", cells)
+            for label, _, cells in read
+            if cells and cells[-1] not in self.without
         ]
         bad = [
-            Unread(f"{name}: line {number}", text, "not a line of maps")
-            for number, (text, cells) in enumerate(read, 1)
-            if not cells
+            Unread(f"{name}: {label}", text, "not a line of maps") for label, text, cells in read if not cells
         ]
         return Answer(tuple(rows), tuple(bad))
+
+    def told(self, rows: Iterable[RowVerdict], variant: Variant) -> tuple[RowVerdict, ...]:
+        """Return what is told of the rows: of hidden files nothing that the loader printed.
+
+        It was given the file and can print it, and a grader that takes many tries would pass it on.
+        """
+        return tuple(
+            replace(row, answered=None, detail="" if row.mark is Mark.UNREAD else row.detail)
+            if row.key.partition(": ")[0] in variant.hidden
+            else row
+            for row in rows
+        )
 
 
 Cells = tuple["Value | None", ...]
 
 
-def _of_text(output: str) -> Iterator[tuple[str, Cells]]:
-    """Yield each line with its cells; none: it could not be read."""
-    for line in output.splitlines()[:MOST_ROWS]:
+def _of_text(output: str) -> Iterator[tuple[str, str, Cells]]:
+    """Yield each line's number, text and cells; none: it could not be read."""
+    for number, line in enumerate(output.splitlines()[:MOST_ROWS], 1):
         if not line.strip():
             continue
         for read in (read_area, _verdict_cells):
             try:
-                yield line, read(line)
+                yield f"line {number}", line, read(line)
                 break
             except BadAnswer:
                 continue
         else:
-            yield line, ()
+            yield f"line {number}", line, ()
 
 
 def _verdict_cells(text: str) -> Cells:
     return (read_verdict(text), *_NO_CELLS)
 
 
-def _of_json(output: str) -> Iterator[tuple[str, Cells]]:
-    """Yield each area of a JSON object with its cells. Raises BadAnswer."""
+def _of_json(output: str) -> Iterator[tuple[str, str, Cells]]:
+    """Yield each area of a JSON object with its number and cells. Raises BadAnswer."""
     try:
         document = msgspec.json.decode(output.encode())
     except (ValueError, RecursionError) as error:
@@ -145,10 +158,10 @@ def _of_json(output: str) -> Iterator[tuple[str, Cells]]:
     if isinstance(verdict, dict):
         verdict = verdict.get("errno") or verdict.get("signal")
     if isinstance(verdict, str) and verdict.lower() != "runs":
-        yield "verdict", _verdict_cells(verdict)
+        yield "verdict", verdict, _verdict_cells(verdict)
         return
-    for area in _areas(document):
-        yield "area", _area_of(area)
+    for number, area in enumerate(_areas(document), 1):
+        yield f"vmas[{number - 1}]", "", _area_of(area)
 
 
 def _areas(document: dict[str, Any]) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,7 +13,9 @@ from inspector.lab.evidence import Evidence
 from inspector.lab.exercise import load_exercise
 from inspector.lab.kinds.base import MOST_ROWS
 from inspector.lab.needs import Needs, NotTold
+from inspector.lab.result import result_of
 from inspector.lab.sheet import Written
+from inspector.lab.table import Answer
 from inspector.model.address import VirtAddr
 from inspector.model.document import parse_observation
 from inspector.model.fault import Fault, FaultMode
@@ -20,6 +23,10 @@ from inspector.model.observation import Observation, Perturbation
 from inspector.model.vma import Access
 from tests.lab_sheets import variant_of
 from tests.unit.model.real_documents import OBSERVATION
+
+if TYPE_CHECKING:
+    from inspector.lab.kinds import Loader
+    from inspector.lab.variant import Variant
 
 SEEN = parse_observation(OBSERVATION)
 FAULT = Fault(0, FaultMode.USER, VirtAddr(0x8048123), Access.EXECUTE, False, VirtAddr(0x8048123))
@@ -102,3 +109,28 @@ def test_a_broken_machine_costs_nothing(exercise: str, question: str) -> None:
     assert earned(exercise, question, None) == (False, "a source: it is broken")
     blind = replace(SEEN, snapshots=(), verdict=None, ending=None)
     assert not earned(exercise, question, blind)[0]
+
+
+def test_of_hidden_files_nothing_is_told_that_the_loader_printed() -> None:
+    """It is given the file: what it prints, as text or as numbers, could be what is in it."""
+    lab = load_exercise("loader")
+    variant = variant_of(lab, "alice")
+    printed = "05ec2e70-05ec2e71 r--p 05ec2e72 05ec2e73:00 0 5ec2e7\nwhat 5ec2e7 is\n"
+    as_json = '{"vmas": [{"start": "5ec2e7 is not a number"}]}'
+
+    class Prints:
+        def run(self, question: Loader, command: object, variant: Variant) -> tuple[Answer, list[str]]:
+            del command
+            names = [*variant.files, *variant.hidden]
+            answers = [question.read_output(name, printed) for name in names[:-1]]
+            answers.append(question.read_output(names[-1], as_json))
+            rows = tuple(row for answer in answers for row in answer.rows)
+            return Answer(rows, tuple(each for answer in answers for each in answer.unread)), []
+
+    verdicts, _ = assess(lab, variant, Written(command=("x",)), Evidence([Told(SEEN)]), Prints())
+    result = result_of(lab, verdicts, submission="alice", student="alice")
+    (question,) = result.questions
+    of_hidden = [row for row in question.rows if row.key.startswith("hidden-")]
+    assert {row.mark for row in of_hidden} >= {"too much", "not readable", "missing"}
+    assert "5ec2e7" not in "".join(map(repr, of_hidden))
+    assert "5ec2e7" in "".join(repr(row) for row in question.rows if row.key.startswith("given-"))
