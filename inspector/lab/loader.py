@@ -50,7 +50,7 @@ class SandboxedLoader:
                     answers.append(Answer(unread=(Unread(f"{name}: output", "", "it was not run again"),)))
                     continue
                 shutil.rmtree(inputs, ignore_errors=True)
-                inputs.mkdir()
+                _make_directory(inputs)
                 _write(inputs / _PROGRAM, contents, 0o755)
                 _write(inputs / "profile.json", self.profile, 0o444)
                 box = Box(
@@ -60,7 +60,6 @@ class SandboxedLoader:
                     question.memory_mib << 20,
                     self.unsafe,
                 )
-                _give_away(workspace)
                 ran = run_boxed([*command, box.seen_as(_PROGRAM)], box)
                 if ran.problem:
                     failures += 1
@@ -78,17 +77,16 @@ class SandboxedLoader:
 @contextmanager
 def _workspace() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="inspector-lab-", ignore_cleanup_errors=True) as directory:
+        if os.geteuid() == 0:
+            # Whoever the loader is run as gets through to what they may read, and can move none of it.
+            os.chown(directory, 0, _NOBODY)
+            Path(directory).chmod(0o710)
         yield Path(directory)
 
 
-def _give_away(directory: Path) -> None:
-    """Let the user read it as whom the loader is run, and no one else."""
-    if os.geteuid():
-        return
-    for parent, _, files in os.walk(directory):
-        os.chown(parent, _NOBODY, _NOBODY)
-        for name in files:
-            os.chown(Path(parent) / name, _NOBODY, _NOBODY, follow_symlinks=False)
+def _make_directory(path: Path) -> None:
+    path.mkdir()
+    path.chmod(0o755)  # whatever the umask
 
 
 def _write(path: Path, contents: bytes, mode: int) -> None:
@@ -123,7 +121,7 @@ class _Copy:
     def directory(self, source: int, target: Path, name: str, depth: int) -> None:
         if depth > _DEEPEST:
             raise BadSubmission(f"{name}: directories deeper than {_DEEPEST}", help="hand in fewer of them")
-        target.mkdir()
+        _make_directory(target)
         with os.scandir(source) as entries:
             found = sorted(entry.name for entry in entries)
         for each in found:

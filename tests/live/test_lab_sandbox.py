@@ -18,8 +18,11 @@ import pytest
 
 from inspector.lab import sandbox
 from inspector.lab.assess import CannotRun
+from inspector.lab.exercise import load_exercise
+from inspector.lab.kinds import Loader
+from inspector.lab.loader import SandboxedLoader
 from inspector.lab.sandbox import Box, run_boxed, why_not
-from tests.lab_sheets import SECRET
+from tests.lab_sheets import SECRET, variant_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -280,6 +283,22 @@ def test_unprotected_it_is_still_another_user_than_root(boxes: Boxes) -> None:
     assert ran.output == b"65534 []\n"
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="as the same user nothing keeps it from its own files")
+@needs_python
+def test_unprotected_a_loader_cannot_move_what_grading_writes_next(tmp_path: Path) -> None:
+    exercise = load_exercise("loader")
+    (question,) = (each for each in exercise.questions if isinstance(each, Loader))
+    (tmp_path / "loader.py").write_text(
+        "import os, sys\ninputs = os.path.dirname(sys.argv[1])\n"
+        "for step in (lambda: os.rename(inputs, inputs + '-'), lambda: os.symlink('/etc', inputs),\n"
+        "             lambda: open('loader.py', 'w'), lambda: open(sys.argv[1], 'w')):\n"
+        "    try: step()\n    except OSError: pass\n    else: sys.stdout.write('moved ')\n"
+    )
+    runner = SandboxedLoader(str(tmp_path), unsafe=True)
+    answer, notes = runner.run(question, ["/usr/bin/python3", "loader.py"], variant_of(exercise, "alice"))
+    assert (answer.rows, answer.unread, notes) == ((), (), [])
+
+
 def test_without_a_sandbox_nothing_is_run(boxes: Boxes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda _: None)
     why_not.cache_clear()
@@ -376,6 +395,21 @@ def test_hostile_submissions_are_graded_beside_good_ones(tmp_path: Path) -> None
         assert any(words in note for note in results[name]["notes"]), (name, results[name]["notes"])
     assert all(line.isprintable() for line in done.stdout.splitlines())
     assert (top / "h-writes" / "answers.toml").read_text().startswith("[loader]")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the same user could end this test, too")
+@needs_python
+def test_unprotected_a_loader_does_not_end_the_next_one(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(SECRET)
+    for name, code in (("a-kills", "import os\nwhile True: os.kill(-1, 9)"), ("b-good", GOOD)):
+        (tmp_path / "in" / name).mkdir(parents=True)
+        (tmp_path / "in" / name / "answers.toml").write_text('[loader]\ncommand = ["python3", "loader.py"]\n')
+        (tmp_path / "in" / name / "loader.py").write_text(code)
+    done = lab("grade", "in", "--exercise=loader", "--unsafe", "-j2", cwd=tmp_path)
+    assert [line.split()[1:3] for line in done.stdout.splitlines()[2:4]] == [
+        ["a-kills", "0"],
+        ["b-good", "40"],
+    ]
 
 
 def test_where_there_is_no_sandbox_loaders_are_not_judged(tmp_path: Path) -> None:

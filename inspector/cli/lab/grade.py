@@ -132,7 +132,9 @@ def command(
         place = Path(journal_file) if journal_file else top / _JOURNAL
         journal = Journal(place) if again else Journal.open(place)
     grader = _grader(exercise, secret, recordings, recordings_only=recordings_only, unsafe=unsafe)
-    results = Grading(grader, submissions, journal).run(jobs or available_cores())
+    # Without a sandbox loaders run as one user, and could end each other.
+    jobs = 1 if unsafe and exercise.loader else jobs or available_cores()
+    results = Grading(grader, submissions, journal).run(jobs)
     if not save_reports(wanted, results, single=student is not None):
         Output().document(grade_document(results, verbose=verbose))
     return 3 if any(result.exit_code == 3 for result in results) else 0  # noqa: PLR2004 - ResultJson.exit_code
