@@ -220,6 +220,8 @@ def _read_regular(directory: int, name: str, most_bytes: int) -> bytes | None:
         _require_regular(name, os.fstat(descriptor), most_bytes)
         with os.fdopen(os.dup(descriptor), "rb") as file:
             data = file.read(most_bytes + 1)
+    except OSError as error:
+        raise BadSubmission(f"{name} cannot be read: {error.strerror}") from error
     finally:
         os.close(descriptor)
     if len(data) > most_bytes:

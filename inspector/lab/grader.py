@@ -17,10 +17,10 @@ from inspector import __version__
 from inspector.errors import InspectorError
 from inspector.lab.assess import assess
 from inspector.lab.draw import Draw, variant_key
-from inspector.lab.folder import BadSubmission, Folder
+from inspector.lab.folder import MANIFEST, BadSubmission, Folder
 from inspector.lab.loader import SandboxedLoader
 from inspector.lab.result import refused, result_of, unjudged
-from inspector.lab.sheet import BadSheet, read_sheet
+from inspector.lab.sheet import CSV_SHEET, TOML_SHEET, BadSheet, read_sheet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,12 +94,16 @@ class Grader:
         return manifest.machine
 
     def key(self, path: Path, student: str) -> str:
-        """Return a hash of all that the result depends on, to tell whether it is known already."""
+        """Return a hash of all that the result depends on, to tell whether it is known already.
+
+        Raises InspectorError where no variant can be made.
+        """
         digest = hashlib.sha256(msgspec.json.encode(self.exercise))
         recorded = None if self.grounds.recordings is None else self.grounds.recordings.machine
         parts = [__version__, path.name, student, self.grounds.digest, recorded, str(self.unsafe)]
         digest.update(variant_key(self.secret, "journal", "\n".join(map(str, parts))))
-        for name in ("answers.toml", "answers.csv", "lab.json"):
+        digest.update(self.variant(student).sha256.encode())
+        for name in (TOML_SHEET, CSV_SHEET, MANIFEST):
             digest.update(_bytes_of(path, name))
         if self.exercise.loader is not None:
             digest.update("\n".join(_listing(path)).encode("utf-8", "surrogateescape"))

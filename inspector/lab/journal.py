@@ -64,7 +64,10 @@ class Journal:
             descriptor = os.open(self.path, flags, 0o600)
             try:
                 line = msgspec.json.encode(LineJson(key, result)) + b"\n"
-                os.write(descriptor, b"\n" + line if self.cut else line)
+                data = memoryview(b"\n" + line if self.cut else line)
+                self.cut = True
+                while data:
+                    data = data[os.write(descriptor, data) :]
             finally:
                 os.close(descriptor)
         except OSError as error:

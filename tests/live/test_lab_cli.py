@@ -391,7 +391,16 @@ def test_an_exercise_in_c_of_ones_own(place: Path) -> None:
     (place / "mine" / "alice" / "answers.toml").write_text('[a]\nperms = "rw-p"\n')
     checked = lab("check", "mine/alice", "--exercise=own/mine.toml", cwd=place)
     assert checked.returncode == 0, (checked.stdout, checked.stderr)
-    assert lab("grade", "mine", "--exercise=own/mine.toml", cwd=place).returncode == 0
+    grade = ("grade", "mine", "--exercise=own/mine.toml", "--report=csv=-")
+    assert lab(*grade, cwd=place).stdout.count(",1,1,") == 1
+    source = (place / "own" / "mine.c").read_text()
+    (place / "own" / "mine.c").write_text(
+        source.replace("int counter", "const int counter").replace("++", "")
+    )
+    assert lab(*grade, cwd=place).stdout.count(",0,1,") == 1, "another program has another answer"
+    (place / "own" / "mine.c").write_text("int main")
+    broken = lab(*grade, cwd=place)
+    assert (broken.returncode, broken.stdout, len(broken.stderr.splitlines())) == (3, "", 2)
 
 
 @pytest.mark.parametrize("name", ["address-space", "resident-pages", "first-page-fault", "initial-stack"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,10 @@ class Given(
     def make(self, draw: Draw) -> Variant:
         """Return the program. Raises BadDocument, UsageError or CannotObserve."""
         del draw
+        return self._made()
+
+    @cache  # noqa: B019 - a program is compiled once, not for each student; a command has few exercises
+    def _made(self) -> Variant:
         with tempfile.TemporaryDirectory(prefix="inspector-lab-") as directory:
             program = Path(directory) / PROGRAM
             if self.path.endswith(".c"):
