@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from inspector.lab.exercise import Exercise
     from inspector.lab.grading import QuestionVerdict
 
+ALL_RIGHT, NOT_ALL_RIGHT, NOT_JUDGED = 0, 1, 3
+"""Exit codes of a result."""
 _DIGITS = Decimal("0.0001")
 
 
@@ -84,11 +86,16 @@ class ResultJson(msgspec.Struct, frozen=True, kw_only=True):
         return sum((question.score or Fraction(0) for question in self.questions), Fraction(0))
 
     @property
+    def is_judged(self) -> bool:
+        """Whether all of it could be judged; if not, what was earned is no score."""
+        return not (self.broken or self.unjudged_points)
+
+    @property
     def exit_code(self) -> int:
-        """3: something could not be judged; 1: not everything is right; 0: everything is."""
-        if self.broken or self.unjudged_points:
-            return 3
-        return 0 if not self.problem and self.earned == self.points else 1
+        """ALL_RIGHT, NOT_ALL_RIGHT, or NOT_JUDGED where something could not be."""
+        if not self.is_judged:
+            return NOT_JUDGED
+        return ALL_RIGHT if not self.problem and self.earned == self.points else NOT_ALL_RIGHT
 
     def document(self) -> bytes:
         """Return it as one line of JSON."""

@@ -120,6 +120,7 @@ def command(
     from inspector.cli.workers import available_cores
     from inspector.lab.exercise import load_exercise
     from inspector.lab.journal import Journal
+    from inspector.lab.result import ALL_RIGHT, NOT_JUDGED
     from inspector.report.lab.table import grade_document
 
     wanted = parse_reports(reports)
@@ -137,7 +138,7 @@ def command(
     results = Grading(grader, submissions, journal).run(jobs)
     if not save_reports(wanted, results, single=student is not None):
         Output().document(grade_document(results, verbose=verbose))
-    return 3 if any(result.exit_code == 3 for result in results) else 0  # noqa: PLR2004 - ResultJson.exit_code
+    return ALL_RIGHT if all(result.is_judged for result in results) else NOT_JUDGED
 
 
 def submissions_in(directory: Path) -> list[Submission]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from inspector.lab.result import ALL_RIGHT, NOT_ALL_RIGHT, NOT_JUDGED
 from inspector.report.lab.words import complaints, line, notes, score_words, total_words
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from inspector.lab.result import ResultJson
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|~&@:-])")
-_SIGNS = {0: ":white_check_mark:", 1: ":x:", 3: ":grey_question:"}
+_SIGNS = {ALL_RIGHT: ":white_check_mark:", NOT_ALL_RIGHT: ":x:", NOT_JUDGED: ":grey_question:"}
 
 
 def actions(results: Sequence[ResultJson]) -> str:

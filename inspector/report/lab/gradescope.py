@@ -19,19 +19,15 @@ if TYPE_CHECKING:
 
 def gradescope(result: ResultJson) -> str:
     """Return the document of one submission. While something could not be judged it holds no score at all."""
-    judged = result.exit_code != _UNJUDGED
     document: dict[str, Any] = {
         "output": "\n".join([total_words(result), *notes(result)]),
         "output_format": "text",
         "stdout_visibility": "hidden",
-        "tests": [_test(question, judged=judged) for question in result.questions],
+        "tests": [_test(question, judged=result.is_judged) for question in result.questions],
     }
-    if judged:
+    if result.is_judged:
         document["score"] = decimal(result.earned)
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
-
-
-_UNJUDGED = 3
 
 
 def _test(question: QuestionJson, *, judged: bool) -> dict[str, Any]:

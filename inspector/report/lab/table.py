@@ -7,7 +7,7 @@ import io
 from typing import TYPE_CHECKING
 
 from inspector.lab.grading import Mark as RowMark
-from inspector.lab.result import shown_points
+from inspector.lab.result import ALL_RIGHT, NOT_ALL_RIGHT, NOT_JUDGED, shown_points
 from inspector.report.document import Column, Document, Fact, Facts, Mark, Paragraph, Row, Section, Table
 from inspector.report.lab.words import complaints, is_hidden, line, notes, score_words, total_words
 
@@ -25,7 +25,7 @@ _MARKS = {
     RowMark.UNJUDGED.value: Mark.UNKNOWN,
     RowMark.MISSING.value: Mark.UNJUDGED,
 }
-_STANDINGS = {0: Mark.GOOD, 1: Mark.BAD, 3: Mark.UNKNOWN}
+_STANDINGS = {ALL_RIGHT: Mark.GOOD, NOT_ALL_RIGHT: Mark.BAD, NOT_JUDGED: Mark.UNKNOWN}
 _LEGEND = (
     (Mark.GOOD, "right"),
     (Mark.EXPLAINED, "partly right"),
@@ -36,7 +36,10 @@ _LEGEND = (
 
 
 def results_csv(results: Sequence[ResultJson]) -> str:
-    """Return a row for each submission: the sums, and what each question earned."""
+    """Return a row for each submission: the sums, and what each question earned.
+
+    While something could not be judged there is no sum: it would be taken for the grade.
+    """
     ids = list(dict.fromkeys(question.id for result in results for question in result.questions))
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
@@ -50,7 +53,7 @@ def results_csv(results: Sequence[ResultJson]) -> str:
                 _cell(result.submission),
                 _cell(result.student),
                 result.exercise,
-                shown_points(result.earned),
+                shown_points(result.earned) if result.is_judged else "",
                 result.points,
                 result.unjudged_points,
                 *(scores.get(name, "") for name in ids),
@@ -137,8 +140,8 @@ def grade_document(results: Sequence[ResultJson], *, verbose: bool) -> Document:
         Row(
             (
                 line(each.submission),
-                "" if each.broken else shown_points(each.earned),
-                f"{each.points}",
+                shown_points(each.earned) if each.points else "",
+                f"{each.points or ''}",
                 "; ".join(_remarks(each)),
             ),
             _STANDINGS[each.exit_code],
@@ -148,7 +151,7 @@ def grade_document(results: Sequence[ResultJson], *, verbose: bool) -> Document:
     sections = [Section("", (Table(columns, rows),))]
     if verbose:
         sections += [_submission_section(each) for each in results]
-    unjudged = sum(each.exit_code == 3 for each in results)  # noqa: PLR2004 - ResultJson.exit_code
+    unjudged = sum(not each.is_judged for each in results)
     title = f"{len(results)} submission{'s' * (len(results) != 1)}"
     if unjudged:
         title += f", {unjudged} of which could not be judged in whole"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from inspector.lab.result import ALL_RIGHT
 from inspector.report.lab.words import complaints, line, notes, score_words
 
 if TYPE_CHECKING:
@@ -26,14 +27,14 @@ def tap(results: Sequence[ResultJson]) -> str:
         name = _description(result.submission)
         lines.append(f"# Subtest: {name}")
         lines += [_INDENT + each for each in _subtest(result)]
-        lines.append(_point(number, name, result.exit_code))
+        lines.append(_point(number, name, result))
     return "\n".join(lines) + "\n"
 
 
-def _point(number: int, name: str, exit_code: int) -> str:
-    if exit_code == 3:  # noqa: PLR2004 - not judged (ResultJson.exit_code)
+def _point(number: int, name: str, result: ResultJson) -> str:
+    if not result.is_judged:
         return f"ok {number} - {name} # SKIP could not judge all of it"
-    return f"{'not ok' if exit_code else 'ok'} {number} - {name}"
+    return f"{'ok' if result.exit_code == ALL_RIGHT else 'not ok'} {number} - {name}"
 
 
 def _subtest(result: ResultJson) -> Iterator[str]:

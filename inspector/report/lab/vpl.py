@@ -17,8 +17,6 @@ from inspector.report.lab.words import complaints, notes, score_words, total_wor
 if TYPE_CHECKING:
     from inspector.lab.result import ResultJson
 
-_UNJUDGED = 3
-
 
 def vpl(result: ResultJson) -> str:
     """Return the lines of one submission."""
@@ -27,6 +25,6 @@ def vpl(result: ResultJson) -> str:
     for question in result.questions:
         lines.append(f"Comment :=>>- {question.id}: {score_words(question)}")
         lines += [f"Comment :=>> {each}" for each in complaints(question)]
-    if result.exit_code != _UNJUDGED:
+    if result.is_judged:
         lines.append(f"Grade :=>> {decimal(result.earned):g}")
     return "\n".join(lines) + "\n"

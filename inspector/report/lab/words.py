@@ -38,7 +38,7 @@ def score_words(question: QuestionJson) -> str:
 
 def total_words(result: ResultJson) -> str:
     """Return the sum, and what is not in it."""
-    if result.broken:
+    if not result.points:
         return COULD_NOT_JUDGE
     left = f"; {result.unjudged_points} points {COULD_NOT_JUDGE}" if result.unjudged_points else ""
     return f"{shown_points(result.earned)} of {result.points}{left}"
