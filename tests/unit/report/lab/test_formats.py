@@ -7,12 +7,14 @@ import io
 import json
 import re
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from inspector.lab.result import ResultJson, parse_result
+from inspector.lab.grading import QuestionVerdict
+from inspector.lab.result import ResultJson, parse_result, result_of
 from inspector.report.lab.actions import actions
 from inspector.report.lab.gradescope import gradescope
 from inspector.report.lab.junit import junit
@@ -21,7 +23,7 @@ from inspector.report.lab.tap import tap
 from inspector.report.lab.vpl import vpl
 from inspector.report.terminal import Style, render
 from tests.unit.lab.schema_subset import complaints
-from tests.unit.report.lab.lab_results import ALL, PARTLY, PERFECT
+from tests.unit.report.lab.lab_results import ALL, EXERCISE, PARTLY, PERFECT, WRONG
 
 IDS = ["perfect", "partly", "empty", "half judged", "refused", "broken", "nasty"]
 SUMS = {"perfect": 25, "partly": 5 + 20 / 3, "empty": 0, "refused": 0, "nasty": 6}
@@ -217,6 +219,17 @@ def test_a_summary_for_actions_is_tables_of_three_columns() -> None:
     text = "".join(lines).replace("<br>", "")
     assert "<" not in text
     assert "::" not in text
+
+
+@pytest.mark.parametrize("count", [40, 4000])
+def test_a_summary_for_actions_is_not_larger_than_github_takes(count: int) -> None:
+    wrong = QuestionVerdict("vmas", 20, Fraction(0), (WRONG,) * 60)
+    big = result_of(EXERCISE, [wrong], submission="x" * 300, student="x")
+    text = actions([big] * count)
+    assert len(text.encode()) < 1024 << 10
+    titles = text.count("\n### ") + 1
+    assert titles == count if count < 100 else f"### and {count - titles + 1} more" in text
+    assert text.count("| vmas |") > 1
 
 
 def test_plain_json_comes_back() -> None:
