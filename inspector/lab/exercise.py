@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from collections import Counter
 from importlib import resources
 from typing import Annotated, Any, Literal
 
@@ -26,6 +27,8 @@ from inspector.lab.programs.given import Given
 from inspector.model.saving import read_document
 
 SCHEMA = "inspector.exercise/1"
+HEAD = ("exercise", "student")
+"""What stands in a sheet before its questions."""
 _FORM = "docs/lab-teachers.md tells how an exercise is written"
 _SUFFIX = ".toml"
 _LARGEST_BYTES = 1 << 20
@@ -82,6 +85,13 @@ def _check(exercise: Exercise, source: str) -> None:
     for question in exercise.questions:
         if question.id in known:
             raise BadDocument(f"{source}: two questions are named {question.id!r}", help=_FORM)
+        if question.id in HEAD:
+            raise BadDocument(
+                f"{source}: a question named {question.id!r} is in the way of the sheet's own line",
+                help=f"{', '.join(HEAD)} stand at its head: choose another name",
+            )
+        if twice := [name for name, count in Counter(question.listed()).items() if count > 1]:
+            raise BadDocument(f"{source}: question {question.id!r} names {twice[0]!r} twice", help=_FORM)
         if missing := [name for name in question.needs if name not in known]:
             raise BadDocument(
                 f"{source}: question {question.id!r} needs {missing[0]!r}, which does not come before it",

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from inspector.lab.table import Column, Value
     from inspector.lab.variant import Variant
 
-Name = Annotated[str, Meta(pattern="^[a-z][a-z0-9-]*$", max_length=40)]
+# Of Python's $ alone a line end may follow; in other languages' it cannot, and the rest changes nothing.
+Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]*$(?!\n)", max_length=40)]
 Text = Annotated[str, Meta(min_length=1, max_length=4000)]
 
 MOST_ROWS = 1000
@@ -55,6 +56,10 @@ class Question(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, ta
     @abstractmethod
     def columns(self) -> tuple[Column, ...]:
         """Return its table's columns."""
+
+    def listed(self) -> tuple[str, ...]:
+        """Return the rows that its own options name."""
+        return ()
 
     def keys(self, variant: Variant) -> tuple[str, ...]:
         """Return the rows that the sheet lists; none: the student writes the rows, a line for each."""

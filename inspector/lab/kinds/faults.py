@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from msgspec import Meta
 
 from inspector.lab.evidence import faults_of
 from inspector.lab.grading import by_order
@@ -169,7 +171,7 @@ def _show_ending(value: Value) -> str:
 class IllegalAccess(Question, frozen=True, kw_only=True, tag="illegal-access"):
     """The signal that ends the program, its si_code and the address in it (si_addr)."""
 
-    parts: tuple[_PARTS, ...] = ("signal", "code", "address")
+    parts: Annotated[tuple[_PARTS, ...], Meta(min_length=1)] = ("signal", "code", "address")
 
     @property
     def evidence(self) -> Needs:
@@ -179,6 +181,10 @@ class IllegalAccess(Question, frozen=True, kw_only=True, tag="illegal-access"):
     def columns(self) -> tuple[Column, ...]:
         """Return a column that takes all three."""
         return (Column("value", _read_ending, _show_ending),)
+
+    def listed(self) -> tuple[str, ...]:
+        """Return the parts."""
+        return self.parts
 
     def keys(self, variant: Variant) -> tuple[str, ...]:
         """Return the parts."""

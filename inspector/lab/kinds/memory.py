@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from msgspec import Meta
 
 from inspector.lab.evidence import snapshot_at, undisturbed
 from inspector.lab.grading import by_value
@@ -116,7 +118,7 @@ class PageTableCost(Question, frozen=True, kw_only=True, tag="page-table-cost"):
     """
 
     of: tuple[Literal["flat", "i386", "pae", "x86-64", "x86-64-la57"], ...] = ()
-    processes: int = 1
+    processes: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
     stop: Literal["exec", "main", "exit"] = "exec"
 
     @property
@@ -129,6 +131,10 @@ class PageTableCost(Question, frozen=True, kw_only=True, tag="page-table-cost"):
     def columns(self) -> tuple[Column, ...]:
         """Return the size."""
         return (_BYTES,)
+
+    def listed(self) -> tuple[str, ...]:
+        """Return the geometries."""
+        return self.of
 
     def keys(self, variant: Variant) -> tuple[str, ...]:
         """Return the geometries."""

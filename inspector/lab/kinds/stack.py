@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from msgspec import Meta
 
 from inspector.lab.evidence import snapshot_at
 from inspector.lab.kinds.base import Question
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
     from inspector.model.snapshot import Snapshot, StackImage
 
 _WORD = 4
+_AUXILIARY = "|".join(each.name for each in AuxType if each is not AuxType.AT_NULL)
+_Named = Annotated[
+    str, Meta(pattern=rf"^(sp|argc|auxv|&?(argv|envp)\[[0-9]{{1,4}}\]|{_AUXILIARY})$(?!\n)", max_length=40)
+]
 _FORM = "a number, or an address; eight digits without 0x are hexadecimal, as in maps"
 
 
@@ -38,7 +44,7 @@ class StackValues(Question, frozen=True, kw_only=True, tag="stack-values"):
     `auxv` where that begins.
     """
 
-    values: tuple[str, ...]
+    values: Annotated[tuple[_Named, ...], Meta(min_length=1)]
 
     @property
     def evidence(self) -> Needs:
@@ -48,6 +54,10 @@ class StackValues(Question, frozen=True, kw_only=True, tag="stack-values"):
     def columns(self) -> tuple[Column, ...]:
         """Return a column that takes numbers and addresses."""
         return (Column("value", _read, _show),)
+
+    def listed(self) -> tuple[str, ...]:
+        """Return the names."""
+        return self.values
 
     def keys(self, variant: Variant) -> tuple[str, ...]:
         """Return the names."""
