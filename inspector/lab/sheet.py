@@ -1,7 +1,7 @@
 """The answer sheet: written for a student, and read back as data. Nothing in it is ever executed.
 
     answers.toml    a table for each question: words under keys, or lines under `answer`; a loader's `command`
-    answers.csv     question,row,answer
+    answers.csv     question,row,answer; or with semicolons or tabs, as spreadsheets save it in some countries
 
 A sheet as it was handed out answers nothing: every value in it is blank.
 """
@@ -161,8 +161,8 @@ def _from_csv(text: str, exercise: Exercise) -> Written:
     command: list[str] = []
     notes: list[str] = []
     try:
-        for number, row in enumerate(csv.reader(io.StringIO(text)), 1):
-            if not row or row == _CSV_COLUMNS:
+        for number, row in enumerate(csv.reader(io.StringIO(text), delimiter=_delimiter(text)), 1):
+            if not any(row) or row == _CSV_COLUMNS:
                 continue
             if len(row) != len(_CSV_COLUMNS) or row[0] not in known:
                 notes.append(f"row {number} names no question")
@@ -173,12 +173,20 @@ def _from_csv(text: str, exercise: Exercise) -> Written:
                 continue
             table = answers.setdefault(question, {})
             if key:
-                table[key] = answer
+                if answer.strip() and table.get(key, "").strip():
+                    notes.append(f"row {number} answers {_short(key)} again: the last one counts")
+                table[key] = answer if answer.strip() else table.get(key, "")
             else:
                 table[LINES] = f"{table[LINES]}\n{answer}" if LINES in table else answer
     except csv.Error as error:
         raise BadSheet(f"{CSV_SHEET} cannot be read: {error}", help="save it as CSV with commas") from error
     return Written(answers, tuple(command[:_MOST_WORDS]), None, tuple(notes[:20]))
+
+
+def _delimiter(text: str) -> str:
+    """Return what separates the columns of the first line, which names them; a comma if it does not."""
+    first = text.partition("\n")[0].rstrip("\r").replace('"', "")
+    return next((each for each in ";\t" if first == each.join(_CSV_COLUMNS)), ",")
 
 
 def answer_words(question: Question, written: Mapping[str, str], variant: Variant) -> Mapping[str, str] | str:

@@ -64,6 +64,28 @@ def test_lines_of_csv_are_lines_of_one_answer() -> None:
     assert [row.cells for row in rows] == [(0x8049000,), (0x804A000,)]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_csv_may_be_as_spreadsheets_save_it(separator: str, end: str) -> None:
+    rows = [
+        ("question", "row", "answer"),
+        ("addresses", "A", "0x280"),
+        ("loads", "call 1 A", '"A, C"'),
+        ("", "", ""),
+    ]
+    text = end.join(separator.join(row) for row in rows) + end
+    written = read_sheet("answers.csv", b"\xef\xbb\xbf" + text.encode(), OVERLAY)
+    assert written.notes == ()
+    assert written.answers == {"addresses": {"A": "0x280"}, "loads": {"call 1 A": "A, C"}}
+
+
+def test_of_rows_that_stand_twice_a_blank_one_does_not_count() -> None:
+    text = "question,row,answer\naddresses,A,1\naddresses,A,2\naddresses,A,\naddresses,B,\naddresses,B,3\n"
+    written = read_sheet("answers.csv", text.encode(), OVERLAY)
+    assert written.answers == {"addresses": {"A": "2", "B": "3"}}
+    assert written.notes == ("row 3 answers 'A' again: the last one counts",)
+
+
 @pytest.mark.parametrize("value", ["0x280", "640", '"0x280"', '"640"', '" 0x0280 "'])
 def test_numbers_of_toml_are_numbers(value: str) -> None:
     written = read_sheet("answers.toml", f"[addresses]\nA = {value}\n".encode(), OVERLAY)
