@@ -23,8 +23,12 @@ _LOCALES = {"zh": "zh_CN"}
 """The folder of each catalogue."""
 _SIMPLIFIED = ("zh", "zh_CN", "zh_SG", "zh_MY")
 """Locales whose readers are given Simplified Chinese, also as `zh_CN.UTF-8` and `zh_CN@pinyin`."""
+_TAGS = {"en": "en", "zh": "zh-Hans"}
 _CONTEXT = "\x04"
 """What gettext puts between a message's context and its text."""
+
+NOT_MODELLED = "not modelled: "
+"""What the error begins with that names something not modelled."""
 
 _chosen: dict[str, str] = {}
 
@@ -51,31 +55,63 @@ def tr_in(context: str, text: str) -> str:
 
 
 def tr_error(text: str) -> str:
-    """Return what an error says, translated as it is printed: JSON and logs hold it in English.
+    """Return what an error or a note says, translated as it is shown: JSON and logs hold it in English."""
+    name = text.removeprefix(NOT_MODELLED)
+    if name != text and _chosen:
+        return tr("not modelled: {what}").format(what=tr_not_modelled(name))
+    said = tr_filled("error", text)
+    # What is said of a file often begins with its path.
+    path, _, rest = text.partition(": ")
+    if said == text and rest and tr_error(rest) != rest:
+        return f"{path}{tr(': ')}{tr_error(rest)}"
+    return said
 
-    The catalogue holds it as it stands in the code, with `{0}`, `{1}` for what is filled in there.
+
+def tr_not_modelled(what: str) -> str:
+    """Return the name of what is not modelled, which JSON holds; what may help can follow in parentheses."""
+    said = tr_filled("not modelled", what)
+    at = what.find(" (")
+    while said == what and at > 0 and what.endswith(")"):
+        name, advice = what[:at], what[at + 2 : -1]
+        if tr_not_modelled(name) != name:
+            said = f"{tr_not_modelled(name)}{tr(' ({help})').format(help=tr_error(advice))}"
+        at = what.find(" (", at + 1)
+    return tr_filled("error", what) if said == what else said
+
+
+def tr_filled(context: str, text: str) -> str:
+    """Return a text that is put together where it is made, translated where it is shown.
+
+    The catalogue holds it as it stands in the code, with `{0}`, `{1}` for what is filled in there, which may
+    be a text of the same context again.
     """
-    whole = _chosen.get(f"error{_CONTEXT}{text}")
+    whole = _chosen.get(f"{context}{_CONTEXT}{text}")
     if whole is not None or not _chosen:
         return whole or text
     import re
 
     # Of several patterns the one that leaves the least open is meant.
-    best, filled = "", None
+    most, best = 0, text
+    groups: tuple[str, ...] = ()
     for key, said in _chosen.items():
-        context, _, pattern = key.partition(_CONTEXT)
-        if context != "error" or "{0}" not in pattern:
+        its, _, pattern = key.rpartition(_CONTEXT)
+        if its != context or "{0}" not in pattern:
             continue
         literals = re.split(r"\{\d\}", pattern)
         match = re.fullmatch("(.*)".join(map(re.escape, literals)), text, re.DOTALL)
-        if match and sum(map(len, literals)) > len(best):
-            best, filled = "".join(literals), said.format(*match.groups())
-    return text if filled is None else filled
+        if match and sum(map(len, literals)) > most:
+            most, best, groups = sum(map(len, literals)), said, match.groups()
+    return best.format(*(tr_filled(context, each) for each in groups)) if most else text
 
 
 def chosen() -> str:
     """Return the language that is spoken."""
     return "zh" if _chosen else "en"
+
+
+def tag() -> str:
+    """Return the language that is spoken as documents name it (BCP 47): viewers choose letters by it."""
+    return _TAGS[chosen()]
 
 
 @contextmanager

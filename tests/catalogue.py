@@ -27,7 +27,11 @@ from inspector.model.frame import FrameOwner
 from inspector.model.page import PageKind
 from inspector.model.prediction import Outcome
 from inspector.model.profile import UnclearableTail
+from inspector.report.html.environment import NOUN_IN_SCRIPT, TEXT_IN_SCRIPT
 from inspector.rules import RULES
+from inspector.story.faults import WORDS_OF_KINDS
+from inspector.view.areas import AreaKind
+from inspector.view.pages import Cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,8 +43,7 @@ SHOWN = ("Fact", "Column", "Section", "Paragraph")
 TOLD = (ROOT / "story", ROOT / "explain")
 STEPS = {"Step": (0, 1), "Told": (0,), "Value": (0,), "Note": (0, 1), "exec_value": (1,)}
 """Their arguments at these places are translated where a step is shown."""
-UNTRANSLATED = frozenset({"mutants", "overlay", "pagetable", "picture", "replacement"})
-"""Reports that are in English as yet, but for what they share with others."""
+REPORTS = (*(ROOT / "report" / each for each in ("", "html", "svg")), *TOLD)
 ASPECTS = (
     *("VMAs", "VMA flags", "registers", "stack bytes", "auxv", "pages", "frames", "minor faults"),
     *("major faults", "page tables", "brk", "faults", "kernel faults", "ending", "verdict", "snapshot"),
@@ -77,13 +80,19 @@ def _templates() -> Iterator[tuple[str, str]]:
         yield from ((place, text) for text in re.findall(r"""\btr\("([^"]*)"\)""", template))
         nouns = re.findall(r"""\bcounted\("([^"]*)"\)""", template)
         yield from ((place, f"counted{CONTEXT}{noun}") for noun in nouns)
+    place = "inspector/report/html/static"
+    for path in sorted((ROOT.parent / place).glob("*.js")):
+        script = path.read_text(encoding="utf-8")
+        yield from ((place, text) for text in TEXT_IN_SCRIPT.findall(script))
+        yield from ((place, f"counted{CONTEXT}{noun}") for noun in NOUN_IN_SCRIPT.findall(script))
 
 
 def _values() -> Iterator[tuple[str, str]]:
     """Yield what is translated as it is shown, but stands elsewhere: it is in JSON, too."""
-    for kind in (FaultKind, FrameOwner, PageKind, Outcome, UnclearableTail):
+    for kind in (FaultKind, FrameOwner, PageKind, Outcome, UnclearableTail, AreaKind, Cell):
         yield from ((f"{kind.__module__.replace('.', '/')}.py", member.value) for member in kind)
     yield from (("inspector/reconcile", aspect) for aspect in ASPECTS)
+    yield from (("inspector/story/faults.py", words) for words in WORDS_OF_KINDS.values())
 
 
 def _catalogue_of_rules() -> Iterator[tuple[str, str]]:
@@ -95,9 +104,9 @@ def _catalogue_of_rules() -> Iterator[tuple[str, str]]:
 
 
 def _in_code(tree: ast.Module, path: Path) -> Iterator[str]:
-    is_report = (
-        path.parent in (ROOT / "report", ROOT / "report/html", *TOLD) and path.stem not in UNTRANSLATED
-    )
+    if _is_printed_in_other_languages(path):
+        yield from (f"error{CONTEXT}{text}" for text in _in_assignments(tree))
+    is_report = path.parent in REPORTS
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue
@@ -105,6 +114,7 @@ def _in_code(tree: ast.Module, path: Path) -> Iterator[str]:
             yield from (f"error{CONTEXT}{text}" for text in _in_error(node))
         if path.parent in TOLD:
             yield from _told(node)
+        yield from _in_names(node)
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         texts = [each.value if isinstance(each, ast.Constant) else None for each in node.args]
         match name, texts:
@@ -130,7 +140,7 @@ def _told(call: ast.Call) -> Iterator[str]:
 def _is_printed_in_other_languages(path: Path) -> bool:
     """Whether the errors raised here end a command that answers in other languages than English."""
     parts = [each.removesuffix(".py") for each in path.relative_to(ROOT).parts]
-    return not {*ENGLISH_AS_YET, "simulators"} & set(parts[:2])
+    return not ENGLISH_AS_YET & set(parts[:2])
 
 
 def _in_error(call: ast.Call) -> Iterator[str]:
@@ -138,22 +148,68 @@ def _in_error(call: ast.Call) -> Iterator[str]:
     name = call.func.id if isinstance(call.func, ast.Name) else ""
     if name not in _ERRORS:
         return
-    for value in (*call.args[:1], *(each.value for each in call.keywords if each.arg == "help")):
-        parts = value.values if isinstance(value, ast.JoinedStr) else [value]
-        text, filled = "", 0
-        for part in parts:
-            if isinstance(part, ast.Constant):
-                text += str(part.value)
-            else:
-                text += f"{{{filled}}}"
-                filled += 1
-        # What is all filled in, such as a path and the system's own words, needs no translation.
-        if re.search("[A-Za-z]{3}", re.sub(r"\{\d\}", "", text)):
-            yield text
+    # The name of what is not modelled is none of its texts: JSON holds it.
+    message = call.args[:1] if name != "NotModelled" else []
+    for value in (*message, *(each.value for each in call.keywords if each.arg == "help")):
+        yield from _patterns(value)
 
 
-_ERRORS = {name for name, each in vars(errors).items() if isinstance(each, type)} - {"NotModelled"}
-"""NotModelled is a name, which JSON holds."""
+_ERRORS = {name for name, each in vars(errors).items() if isinstance(each, type)}
+
+
+def _in_names(call: ast.Call) -> Iterator[str]:
+    """Yield what JSON holds in English and people are shown translated: of a prediction, and of a run."""
+    func = ast.unparse(call.func)
+    texts = [text for value in call.args for text in _patterns(value)]
+    if func in ("NotModelled", "NotModelledAt", "Turns", "_hidden"):
+        yield from (f"not modelled{CONTEXT}{text}" for text in texts)
+    elif func.rpartition(".")[2] in ("assume", "_assume", "Assumption"):
+        yield from (f"assumption{CONTEXT}{text}" for text in texts)
+    elif func.endswith("notes.append"):
+        yield from (f"error{CONTEXT}{text}" for text in texts)
+    elif func in ("FaultTrace", "replace"):
+        for keyword in call.keywords:
+            if keyword.arg == "notes" and isinstance(keyword.value, ast.Tuple):
+                for value in keyword.value.elts:
+                    yield from (f"error{CONTEXT}{text}" for text in _patterns(value))
+
+
+def _in_assignments(tree: ast.Module) -> Iterator[str]:
+    """Yield what is first kept in a variable: an error's message or help, and what an observation lacks."""
+    for scope in (tree, *ast.walk(tree)):
+        if not isinstance(scope, ast.Module | ast.FunctionDef):
+            continue
+        calls = [each for each in ast.walk(scope) if isinstance(each, ast.Call)]
+        raised = {
+            value.id
+            for call in calls
+            if isinstance(call.func, ast.Name) and call.func.id in _ERRORS
+            for value in (*call.args[:1], *(each.value for each in call.keywords if each.arg == "help"))
+            if isinstance(value, ast.Name)
+        }
+        body = scope.body if isinstance(scope, ast.Module) else ast.walk(scope)
+        for node in body:
+            if isinstance(node, ast.Assign):
+                name = ast.unparse(node.targets[0])
+                if name in raised or name.rpartition(".")[2] in ("cut_short", "note"):
+                    yield from _patterns(node.value)
+
+
+def _patterns(value: ast.expr) -> Iterator[str]:
+    """Yield a constant, or a pattern with `{0}` for what is filled in, if it has words of its own."""
+    if isinstance(value, ast.IfExp):
+        yield from (*_patterns(value.body), *_patterns(value.orelse))
+    parts = value.values if isinstance(value, ast.JoinedStr) else [value]
+    text, filled = "", 0
+    for part in parts:
+        if isinstance(part, ast.Constant):
+            text += str(part.value)
+        else:
+            text += f"{{{filled}}}"
+            filled += 1
+    # What is all filled in, such as a path and the system's own words, needs no translation.
+    if re.search("[A-Za-z]{3}", re.sub(r"\{\d\}", "", text)):
+        yield text
 
 
 def _help(command: click.Command, name: str) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from inspector.cli.output import Progress
 from inspector.cli.workers import WorkerDied, available_cores, side_by_side
 from inspector.errors import InspectorError, NotModelled
-from inspector.language import tr, tr_error
+from inspector.language import N_, tr, tr_error
 from inspector.report.summary import Line, Standing, line_text, name_width, total_text
 from inspector.report.text import wrapped
 
@@ -103,7 +103,7 @@ def _show(
     predicted: bool,
     hint: str,
 ) -> int:
-    progress = Progress(len(programs), "programs")
+    progress = Progress(len(programs), N_("programs"))
     width = name_width(programs, output.style)
     shown: list[Presented] = []
     progress.show(0)

@@ -26,7 +26,7 @@ from inspector.cli.options import (
     stop_options,
 )
 from inspector.errors import CannotObserve, GdbError, InspectorError, UsageError
-from inspector.language import speaking
+from inspector.language import tr, tr_error
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -197,7 +197,7 @@ def working_on(request: Request) -> Working:
     from inspector.report.text import printable, shortened
 
     name = shortened(printable(request.requested), _LONGEST_NAME)
-    return Working(f"prediction and run of {name}", request.seconds)
+    return Working(tr("prediction and run of {name}").format(name=name), request.seconds)
 
 
 def check_program(request: Request) -> Checked:
@@ -338,11 +338,6 @@ def _json(checked: Checked) -> bytes:
 
 
 def _page(checked: Checked, *, in_directory: bool = False) -> bytes:
-    with speaking("en"):  # pages have no translation yet
-        return _page_in_english(checked, in_directory=in_directory)
-
-
-def _page_in_english(checked: Checked, *, in_directory: bool) -> bytes:
     from inspector.cli.pages import program_page
     from inspector.report.detail import ORDINARY
 
@@ -354,5 +349,5 @@ def _page_in_english(checked: Checked, *, in_directory: bool) -> bytes:
         reconciliation.findings if reconciliation is not None else (),
         _document(checked, ORDINARY),
         in_directory=in_directory,
-        unobserved="" if checked.error is None else str(checked.error),
+        unobserved="" if checked.error is None else tr_error(str(checked.error)),
     )

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import click
 
 from inspector.cli.options import AnyPath, html_option, picture_options
-from inspector.language import speaking
 
 if TYPE_CHECKING:
     from inspector.cli.output import Output
@@ -39,15 +38,14 @@ def command(prediction: str, recording: str, html: str | None, shown: Output) ->
         shown.json(json_document(reconciliation.prediction, reconciliation.observation, findings, code))
     shown.picture(reconciliation)
     if page is not None:
-        with speaking("en"):  # pages have no translation yet
-            page.save(
-                program_page(
-                    reconciliation.prediction,
-                    reconciliation.observation if reconciliation.of_one_run else None,
-                    reconciliation.findings,
-                    check_document(reconciliation),
-                )
+        page.save(
+            program_page(
+                reconciliation.prediction,
+                reconciliation.observation if reconciliation.of_one_run else None,
+                reconciliation.findings,
+                check_document(reconciliation),
             )
+        )
     shown.document(check_document(reconciliation, detail=shown.detail))
     shown.finish()
     return reconciliation.exit_code

@@ -76,9 +76,10 @@ def require_file(path: str) -> None:
 
 def nothing_to_show(path: str, prediction: Prediction, what: str) -> InspectorError:
     """Return the error that `what` is missing of a program whose prediction has not come so far."""
+    from inspector.language import tr, tr_error
     from inspector.report.program import not_modelled_text, run_text
 
     why = not_modelled_text(prediction)
     if not why and prediction.verdict is not None:
-        why = f"it {run_text(prediction.verdict)}"
-    return InspectorError(f"{path}: {what}: {why}", help="inspector predict says more")
+        why = tr("it {verdict}").format(verdict=run_text(prediction.verdict))
+    return InspectorError(tr(": ").join((path, tr_error(what), why)), help="inspector predict says more")

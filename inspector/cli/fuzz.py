@@ -21,6 +21,7 @@ from inspector.cli.options import (
     programs_argument,
 )
 from inspector.errors import CannotSave, InspectorError
+from inspector.language import N_, tr
 from inspector.model.program import Layout
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def _run(campaign: Campaign, output: Output, shown: _Shown, jobs: int | None) ->
 
     if shown.keep is not None:
         _require_directory(shown.keep)
-    progress = Progress(campaign.count, "mutants")
+    progress = Progress(campaign.count, N_("mutants"))
     total = Tally()
     progress.show(0)
     pieces = list(campaign.pieces(_PIECE))
@@ -132,8 +133,12 @@ def _run(campaign: Campaign, output: Output, shown: _Shown, jobs: int | None) ->
     except Interrupted:
         progress.clear()
         click.echo(
-            f"{tally_text(campaign, total)}; go on with --seed {campaign.seed}"
-            f" --first {campaign.first + total.total} --count {campaign.count - total.total}",
+            tr("{tally}; go on with --seed {seed} --first {first} --count {count}").format(
+                tally=tally_text(campaign, total),
+                seed=campaign.seed,
+                first=campaign.first + total.total,
+                count=campaign.count - total.total,
+            ),
             err=True,
         )
         raise

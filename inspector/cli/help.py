@@ -33,7 +33,7 @@ ERRORS = (
     N_in("error", "`inspector rules` lists them"),
 )
 """Errors of click's own, and advice that is put together before an error is raised with it."""
-ENGLISH_AS_YET = frozenset({"fuzz", "lab", "overlay", "pagetable", "replace"})
+ENGLISH_AS_YET = frozenset({"lab"})
 """Commands that answer in English, in whatever language they help."""
 _ANSWERS_IN_ENGLISH = N_("It answers in English as yet.")
 _GAP = 2

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TextIO
 
 from inspector.errors import CannotSave, UsageError
-from inspector.language import speaking
+from inspector.language import tr
 from inspector.report.detail import Detail
 
 if TYPE_CHECKING:
@@ -119,8 +119,7 @@ class Output:
         if self._svg is not None:
             from inspector.report.picture import picture_of
 
-            with speaking("en"):  # pictures have no translation yet
-                data = picture_of(result).encode()
+            data = picture_of(result).encode()
             if self._svg == STDOUT:
                 _write(data)
             else:
@@ -197,11 +196,12 @@ class Progress:
         """Return the line: `[#####...............] 5 of 20 programs, about 30 s left`."""
         filled = _BAR_WIDTH * done // max(self._total, 1)
         bar = "#" * filled + "." * (_BAR_WIDTH - filled)
-        line = f"[{bar}] {done} of {self._total} {self._what}"
+        counts = {"bar": bar, "done": done, "total": self._total, "what": tr(self._what)}
         elapsed = self._clock() - self._begun
         if not 0 < done < self._total or elapsed < _LEAST_SECONDS:
-            return line
-        return f"{line}, about {_rough(elapsed * (self._total - done) / done)} left"
+            return tr("[{bar}] {done} of {total} {what}").format(**counts)
+        left = _rough(elapsed * (self._total - done) / done)
+        return tr("[{bar}] {done} of {total} {what}, about {left} left").format(**counts, left=left)
 
     def clear(self) -> None:
         """Take the line away, so that others can be written."""

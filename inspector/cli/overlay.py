@@ -8,6 +8,7 @@ import click
 
 from inspector.cli.options import AnyPath, json_option
 from inspector.errors import UsageError
+from inspector.language import tr
 
 if TYPE_CHECKING:
     from inspector.simulators.overlay import Tree
@@ -67,7 +68,7 @@ def command(
         output.json(overlay_json(overlay_run, solve=solve))
     output.document(overlay_document(overlay_run, solve=solve))
     if drawn:
-        output.lines(["", f"drawn with --seed {seed}"])
+        output.lines(["", tr("drawn with --seed {seed}").format(seed=seed)])
     output.finish()
     return 0
 

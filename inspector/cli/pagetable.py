@@ -16,6 +16,7 @@ from inspector.cli.options import (
     predicting_option,
 )
 from inspector.errors import UsageError
+from inspector.language import N_in, tr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,7 +121,7 @@ def _show_splits(
         output.json(splits_json([(name, address) for name, address, _, _ in splits], solve=solve))
     output.document(split_document(splits, solve=solve))
     if drawn:
-        output.lines(["", f"drawn with --seed {seed}"])
+        output.lines(["", tr("drawn with --seed {seed}").format(seed=seed)])
 
 
 def _show_cost(output: Output, mapped: str, names: Sequence[str], processes: int, *, solve: bool) -> None:
@@ -153,7 +154,7 @@ def _show_program(output: Output, path: str, names: Sequence[str], seconds: floa
         stops.append((snapshot.checkpoint, needed, snapshot.page_table_bytes or 0))
     limit = None if prediction.not_modelled is None else prediction.not_modelled.what
     if not stops:
-        raise nothing_to_show(path, prediction, "there is nothing to count")
+        raise nothing_to_show(path, prediction, N_in("error", "there is nothing to count"))
     if output.wants_json:
         output.json(stops_json(path, stops, solve=solve))
     output.document(stops_document(path, prediction.profile.page_tables.name, stops, limit, solve=solve))

@@ -8,6 +8,7 @@ import click
 
 from inspector.cli.options import AnyPath, ProgramCommand, json_option, predicting_option
 from inspector.errors import UsageError
+from inspector.language import N_in, tr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,8 +109,12 @@ def command(
             _show(output, _played(name, references, frames, window, seed), run, solve=solve)
     if drawn:
         found = anomaly and asked not in (None, seed)
-        first = f", the first from {asked} on whose string shows the anomaly" if found else ""
-        output.lines(["", f"drawn with --seed {seed}{first}"])
+        words = (
+            tr("drawn with --seed {seed}, the first from {asked} on whose string shows the anomaly")
+            if found
+            else tr("drawn with --seed {seed}")
+        )
+        output.lines(["", words.format(seed=seed, asked=asked)])
     output.finish()
     return 0 if run is None or run.not_modelled is None else _NOT_MODELLED
 
@@ -149,7 +154,7 @@ def _program_references(path: str, seconds: float) -> tuple[ProgramReferences, S
         prediction = foretell(program, machine_profile(None), seconds=seconds, references=found)
     limit = prediction.not_modelled
     if not found.pages:
-        raise nothing_to_show(path, prediction, "there are no references")
+        raise nothing_to_show(path, prediction, N_in("error", "there are no references"))
     return ProgramReferences(
         path, found.instructions, found.accesses, None if limit is None else limit.what
     ), found.pages

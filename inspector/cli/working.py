@@ -8,6 +8,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Self
 
+from inspector.language import tr
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -40,7 +42,8 @@ class Working:
     def text(self) -> str:
         """Return the line: `prediction and run of fixtures/build/hello: 7 s, at most 30 s`."""
         elapsed = round(self._clock() - self._begun)
-        return f"{self._what}: {elapsed} s, at most {round(self._most)} s"
+        line = tr("{work}: {elapsed} s, at most {most} s")
+        return line.format(work=self._what, elapsed=elapsed, most=round(self._most))
 
     def _tell(self) -> None:
         """Write until the work is done, then take the line away.

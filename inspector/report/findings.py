@@ -5,9 +5,10 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from inspector.language import N_, tr
+from inspector.language import N_, NOT_MODELLED, tr, tr_error, tr_in
 from inspector.model.finding import Finding, Verdict
 from inspector.reconcile.compare import STOP
+from inspector.reconcile.faults import CHECKPOINT
 from inspector.report.document import Block, Column, Fact, Facts, Paragraph, Row, Section, Table
 from inspector.report.judge import MARKS, worst
 from inspector.report.snapshot import moment
@@ -24,6 +25,7 @@ _ASPECT_COLUMNS = (
     Column("", flexible=True),
 )
 _PLACES_SHOWN = 6
+_VERDICT = "verdict"
 _COUNTED = (
     (Verdict.DIFFERS, N_("wrong")),
     (Verdict.EXPLAINED, N_("explained by a rule")),
@@ -57,7 +59,10 @@ def _aspect(findings: Sequence[Finding]) -> Row:
     first = findings[0]
     mark = worst(findings)
     if not first.where:
-        values = tuple(_with_unit(value, first.aspect) for value in (first.predicted, first.observed))
+        values = tuple(
+            _with_unit(in_words(value, first.aspect), first.aspect)
+            for value in (first.predicted, first.observed)
+        )
         rest = dict.fromkeys(_WORDS[finding.verdict] for finding in findings[1:] if finding.verdict in _WORDS)
         own = tr(_WORDS.get(first.verdict, ""))
         others = (tr("the rest {verdict}").format(verdict=tr(word)) for word in rest)
@@ -69,6 +74,14 @@ def _aspect(findings: Sequence[Finding]) -> Row:
 
 def _with_unit(value: str, aspect: str) -> str:
     return counted(int(value), _UNITS[aspect]) if value.isdecimal() and aspect in _UNITS else value
+
+
+def in_words(value: str, aspect: str) -> str:
+    """Return one side of a finding as it is shown: documents hold it in English."""
+    if aspect == _VERDICT and not value.startswith(NOT_MODELLED):
+        outcome, _, detail = value.partition(": ")
+        return tr(": ").join(filter(None, (tr(outcome), detail)))
+    return tr_error(value) if value.startswith(NOT_MODELLED) else tr(value)
 
 
 def difference_sections(findings: Sequence[Finding]) -> Iterator[Section]:
@@ -97,13 +110,21 @@ def difference_sections(findings: Sequence[Finding]) -> Iterator[Section]:
         yield Section("Predicted, not observed", (Facts(facts),), MARKS[Verdict.UNOBSERVED])
 
 
+def checkpoint_text(checkpoint: str) -> str:
+    """Return a checkpoint's name as it is shown; that of the run as a whole is a word."""
+    return tr_in("checkpoint", "run") if checkpoint == CHECKPOINT else checkpoint
+
+
 def _place(finding: Finding) -> str:
-    return " ".join(filter(None, (finding.checkpoint, tr(finding.aspect), finding.where)))
+    return " ".join(filter(None, (checkpoint_text(finding.checkpoint), tr(finding.aspect), finding.where)))
 
 
 def _in_full(finding: Finding) -> Iterator[Block]:
     yield Paragraph(_place(finding), MARKS[finding.verdict])
-    facts = [Fact("predicted", finding.predicted or "''"), Fact("observed", finding.observed or "''")]
+    facts = [
+        Fact("predicted", in_words(finding.predicted, finding.aspect) or "''"),
+        Fact("observed", in_words(finding.observed, finding.aspect) or "''"),
+    ]
     # What differs is explained by no rule; one may have led to what was predicted.
     rule = RULES.get(finding.rule or "")
     if rule is not None:

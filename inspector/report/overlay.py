@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inspector.language import N_in, tr, tr_filled
 from inspector.report.document import Column, Document, Fact, Facts, Mark, Paragraph, Row, Section, Table
+from inspector.report.text import counted
 from inspector.simulators.overlay import calls_text
 
 if TYPE_CHECKING:
@@ -12,7 +14,8 @@ if TYPE_CHECKING:
 
 LONGEST_SHOWN = 400
 """Longer sequences are told in numbers only."""
-_NOT_SHOWN = Paragraph(f"A sequence of over {LONGEST_SHOWN} calls is not shown.")
+_REFUSAL = N_in("error", "{0} must not call {1}: it would break the path {2}")
+"""What an overlay manager says that refuses a call."""
 
 
 def overlay_document(overlay_run: OverlayRun, *, solve: bool) -> Document:
@@ -31,8 +34,12 @@ def overlay_document(overlay_run: OverlayRun, *, solve: bool) -> Document:
         )
         blocks.append(Paragraph("The answers: the same again with --solve."))
         sections = [Section("", tuple(blocks))]
-    count = len(tree.modules)
-    return Document(f"Overlays: {count} module{'s' * (count != 1)}", tuple(sections))
+    title = tr("Overlays: {modules}").format(modules=counted(len(tree.modules), "module"))
+    return Document(title, tuple(sections))
+
+
+def _not_shown() -> Paragraph:
+    return Paragraph(tr("A sequence of over {count} calls is not shown.").format(count=LONGEST_SHOWN))
 
 
 def _modules(tree: Tree, *, solve: bool) -> Table:
@@ -54,28 +61,42 @@ def _modules(tree: Tree, *, solve: bool) -> Table:
 
 def _memory(tree: Tree) -> tuple[Fact, ...]:
     return (
-        Fact("with overlays", f"{tree.memory_bytes} bytes, for the path {' '.join(tree.longest.path)}"),
-        Fact("without", f"{tree.whole_bytes} bytes"),
+        Fact(
+            "with overlays",
+            tr("{count} bytes, for the path {path}").format(
+                count=tree.memory_bytes, path=" ".join(tree.longest.path)
+            ),
+        ),
+        Fact("without", tr("{count} bytes").format(count=tree.whole_bytes)),
     )
 
 
 def _asked(overlay_run: OverlayRun) -> Facts | Paragraph:
     calls = overlay_run.calls
-    return Facts((Fact("calls", calls_text(calls)),)) if len(calls) <= LONGEST_SHOWN else _NOT_SHOWN
+    return Facts((Fact("calls", calls_text(calls)),)) if len(calls) <= LONGEST_SHOWN else _not_shown()
 
 
 def _solved(overlay_run: OverlayRun) -> tuple[Table | Facts | Paragraph, ...]:
     answers = Facts(
         (
-            Fact("loads", f"{len(overlay_run.loads)}, of {overlay_run.bytes_read} bytes"),
+            Fact(
+                "loads",
+                tr("{loads}, of {count} bytes").format(
+                    loads=len(overlay_run.loads), count=overlay_run.bytes_read
+                ),
+            ),
             Fact("evictions", f"{overlay_run.evictions}"),
-            Fact("hits", f"{overlay_run.hits} of {len(overlay_run.outcomes)} calls"),
+            Fact(
+                "hits",
+                tr("{hits} of {count} calls").format(hits=overlay_run.hits, count=len(overlay_run.outcomes)),
+            ),
         )
     )
-    shown = _events(overlay_run) if len(overlay_run.outcomes) <= LONGEST_SHOWN else _NOT_SHOWN
+    shown = _events(overlay_run) if len(overlay_run.outcomes) <= LONGEST_SHOWN else _not_shown()
     if overlay_run.refusal is None:
         return shown, answers
-    return shown, answers, Paragraph(f"{overlay_run.refusal}.", Mark.BAD)
+    refusal = tr("{sentence}.").format(sentence=tr_filled("error", str(overlay_run.refusal)))
+    return shown, answers, Paragraph(refusal, Mark.BAD)
 
 
 def _events(overlay_run: OverlayRun) -> Table:
@@ -86,9 +107,9 @@ def _events(overlay_run: OverlayRun) -> Table:
             who = ("", "") if index else (caller, outcome.callee)
             rows.append(Row((*who, load.module.name, " ".join(gone.name for gone in load.evicted))))
         if outcome.is_hit:
-            rows.append(Row((caller, outcome.callee, "(hit)", "")))
+            rows.append(Row((caller, outcome.callee, tr("(hit)"), "")))
         if outcome.refusal is not None:
-            rows.append(Row((caller, outcome.callee, "(refused)", ""), Mark.BAD))
+            rows.append(Row((caller, outcome.callee, tr("(refused)"), ""), Mark.BAD))
     return Table(
         (Column("caller"), Column("calls"), Column("loads"), Column("overwrites", flexible=True)), tuple(rows)
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inspector.language import N_, tr, tr_not_modelled
 from inspector.report.document import Column, Document, Mark, Paragraph, Row, Section, Table
-from inspector.report.text import size
+from inspector.report.text import counted, size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from inspector.simulators.pagetable import SplitAddress, TableCost
 
 _KIB = 1 << 10
+_LEVEL = N_("page table")
+"""What the one level of the flat geometry is called; the others have the kernel's names."""
 
 
 def split_document(
@@ -25,11 +28,11 @@ def split_document(
     sections = []
     for name, address, levels, bits in splits:
         rows = [
-            Row((level, str(width), f"{index}" if solve else "", f"{index:#x}" if solve else ""))
+            Row((tr(level), str(width), f"{index}" if solve else "", f"{index:#x}" if solve else ""))
             for level, width, index in zip(levels, bits, address.indices, strict=True)
         ]
         offset = address.offset
-        rows.append(Row(("offset", "12", f"{offset}" if solve else "", f"{offset:#x}" if solve else "")))
+        rows.append(Row((tr("offset"), "12", f"{offset}" if solve else "", f"{offset:#x}" if solve else "")))
         table = Table(
             (
                 Column("level"),
@@ -39,13 +42,15 @@ def split_document(
             ),
             tuple(rows),
         )
-        sections.append(Section(f"{address.address:#x} by {name}", (table,)))
+        sections.append(
+            Section(tr("{address:#x} by {geometry}").format(address=address.address, geometry=name), (table,))
+        )
     if not solve:
         question = Paragraph(
             "Which entry of each table does the processor read? The answers: again with --solve."
         )
         sections.append(Section("", (question,)))
-    return Document("An address's way through the page tables", tuple(sections))
+    return Document(tr("An address's way through the page tables"), tuple(sections))
 
 
 def cost_document(
@@ -55,10 +60,12 @@ def cost_document(
     several = processes > 1
     columns = [Column("geometry"), Column("tables", flexible=True), Column("bytes", right=True)]
     if several:
-        columns.append(Column(f"in {processes} processes", right=True))
+        columns.append(Column(tr("in {count} processes").format(count=processes), right=True))
     rows = []
     for cost, levels in costs:
-        tables = ", ".join(f"{count} {level}" for count, level in zip(cost.tables, levels, strict=True))
+        tables = tr(", ").join(
+            f"{count} {tr(level)}" for count, level in zip(cost.tables, levels, strict=True)
+        )
         cells = [cost.geometry.name, tables, _size(cost.bytes)]
         if several:
             cells.append(_size(cost.bytes * processes))
@@ -66,7 +73,8 @@ def cost_document(
     blocks: list[Table | Paragraph] = [Table(tuple(columns), tuple(rows))]
     if not solve:
         blocks.append(Paragraph("How many tables, and how much memory? The answers: again with --solve."))
-    return Document(f"Page tables for {pages} mapped page{'s' * (pages != 1)}", (Section("", tuple(blocks)),))
+    title = tr("Page tables for {pages}").format(pages=counted(pages, "mapped page"))
+    return Document(title, (Section("", tuple(blocks)),))
 
 
 def stops_document(
@@ -83,7 +91,7 @@ def stops_document(
     `not_modelled` is what the prediction ended at, if it did not come to the program's end.
     """
     names = list(stops[0][1])
-    columns = (Column("stop"), *(Column(name, right=True) for name in (*names, "kernel's")))
+    columns = (Column("stop"), *(Column(name, right=True) for name in (*names, tr("kernel's"))))
     rows = tuple(
         Row(
             (
@@ -98,14 +106,19 @@ def stops_document(
         for stop, bytes_, kernel in stops
     )
     explanation = Paragraph(
-        f"Each column counts the tables that the resident pages need. The kernel's (VmPTE, {geometry}) "
-        "leaves out the top table, and has those whose pages have come and gone: tables outlive pages."
+        tr(
+            "Each column counts the tables that the resident pages need. The kernel's (VmPTE, {geometry}) "
+            "leaves out the top table, and has those whose pages have come and gone: tables outlive pages."
+        ).format(geometry=geometry)
     )
+    title = tr("Page tables of {program}").format(program=program)
     blocks: tuple[Table | Paragraph, ...] = (Table(columns, rows), explanation)
     if not_modelled is not None:
-        limit = f"These are not all: what comes after is not modelled: {not_modelled}."
+        limit = tr("These are not all: what comes after is not modelled: {what}.").format(
+            what=tr_not_modelled(not_modelled)
+        )
         blocks = (*blocks, Paragraph(limit, Mark.BAD))
-    return Document(f"Page tables of {program}", (Section("", blocks),))
+    return Document(title, (Section("", blocks),))
 
 
 def _size(size_bytes: int) -> str:

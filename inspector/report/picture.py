@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from inspector.language import tr, tr_in
 from inspector.model.observation import Observation
 from inspector.model.prediction import Prediction
 from inspector.report.check import conclusion
@@ -30,21 +31,20 @@ def html_of(result: Result) -> str:
     """Return a result for a notebook: how it came out, and the picture of its last stop."""
     title = title_of(result)
     panels = _panels(result)[-1:]
-    stops = ", ".join(_checkpoints(result)) or "none"
-    return (
-        f"<p><strong>{escape(printable(title))}</strong><br>stops: {escape(printable(stops))}</p>"
-        + svg_picture(title, panels)
+    stops = tr("stops: {stops}").format(stops=tr(", ").join(_checkpoints(result)) or tr("none"))
+    return f"<p><strong>{escape(printable(title))}</strong><br>{escape(printable(stops))}</p>" + svg_picture(
+        title, panels
     )
 
 
 def title_of(result: Result) -> str:
     """Return how a result came out, in one line."""
     if isinstance(result, Prediction):
-        verdict = "not modelled" if result.verdict is None else run_text(result.verdict)
-        return f"{short_name(result.program)}: predicted: {verdict}"
+        verdict = tr_in("verdict", "not modelled") if result.verdict is None else run_text(result.verdict)
+        return f"{short_name(result.program)}: {tr('predicted: {verdict}').format(verdict=verdict)}"
     if isinstance(result, Observation):
-        verdict = "observed while running" if result.verdict is None else run_text(result.verdict)
-        return f"{short_name(result.program)}: observed: {verdict}"
+        verdict = tr("observed while running") if result.verdict is None else run_text(result.verdict)
+        return f"{short_name(result.program)}: {tr('observed: {verdict}').format(verdict=verdict)}"
     return f"{short_name(result.prediction.program)}: {conclusion(result)[1]}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from inspector.language import N_, tr
+from inspector.language import N_, N_in, tr, tr_error, tr_filled, tr_not_modelled
 from inspector.model.prediction import Outcome
 from inspector.model.program import BASE_ENVIRONMENT, RLIMIT_AS, RLIMIT_DATA, UNLIMITED, Layout
 from inspector.report.document import Block, Fact, Facts, Mark, Paragraph, Section
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _LONGEST_WORDS = 180
 """Columns given to all arguments, or all variables, together."""
 _LONGEST_NAME = 44
+_FOLIOS = (N_in("assumption", "large folios"), N_in("assumption", "large folios of {0}"))
+"""Names of what model/folio.py tells of."""
 _OUTPUT_SHOWN = 200
 
 
@@ -39,7 +41,7 @@ def program_facts(program: Program, *, started: bool = True) -> Iterator[Fact]:
     if program.path != program.requested:
         yield Fact("staged as", program.path)
     elif started:
-        reason = tr(": ") + tr(program.not_staged) if program.not_staged else ""
+        reason = tr(": ") + tr_error(program.not_staged) if program.not_staged else ""
         yield Fact("staged", tr("no, run where it stands") + reason)
     if len(program.argv) > 1:
         count = f"{len(program.argv) - 1}: " if len(program.argv) > 2 else ""  # noqa: PLR2004 - more than one
@@ -114,16 +116,16 @@ def not_modelled_text(prediction: Prediction) -> str:
     limit = prediction.not_modelled
     if limit is None:
         return ""
-    text = tr("not modelled: {what}").format(what=limit.what)
+    text = tr("not modelled: {what}").format(what=tr_not_modelled(limit.what))
     if limit.ip is not None:
         text = tr("{what}, at {address:#x}").format(what=text, address=limit.ip)
-    return f"{text} ({limit.help})" if limit.help else text
+    return f"{text} ({tr_error(limit.help)})" if limit.help else text
 
 
 def uncompared_text(reconciliation: Reconciliation) -> str:
     """Say why there is no verdict, or none beyond some moment."""
     if reconciliation.observation.cut_short is not None:
-        return reconciliation.observation.cut_short
+        return tr_error(reconciliation.observation.cut_short)
     limit = not_modelled_text(reconciliation.prediction)
     if limit and reconciliation.prediction.verdict is not None:
         return tr("they agree as far as predicted, then {limit}").format(limit=limit)
@@ -172,7 +174,10 @@ def inputs_section(prediction: Prediction) -> Section | None:
     """Return the section of what the prediction was told rather than derived, but for the profile."""
     if not prediction.assumptions:
         return None
-    facts = tuple(Fact(item.name, item.value) for item in prediction.assumptions)
+    facts = tuple(
+        Fact(tr_filled("assumption", item.name), tr_filled("assumption", item.value))
+        for item in prediction.assumptions
+    )
     return Section("Told to the prediction, not derived", (Facts(facts),))
 
 
@@ -238,8 +243,10 @@ def ending_section(
 def notes_section(observation: Observation) -> Section | None:
     """Return the section of what could not be seen."""
     unreached = unreached_text(observation)
-    words = (unreached, *observation.notes) if unreached else observation.notes
+    words = [tr_error(note) for note in observation.notes]
+    if unreached:
+        words.insert(0, unreached)
     if observation.cut_short is not None:
-        words = (tr("it ends here: {reason}").format(reason=tr(observation.cut_short)), *words)
+        words.insert(0, tr("it ends here: {reason}").format(reason=tr_error(observation.cut_short)))
     notes: tuple[Block, ...] = tuple(Paragraph(note, Mark.UNKNOWN) for note in words)
     return Section("Not seen", notes) if notes else None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inspector.language import tr, tr_not_modelled
 from inspector.report.document import Column, Document, Fact, Facts, Mark, Paragraph, Row, Section, Table
+from inspector.report.text import counted, display_width
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +30,9 @@ def replacement_document(
     if length <= LONGEST_DRAWN:
         blocks += _grids(replacement, str if run is None else "{:x}".format, solve=solve)
     else:
-        blocks.append(Paragraph(f"A string of over {LONGEST_DRAWN} references is not drawn."))
+        blocks.append(
+            Paragraph(tr("A string of over {count} references is not drawn.").format(count=LONGEST_DRAWN))
+        )
     if solve:
         blocks.append(Facts(_answers(replacement)))
     else:
@@ -36,7 +40,9 @@ def replacement_document(
             Paragraph("Which page is in which frame? Which references are faults (*), and which page leaves?")
         )
         blocks.append(Paragraph("The answers: the same again with --solve."))
-    title = f"{_name(replacement)}: {length} references to {pages} page{'s' * (pages != 1)}"
+    title = tr("{policy}: {count} references to {pages}").format(
+        policy=_name(replacement), count=length, pages=counted(pages, "page")
+    )
     return Document(title, (Section("", tuple(blocks)),))
 
 
@@ -46,31 +52,49 @@ def _source(run: ProgramReferences | None) -> Iterator[Facts | Paragraph]:
         return
     yield Facts(
         (
-            Fact("references of", f"{run.path}, predicted"),
-            Fact("instructions", f"{run.instructions}, with {run.accesses} readings and writings"),
-            Fact("one is", "a change of page, in what is fetched, read and written"),
+            Fact("references of", tr("{path}, predicted").format(path=run.path)),
+            Fact(
+                "instructions",
+                tr("{instructions}, with {accesses} readings and writings").format(
+                    instructions=run.instructions, accesses=run.accesses
+                ),
+            ),
+            Fact("one is", tr("a change of page, in what is fetched, read and written")),
         )
     )
     if run.not_modelled is not None:
-        yield Paragraph(f"These are not all: what comes after is not modelled: {run.not_modelled}.", Mark.BAD)
+        limit = tr("These are not all: what comes after is not modelled: {what}.")
+        yield Paragraph(limit.format(what=tr_not_modelled(run.not_modelled)), Mark.BAD)
 
 
 def _name(replacement: Replacement) -> str:
     frames = replacement.frames
     if frames is None:
-        return f"{replacement.policy} with a window of {replacement.window} references"
-    return f"{replacement.policy} with {frames} frame{'s' * (frames != 1)}"
+        return tr("{policy} with a window of {count} references").format(
+            policy=replacement.policy, count=replacement.window
+        )
+    return tr("{policy} with {frames}").format(policy=replacement.policy, frames=counted(frames, "frame"))
 
 
 def _answers(replacement: Replacement) -> tuple[Fact, ...]:
     length, faults = len(replacement.references), replacement.faults
     facts = [
-        Fact("faults", f"{faults} of {length}"),
-        Fact("hits", f"{length - faults}, a rate of {(length - faults) / length:.1%}"),
+        Fact("faults", tr("{number} of {count}").format(number=faults, count=length)),
+        Fact(
+            "hits",
+            tr("{hits}, a rate of {rate}").format(
+                hits=length - faults, rate=f"{(length - faults) / length:.1%}"
+            ),
+        ),
     ]
     if replacement.frames is None:
         facts.append(
-            Fact("frames", f"{replacement.most_resident} at most, {replacement.mean_resident:.2f} on average")
+            Fact(
+                "frames",
+                tr("{most} at most, {mean} on average").format(
+                    most=replacement.most_resident, mean=f"{replacement.mean_resident:.2f}"
+                ),
+            )
         )
     return tuple(facts)
 
@@ -78,8 +102,9 @@ def _answers(replacement: Replacement) -> tuple[Fact, ...]:
 def _grids(replacement: Replacement, name: Callable[[int], str], *, solve: bool) -> list[Table]:
     """Return the table in pieces that fit the page, a column for each reference."""
     width = max(len(name(page)) for page in replacement.references)
-    per_piece = max((_ROOM - _LABEL) // (width + _GAP), 1)
-    labels = [*(f"frame {number}" for number in range(replacement.frames_filled)), "fault", "leaves"]
+    frames = (tr("frame {number}").format(number=number) for number in range(replacement.frames_filled))
+    labels = [*frames, tr("fault"), tr("leaves")]
+    per_piece = max((_ROOM - max(_LABEL, *map(display_width, labels))) // (width + _GAP), 1)
     columns = _columns(replacement, len(labels), name) if solve else None
     pieces = []
     for start in range(0, len(replacement.references), per_piece):
@@ -133,12 +158,21 @@ def curve_document(
         for name, places in anomalies.items():
             blocks += [
                 Paragraph(
-                    f"Belady's anomaly: {name} faults {curves[name][at - 1]} times with {at} frames, "
-                    f"but {curves[name][at - 2]} times with {at - 1}.",
+                    tr(
+                        "Belady's anomaly: {policy} faults {more} times with {frames} frames, "
+                        "but {less} times with {fewer}."
+                    ).format(
+                        policy=name,
+                        more=curves[name][at - 1],
+                        frames=at,
+                        less=curves[name][at - 2],
+                        fewer=at - 1,
+                    ),
                     Mark.EXPLAINED,
                 )
                 for at in places
             ]
     else:
         blocks.append(Paragraph("Does every frame more mean fewer faults? The answers: again with --solve."))
-    return Document(f"Faults of {length} references by number of frames", (Section("", tuple(blocks)),))
+    title = tr("Faults of {count} references by number of frames").format(count=length)
+    return Document(title, (Section("", tuple(blocks)),))

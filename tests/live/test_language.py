@@ -108,21 +108,36 @@ def test_what_answers_in_english_does_so_wholly() -> None:
     assert (chinese.returncode, chinese.stdout) == (0, inspector("lab", "list").stdout)
 
 
-def test_an_index_is_chinese_and_a_page_english_both_wholly(tmp_path: Path) -> None:
+def test_pages_and_their_index_are_chinese(tmp_path: Path) -> None:
     done = inspector(
         "--lang", "zh", "check", "--until", "exec", "--html", str(tmp_path), HELLO, "/etc/passwd"
     )
     assert done.returncode == 0
-    index = (tmp_path / "index.html").read_text(encoding="utf-8")
-    assert '<html lang="zh">' in index
-    assert "2 个程序" in index
-    for page in tmp_path.glob("[12]-*.html"):
-        text = page.read_text(encoding="utf-8")
-        assert '<html lang="en">' in text
-        assert not CHINESE.search(text)
+    pages = {path.name[0]: path.read_text(encoding="utf-8") for path in tmp_path.glob("*.html")}
+    assert all('<html lang="zh-Hans">' in page for page in pages.values())
+    assert "2 个程序" in pages["i"]
+    assert "预测与内核一致" in pages["1"]
+    assert "EACCES" in pages["2"]
 
 
-def test_a_picture_is_english() -> None:
-    picture = inspector("--lang", "zh", "predict", "--svg", "-", HELLO).stdout
-    assert "<svg" in picture
-    assert not CHINESE.search(picture)
+def test_a_picture_is_chinese() -> None:
+    picture = inspector("--lang", "zh", "predict", "--gaps", "--svg", "-", HELLO).stdout
+    words = re.findall(r">([^<]+)</t", picture.partition("</style>")[2])
+    assert 'lang="zh-Hans"' in picture
+    assert "未映射" in "".join(words)
+    assert [text for text in words if english(text)] == []
+    assert " lang=" not in inspector("predict", "--svg", "-", HELLO).stdout
+
+
+def english(text: str) -> list[str]:
+    """Return the words of `text` that make it English, whatever names there are in it."""
+    return re.findall(r"\b(?:the|is|are|of|which|when|and|not|at|pages?|areas?|faults?)\b", text)
+
+
+def test_mutants_are_told_in_chinese() -> None:
+    arguments = ("fuzz", HELLO, "--seed", "1", "--first")
+    for chosen in (("5",), ("0", "--count", "60")):
+        done = inspector("--lang", "zh", *arguments, *chosen)
+        assert done.returncode == inspector(*arguments, *chosen).returncode
+        assert "个变体" in done.stdout
+        assert english(re.sub("inspector fuzz .*", "", done.stdout)) == []

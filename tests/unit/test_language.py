@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inspector.cli import run
-from inspector.language import choose, chosen, preferred, read_catalogue, spoken, tr, tr_error
+from inspector.language import (
+    choose,
+    chosen,
+    preferred,
+    read_catalogue,
+    spoken,
+    tr,
+    tr_error,
+    tr_not_modelled,
+)
 from inspector.report.text import counted, display_width, joined, wrapped
 from tests.catalogue import CATALOGUES, marked, placeholders
 
@@ -151,6 +160,55 @@ def test_rules_are_chinese_but_for_their_names(
     assert re.findall(r"\b(?:the|is|are|of|which|when)\b", told) == []
 
 
+LEFT_OVER = re.compile(
+    r"\b(?:the|is|are|of|which|when|and|not|at|with|by|pages?|frames?|faults?|hits?|answers?|bytes|calls?)\b"
+)
+NAMES = re.compile(r"--[a-z]+ ?[A-Z]*|\bopt\b|fixtures/\S+")
+REFERENCES = ("--refs", "1 2 3 4 1 2 5 1 2 3 4 5")
+SIMULATORS = (
+    ("overlay", "--seed", "1"),
+    ("overlay", "--calls", "main A C A B E A>F", "--solve"),
+    ("replace", "--seed", "1"),
+    ("replace", "--policy", "lru", "--policy", "working-set", *REFERENCES, "--solve"),
+    ("replace", "--policy", "fifo", "--policy", "opt", "--curve", *REFERENCES, "--solve"),
+    ("replace", "--curve", *REFERENCES),
+    ("replace", "--anomaly", "--seed", "1", "--solve"),
+    ("pagetable", "--seed", "1"),
+    ("pagetable", "--mapped", "0x8048-0x804b", "--processes", "100", "--solve"),
+    ("pagetable", "--mapped", "0x8048"),
+)
+
+
+@pytest.mark.parametrize("arguments", SIMULATORS, ids=" ".join)
+def test_the_books_machines_are_chinese(
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["--lang", "zh", *arguments]) == 0
+    out = capsys.readouterr().out
+    assert CHINESE.search(out)
+    assert max(map(display_width, out.splitlines())) <= 80
+    assert LEFT_OVER.findall(NAMES.sub("", out)) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["overlay", "--calls", "main X"], ["没有模块 'X'", "main"]),
+        (["replace", "--policy", "mru"], ["没有算法 'mru'", "请选择其一"]),
+        (["replace", "--anomaly", "--refs", "1"], ["自己抽取引用串", "--curve"]),
+        (["pagetable", "--mapped", "9-1"], ["末端在始端之前", "1-9"]),
+        (["pagetable", "--program", "no-such"], ["no-such：没有这个文件", "请给出程序的路径"]),  # noqa: RUF001
+    ],
+)
+def test_what_they_refuse_is_said_in_chinese(
+    arguments: list[str], said: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["--lang", "zh", *arguments]) == 2
+    err = capsys.readouterr().err
+    assert [words for words in said if words not in err] == []
+    assert LEFT_OVER.findall(NAMES.sub("", err)) == []
+
+
 def test_english_opens_no_catalogue() -> None:
     code = (
         "import sys; sys.addaudithook(lambda event, seen: event == 'open' and str(seen[0]).endswith('.po')"
@@ -170,7 +228,7 @@ def test_english_opens_no_catalogue() -> None:
         (["nonsense"], ["没有命令 'nonsense'", "`inspector --help`"]),
         (["check"], ["没有程序", "--list FILE"]),
         (["predict"], ["缺少参数 'PROGRAM...'", "`inspector predict --help`"]),
-        (["check", "--env", "x", "y"], ["--env 'x' is not NAME=VALUE", "例如 --env LANG=C"]),
+        (["check", "--env", "x", "y"], ["--env 'x' 不是 NAME=VALUE", "例如 --env LANG=C"]),
         (["observe", "x", "some", "words"], ["参数太多", "some words"]),
     ],
 )
@@ -191,3 +249,51 @@ def test_an_error_is_told_by_the_pattern_that_leaves_the_least_open() -> None:
     assert tr_error("what no catalogue holds") == "what no catalogue holds"
     choose("en")
     assert tr_error("gdb knows no system call 'x'") == "gdb knows no system call 'x'"
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("x87 stack overflow", "x87 栈上溢"),
+        ("system call ptrace", "系统调用 ptrace"),
+        ("instruction lsl eax, ecx with selector 0x73", "选择子为 0x73 的指令 lsl eax, ecx"),
+        (
+            "what processes find in memory they share, which is the scheduler's to say",
+            "几个进程在共享内存中读到什么",
+        ),
+        ("handler 'qemu-arm' of binfmt_misc (see `inspector doctor`)", "'qemu-arm'"),
+        ("program with file capabilities (run it without --aslr)", "带文件权能的程序"),
+        ("writing to a pipe that nobody reads any more, or not yet (SIGPIPE)", "SIGPIPE"),
+    ],
+)
+def test_what_is_not_modelled_has_a_name_in_every_language(what: str, said: str) -> None:
+    assert tr_not_modelled(what) == what
+    choose("zh")
+    assert said in tr_not_modelled(what)
+    assert tr_error(f"not modelled: {what}").startswith("未建模")
+    assert re.findall(r"\b(?:the|of|with|which|that|without|see)\b", tr_not_modelled(what)) == []
+
+
+def test_of_an_unknown_name_only_the_words_before_it_are_translated() -> None:
+    choose("zh")
+    assert tr_not_modelled("a thing (nobody knows)") == "a thing (nobody knows)"
+    assert tr_error("not modelled: a thing").startswith("未建模")
+
+
+def test_a_mutant_is_told_with_what_is_around_it() -> None:
+    from inspector.fuzz.campaign import Case
+    from inspector.fuzz.fields import Change
+    from inspector.fuzz.surroundings import Role, Surroundings
+    from inspector.fuzz.trial import Standing, Trial
+    from inspector.model.finding import Finding, Verdict
+    from inspector.report.mutants import case_line
+    from inspector.report.terminal import Style
+
+    around = Surroundings(stack_limit=65536, bottom_up=True, argv_lengths=(1, 2, 3))
+    found = (Finding("execve", "verdict", "", "runs", "killed: SIGSEGV", Verdict.DIFFERS),)
+    trial = Trial(Standing.DIFFERS, found)
+    case = Case("hello", 1, 2, Role.INTERPRETER, around, (Change("e_entry", 24, b"", b"x"),), trial, b"")
+    choose("zh")
+    line = case_line(case, (), Style(unicode=True))
+    assert "作为程序的解释器，栈限制 65536，自底向上，argv 有 3 个字符串（6 字节）" in line  # noqa: RUF001
+    assert LEFT_OVER.findall(line) == []

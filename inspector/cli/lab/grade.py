@@ -14,6 +14,7 @@ from inspector.cli.lab import recordings_option, secret_option
 from inspector.cli.lab.reports import parse_reports, report_option, save_reports
 from inspector.cli.options import AnyPath
 from inspector.errors import UsageError
+from inspector.language import N_
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +56,7 @@ class Grading:
             known = self.journal.known
             self.results |= {index: known[key] for index, key in enumerate(keys) if key in known}
         left = [index for index in range(len(keys)) if index not in self.results]
-        progress = Progress(len(keys), "submissions")
+        progress = Progress(len(keys), N_("submissions"))
         progress.show(len(self.results))
         todo = [self.submissions[index] for index in left]
         with closing(side_by_side(partial(_graded, self.grader), todo, jobs)) as outcomes:

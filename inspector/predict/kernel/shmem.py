@@ -92,8 +92,8 @@ class ShmemFile(MappedFile):
         (turns.change if written else turns.look)(task)
 
     def _presence_of(self, index: int) -> Turns:
-        what = "which of several processes comes first to a page they share"
-        return self.presence_turns.setdefault(index, Turns(what))
+        turns = Turns("which of several processes comes first to a page they share")
+        return self.presence_turns.setdefault(index, turns)
 
     def _one_of_several(self) -> Task | None:
         """Return the task that runs, if others may at the same time."""

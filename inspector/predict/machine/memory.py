@@ -29,9 +29,9 @@ class PhysicalMemory:
         try:
             self._bytes = mmap.mmap(-1, size_bytes, flags=flags)
         except OSError as error:
-            what = f"a machine with {size_bytes >> 20} MiB of memory, which this session may not reserve"
             raise NotModelled(
-                what, help="raise the session's limits: ulimit -v unlimited -d unlimited"
+                f"a machine with {size_bytes >> 20} MiB of memory, which this session may not reserve",
+                help="raise the session's limits: ulimit -v unlimited -d unlimited",
             ) from error
         self.size_bytes = size_bytes
         self._references = array("I", [1])

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from inspector.language import N_, tr
 from inspector.report.document import Mark
 from inspector.report.html.words import area_name, rough_size
-from inspector.report.text import short_size
+from inspector.report.text import counted, short_size
 from inspector.view.areas import areas_of, kind_of
 from inspector.view.figure import LINE, figure_of, spread
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _MAPPED_HEIGHT = 430.0
 _MARGIN = 8.0
 _LONGEST_NAME = 22
+PREDICTED, OBSERVED = N_("predicted"), N_("observed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +80,12 @@ class AddressMap:
     scale: str
     """What one pixel stands for, in words."""
     sides: tuple[str, ...]
+    words: str
+    """What the drawing shows, for who cannot see it."""
 
 
 def address_map(
-    predicted: Sequence[Vma] | None, observed: Sequence[Vma] | None, judge: Judge
+    checkpoint: str, predicted: Sequence[Vma] | None, observed: Sequence[Vma] | None, judge: Judge
 ) -> AddressMap | None:
     """Return the drawing of a stop; None where neither side knows its areas."""
     areas = areas_of(predicted, observed)
@@ -100,24 +104,52 @@ def address_map(
     labels, gaps = [], []
     for (middle, what), place in zip(beside, places, strict=True):
         if isinstance(what, tuple):
-            gaps.append(GapLine(middle + shift, place + shift, f"{rough_size(what[1] - what[0])} not mapped"))
+            gaps.append(GapLine(middle + shift, place + shift, _gap_words(*what)))
         else:
             labels.append(_label(what, middle + shift, place + shift, judge))
-    enlarged = "; what would be thinner than 4 pixels is drawn 4 pixels high" if figure.enlarged else ""
+    sides = tuple(name for name, vmas in ((PREDICTED, predicted), (OBSERVED, observed)) if vmas is not None)
     return AddressMap(
         max(figure.height, places[-1] + LINE / 2) + shift + _MARGIN,
         tuple(_bars(areas, figure, shift, judge)),
         tuple(labels),
         tuple(gaps),
-        f"One pixel is {rough_size(round(figure.bytes_a_unit))}{enlarged}; gaps are folded",
-        tuple(side for side, vmas in (("predicted", predicted), ("observed", observed)) if vmas is not None),
+        _scale(figure),
+        sides,
+        _words(checkpoint, sides, len(labels)),
     )
+
+
+def _gap_words(start: int, end: int) -> str:
+    return tr("{size} not mapped").format(size=rough_size(end - start))
+
+
+def _scale(figure: Figure) -> str:
+    words = (
+        tr(
+            "One pixel is {size}; what would be thinner than 4 pixels is drawn 4 pixels high; "
+            "gaps are folded."
+        )
+        if figure.enlarged
+        else tr("One pixel is {size}; gaps are folded.")
+    )
+    return words.format(size=rough_size(round(figure.bytes_a_unit)))
+
+
+def _words(checkpoint: str, sides: Sequence[str], areas: int) -> str:
+    words = (
+        tr("Address space at {checkpoint}, {sides}: {areas}; the table below has them all")
+        if len(sides) == 1
+        else tr(
+            "Address space at {checkpoint}, predicted beside observed: {areas}; the table below has them all"
+        )
+    )
+    return words.format(checkpoint=checkpoint, sides=tr(sides[0]), areas=counted(areas, "area"))
 
 
 def _bars(areas: Sequence[Area], figure: Figure, shift: float, judge: Judge) -> Iterator[Bar]:
     for area in areas:
         differs = judge.place("VMAs", f"{area.start:#x}") is Mark.BAD
-        for side, vma in (("predicted", area.predicted), ("observed", area.observed)):
+        for side, vma in ((PREDICTED, area.predicted), (OBSERVED, area.observed)):
             if vma is not None:
                 top, bottom = figure.y(vma.end), figure.y(vma.start)
                 yield Bar(side, top + shift, bottom - top, kind_of(vma).value, vma.start, vma.end, differs)

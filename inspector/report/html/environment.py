@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from inspector.language import N_, chosen, tr
+from inspector.language import N_, tag, tr, tr_in
 from inspector.report.document import Facts, Mark, Paragraph, Table
 from inspector.report.text import counted, printable, short_size, size
 from inspector.rules import RULES
@@ -58,6 +59,11 @@ def _source(folder: str, name: str) -> str:
     return (_HERE / folder / name).read_text(encoding="utf-8")
 
 
+TEXT_IN_SCRIPT = re.compile(r"\b(?:tr|parts)\(\s*\"([^\"]*)\"")
+NOUN_IN_SCRIPT = re.compile(r"\bcounted\([^\"]*, \"([^\"]*)\"\)")
+"""How scripts mark what they say, in words that stand in their code as they do in ours."""
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -74,7 +80,7 @@ def _environment() -> Environment:
         rule=RULES.get,
         Mark=Mark,
         tr=tr,
-        language=chosen,
+        language=tag,
     )
     environment.filters.update(size=size, short_size=short_size, counted=counted)
     environment.tests.update(
@@ -94,6 +100,18 @@ def _style() -> str:
 def _script() -> str:
     parts = "\n".join(_source("static", name) for name in _SCRIPTS)
     return f'(() => {{\n"use strict";\n{parts}\n}})();\n'
+
+
+def texts_of_scripts() -> dict[str, str]:
+    """Return the translations of what scripts say: none in English, which stands in them."""
+    texts = {text: tr(text) for text in TEXT_IN_SCRIPT.findall(_script())}
+    return {text: said for text, said in texts.items() if said != text}
+
+
+def nouns_of_scripts() -> dict[str, str]:
+    """Return the translations of what scripts count."""
+    nouns = {noun: tr_in("counted", noun) for noun in NOUN_IN_SCRIPT.findall(_script())}
+    return {noun: said for noun, said in nouns.items() if said != noun}
 
 
 def _hash(text: str) -> str:

@@ -12,6 +12,7 @@ from functools import cache
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any
 
+from inspector.language import tr
 from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, vpn_of
 from inspector.model.fault import Fault, FaultKind, FaultMode
 from inspector.model.page import PageKind
@@ -77,9 +78,13 @@ class Timeline:
         """What is not among `faults`, in words; empty if all are."""
         if self.total == len(self.faults):
             return ""
-        return (
-            f"These are the first {len(self.faults):,} of {self.total:,} faults. The other "
-            f"{counted(self.total - len(self.faults), 'fault')} are left out; --json FILE writes them all."
+        return tr(
+            "These are the first {shown} of {total} faults. The other {rest} are left out; "
+            "--json FILE writes them all."
+        ).format(
+            shown=f"{len(self.faults):,}",
+            total=f"{self.total:,}",
+            rest=counted(self.total - len(self.faults), "fault"),
         )
 
 
@@ -278,8 +283,8 @@ def _areas(vmas: Sequence[Vma]) -> dict[str, Any]:
 def _kind(kind: FaultKind) -> dict[str, str | None]:
     cell = cell_kind(kind)
     return {
-        "name": kind.value,
-        "words": WORDS_OF_KINDS[kind],
+        "name": tr(kind.value),
+        "words": tr(WORDS_OF_KINDS[kind]),
         "rule": RULES_OF_KINDS[kind],
         "cell": None if cell is None else cell.value,
     }
@@ -288,7 +293,11 @@ def _kind(kind: FaultKind) -> dict[str, str | None]:
 def _rules(faults: Iterable[Fault]) -> dict[str, dict[str, str]]:
     used = {RULES_OF_KINDS[kind] for kind in {fault.kind for fault in faults} if kind is not None}
     return {
-        rule: {"statement": RULES[rule].statement, "reason": RULES[rule].reason, "source": RULES[rule].source}
+        rule: {
+            "statement": tr(RULES[rule].statement),
+            "reason": tr(RULES[rule].reason),
+            "source": RULES[rule].source,
+        }
         for rule in sorted(used)
         if rule in RULES
     }

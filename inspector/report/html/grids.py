@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from inspector.language import tr
 from inspector.model.address import PAGE_SHIFT, AddressRange, VirtAddr
 from inspector.report.html.faults import mapped_pages, pages_before_faults
 from inspector.report.html.words import area_label, count_words
@@ -45,7 +46,7 @@ def _area(pages: AreaPages) -> dict[str, Any]:
     return {
         "first": pages.runs[0].first if pages.runs else 0,
         "count": pages.count,
-        "label": "in no area" if pages.area is None else area_label(pages.area.either),
+        "label": tr("in no area") if pages.area is None else area_label(pages.area.either),
         "kind": "" if pages.area is None else pages.area.kind.value,
         "words": count_words(((cell.value, number) for cell, number in resident.items()), pages.count),
         "runs": [number for run in pages.runs for number in (_NUMBERS[run.cell], run.count)],

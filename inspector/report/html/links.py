@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inspector.elf.header import PT_GNU_STACK, segment_name
+from inspector.language import tr
 from inspector.model.vma import FileBacking
 from inspector.report.html.words import area_name
-from inspector.report.text import short_size
+from inspector.report.text import joined, short_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,26 +46,29 @@ class Links:
 def links_of(views: Views, kinds: Sequence[tuple[Vma, str]]) -> Links:
     """Return the lists of a program; `kinds` are its areas at exec, with what each is for."""
     bias = views.load_bias
-    note = (
-        f"The file's addresses count from 0; it is loaded at {bias:#x}, which is added here." if bias else ""
-    )
+    notes = []
+    if bias:
+        loaded = tr("The file's addresses count from 0; it is loaded at {address:#x}, which is added here.")
+        notes.append(loaded.format(address=bias))
     if not views.image.sections:
-        note = f"{note} The file has no section headers: the kernel needs none.".strip()
+        notes.append(tr("The file has no section headers: the kernel needs none."))
     return Links(
         tuple(_sections(views)),
         tuple(_segments(views)),
         tuple(_areas(views, kinds)),
         tuple(
-            _section_name(placed) + (" (each thread makes its own)" if placed.section.is_tbss else "")
+            tr("{section} (each thread makes its own)").format(section=_section_name(placed))
+            if placed.section.is_tbss
+            else _section_name(placed)
             for placed in views.placed
             if placed.load is None
         ),
-        note,
+        joined(*notes),
     )
 
 
 def _section_name(placed: PlacedSection) -> str:
-    return placed.section.name or f"section {placed.section.number}"
+    return placed.section.name or tr("section {number}").format(number=placed.section.number)
 
 
 def _sections(views: Views) -> list[Linked]:
@@ -74,14 +78,19 @@ def _sections(views: Views) -> list[Linked]:
             continue
         start = placed.section.header.addr + views.load_bias
         size = placed.section.header.size
-        areas = ", ".join(f"{vma.start:08x}" for vma in placed.vmas)
+        areas = tr(", ").join(f"{vma.start:08x}" for vma in placed.vmas)
+        words = (
+            tr("in segment {segment}, in area {areas}")
+            if areas
+            else tr("in segment {segment}, in area of none")
+        )
         lines.append(
             Linked(
                 start,
                 start + size,
                 _section_name(placed),
                 (f"{start:08x}", short_size(size)),
-                f"in segment {placed.load:02}, in area {areas or 'of none'}",
+                words.format(segment=f"{placed.load:02}", areas=areas),
             )
         )
     return lines
@@ -93,7 +102,7 @@ def _segments(views: Views) -> list[Linked]:
         is_placed = bool(segment.memsz) and segment.type != PT_GNU_STACK
         start = segment.vaddr + views.load_bias if is_placed else None
         end = None if start is None else start + segment.memsz
-        names = ", ".join(section.name for section in views.image.members[number])
+        names = [section.name for section in views.image.members[number]]
         lines.append(
             Linked(
                 start,
@@ -105,7 +114,7 @@ def _segments(views: Views) -> list[Linked]:
                     short_size(segment.filesz),
                     short_size(segment.memsz),
                 ),
-                f"sections {names}" if names else "no sections",
+                _sections_words(names),
             )
         )
     return lines
@@ -122,8 +131,12 @@ def _areas(views: Views, kinds: Sequence[tuple[Vma, str]]) -> list[Linked]:
                 vma.end,
                 f"{vma.start:08x}",
                 (vma.perms, offset, short_size(vma.range.size_bytes), area_name(vma, 20)),
-                f"sections {', '.join(inside)}" if inside else "no sections",
+                _sections_words(inside),
                 kind,
             )
         )
     return lines
+
+
+def _sections_words(names: Sequence[str]) -> str:
+    return tr("sections {names}").format(names=tr(", ").join(names)) if names else tr("no sections")

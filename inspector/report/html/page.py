@@ -11,9 +11,9 @@ from inspector.model.finding import Verdict
 from inspector.reconcile.faults import CHECKPOINT
 from inspector.report.detail import Detail
 from inspector.report.document import Document, Mark, Section
-from inspector.report.findings import aspects_table, difference_sections
+from inspector.report.findings import aspects_table, checkpoint_text, difference_sections
 from inspector.report.html.addressmap import AddressMap, address_map
-from inspector.report.html.environment import MEANINGS, render
+from inspector.report.html.environment import MEANINGS, nouns_of_scripts, render, texts_of_scripts
 from inspector.report.html.faults import MOST_FAULTS, snapshot_at_exec, timeline_of
 from inspector.report.html.grids import CELLS, grid_of, timeline_grid
 from inspector.report.html.links import links_of
@@ -102,7 +102,9 @@ def page(subject: Subject, *, most_faults: int = MOST_FAULTS, home: str = "") ->
     timeline = timeline_of(prediction, observation, of_run, most_faults, subject.function_at)
     data: dict[str, Any] = {
         "cells": CELLS,
-        "marks": ["", *(f"{mark.value}: {MEANINGS[mark]}" for mark in Mark)],
+        "words": texts_of_scripts(),
+        "nouns": nouns_of_scripts(),
+        "marks": ["", *(f"{mark.value}: {tr(MEANINGS[mark])}" for mark in Mark)],
         "stops": [
             {"name": stop.name, "areas": grid}
             for stop, grid in zip(stops, _grids(prediction, observation), strict=True)
@@ -179,7 +181,9 @@ def _stops(
         yield Stop(
             name,
             number,
-            address_map(None if mine is None else mine.vmas, None if seen is None else seen.vmas, judge),
+            address_map(
+                name, None if mine is None else mine.vmas, None if seen is None else seen.vmas, judge
+            ),
             next((each for each in sections if each.title == titles[_AREAS]), None),
             next((each for each in sections if each.title == titles[_PAGES]), None),
             tuple(others),
@@ -204,17 +208,19 @@ def _compared(
             cells.setdefault(aspect, {})[column] = Compared(
                 row.mark or Mark.UNJUDGED, _compared_text(predicted, observed, words)
             )
-    return columns, [(aspect, [row.get(column) for column in columns]) for aspect, row in cells.items()]
+    rows = [(aspect, [row.get(column) for column in columns]) for aspect, row in cells.items()]
+    return tuple(map(checkpoint_text, columns)), rows
 
 
 def _compared_text(predicted: str, observed: str, words: str) -> str:
     if not predicted and not observed:
         return words
     if predicted == observed:
-        return ", ".join(filter(None, (predicted, words)))
-    return f"{predicted or 'nothing'} predicted, {observed or 'nothing'} observed" + (
-        f": {words}" if words else ""
+        return tr(", ").join(filter(None, (predicted, words)))
+    both = tr("{predicted} predicted, {observed} observed").format(
+        predicted=predicted or tr("nothing"), observed=observed or tr("nothing")
     )
+    return tr(": ").join(filter(None, (both, words)))
 
 
 def _links(subject: Subject) -> Links | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from inspector.language import N_, tr
 from inspector.model.auxv import AuxType
 from inspector.report.document import Mark
 from inspector.report.text import counted, printable, shortened
@@ -26,14 +27,14 @@ _IN_HEXADECIMAL = frozenset(
 """Addresses and sets of bits; of the others only large numbers are."""
 _NAMES = {
     PartKind.ARGC: "argc",
-    PartKind.ARGV_END: "NULL: end of argv",
-    PartKind.ENVP_END: "NULL: end of envp",
-    PartKind.RANDOM: "16 random bytes",
-    PartKind.PLATFORM: "platform string",
-    PartKind.EXECFN: "path given to execve",
-    PartKind.PADDING: "padding",
-    PartKind.TOP: "top of the stack",
-    PartKind.OTHER: "nothing points here",
+    PartKind.ARGV_END: N_("NULL: end of argv"),
+    PartKind.ENVP_END: N_("NULL: end of envp"),
+    PartKind.RANDOM: N_("16 random bytes"),
+    PartKind.PLATFORM: N_("platform string"),
+    PartKind.EXECFN: N_("path given to execve"),
+    PartKind.PADDING: N_("padding"),
+    PartKind.TOP: N_("top of the stack"),
+    PartKind.OTHER: N_("nothing points here"),
 }
 _GROUPS = {
     PartKind.ARGC: "tables",
@@ -86,21 +87,29 @@ def stack_table(predicted: StackImage | None, observed: StackImage | None) -> St
     both = predicted is not None and observed is not None
     moved = ""
     if predicted is not None and observed is not None and _extent(predicted) != _extent(observed):
-        moved = f"predicted {_extent(predicted)}, observed {_extent(observed)}"
+        moved = tr(
+            "The two are not of one place or length: predicted {predicted}, observed {observed}."
+        ).format(predicted=_extent(predicted), observed=_extent(observed))
         both = False
     parts = parts_of(image)
     rows = [_row(image, part, observed if both else None, judged=both) for part in parts[:MOST_ROWS]]
     more = len(parts) - len(rows)
     return StackTable(
         tuple(rows),
-        f"{counted(more, 'more part')} above {parts[MOST_ROWS].range.start:#x}" if more > 0 else "",
+        ""
+        if more <= 0
+        else tr("{parts} above {address:#x}.").format(
+            parts=counted(more, "more part"), address=parts[MOST_ROWS].range.start
+        ),
         _extent(image),
         moved,
     )
 
 
 def _extent(image: StackImage) -> str:
-    return f"{image.sp:#x} to {image.sp + len(image.contents):#x}, {counted(len(image.contents), 'byte')}"
+    return tr("{start:#x} to {end:#x}, {bytes}").format(
+        start=image.sp, end=image.sp + len(image.contents), bytes=counted(len(image.contents), "byte")
+    )
 
 
 def _row(image: StackImage, part: StackPart, observed: StackImage | None, *, judged: bool) -> StackRow:
@@ -121,7 +130,7 @@ def _row(image: StackImage, part: StackPart, observed: StackImage | None, *, jud
         _hex(part.contents),
         _GROUPS.get(part.kind, "strings"),
         _name(part),
-        "not to be known beforehand" if gap is not None else _value(part),
+        tr("not to be known beforehand") if gap is not None else _value(part),
         mark,
         instead,
         None if gap is None else gap.rule,
@@ -142,10 +151,10 @@ def _name(part: StackPart) -> str:
         case PartKind.AUXV if part.entry is not None:
             return part.entry.name
         case PartKind.ARGUMENT:
-            return f"string of argv[{part.index}]"
+            return tr("string of {pointer}").format(pointer=f"argv[{part.index}]")
         case PartKind.ENVIRONMENT:
-            return f"string of envp[{part.index}]"
-    return _NAMES[part.kind]
+            return tr("string of {pointer}").format(pointer=f"envp[{part.index}]")
+    return tr(_NAMES[part.kind])
 
 
 def _value(part: StackPart) -> str:
@@ -166,5 +175,5 @@ def _value(part: StackPart) -> str:
 
 def _auxiliary(kind: int, value: int) -> str:
     if kind == AuxType.AT_NULL:
-        return "end of auxv"
+        return tr("end of auxv")
     return f"{value:#x}" if kind in _IN_HEXADECIMAL or value > 1 << 16 else str(value)

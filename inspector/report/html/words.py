@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inspector.language import tr
 from inspector.model.vma import FileBacking
 from inspector.report.text import counted, printable, shortened
 
@@ -21,7 +22,7 @@ _THREE_DIGITS = 100
 def area_name(vma: Vma, longest: int = _LONGEST_NAME) -> str:
     """Return the kernel's name for an area, of a file the last part of its path; `anonymous` without one."""
     name = vma.name.rpartition("/")[2] if isinstance(vma.backing, FileBacking) else vma.name
-    return shortened(printable(name), longest) or "anonymous"
+    return shortened(printable(name), longest) or tr("anonymous")
 
 
 def area_label(vma: Vma, where: AddressRange | None = None) -> str:
@@ -32,8 +33,8 @@ def area_label(vma: Vma, where: AddressRange | None = None) -> str:
 
 def count_words(counts: Iterable[tuple[str, int]], total: int) -> str:
     """Return `17 file, 1 anonymous of 110 pages`."""
-    words = ", ".join(f"{number:,} {name}" for name, number in counts)
-    return f"{words or 'none'} of {counted(total, 'page')}"
+    words = tr(", ").join(f"{number:,} {tr(name)}" for name, number in counts)
+    return tr("{counts} of {pages}").format(counts=words or tr("none"), pages=counted(total, "page"))
 
 
 def rough_size(size_bytes: int) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from inspector.language import tr
 from inspector.report.areas import KIND_LEGEND, KIND_WORDS
 from inspector.report.pages import CELL_LEGEND
 from inspector.report.snapshot import moment
@@ -55,7 +56,7 @@ def svg_picture(title: str, panels: Sequence[Panel]) -> str:
     for panel in panels:
         y = _panel(drawing, panel, y) + MARGIN
     if not panels:
-        drawing.text(MARGIN, y + 10, "There is no process to look at.")
+        drawing.text(MARGIN, y + 10, tr("There is no process to look at."))
         y += _TITLE
     return drawing.finished(_legend(drawing, y) + MARGIN)
 
@@ -68,7 +69,7 @@ def _panel(drawing: Drawing, panel: Panel, top: float) -> float:
     seen = None if panel.observed is None else panel.observed.vmas
     areas = areas_of(mine, seen)
     if not areas:
-        drawing.text(MARGIN, top + 10, "Its areas are not known.")
+        drawing.text(MARGIN, top + 10, tr("Its areas are not known."))
         return top + _HEADING
     sides = tuple(name for name, side in (("predicted", mine), ("observed", seen)) if side is not None)
     pages = tuple(None if side is None else side.pages for side in (panel.predicted, panel.observed))
@@ -79,12 +80,14 @@ def _panel(drawing: Drawing, panel: Panel, top: float) -> float:
 def _legend(drawing: Drawing, top: float) -> float:
     """Draw what the colours mean that occur; return where the legend ends."""
     entries = [
-        (kind_class(kind), f"{KIND_WORDS[kind]}: {meaning}")
+        (kind_class(kind), f"{KIND_WORDS[kind]}{tr(': ')}{tr(meaning)}")
         for kind, meaning in KIND_LEGEND
         if kind in drawing.kinds
     ]
     entries += [
-        (cell_class(cell), f"page: {meaning}") for cell, meaning in CELL_LEGEND if cell in drawing.cells
+        (cell_class(cell), tr("page: {state}").format(state=tr(meaning)))
+        for cell, meaning in CELL_LEGEND
+        if cell in drawing.cells
     ]
     columns = (WIDTH - 2 * MARGIN) // _LEGEND_COLUMN
     for number, (kind, words) in enumerate(entries):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
+from inspector.language import chosen, tag
 from inspector.report.areas import KIND_WORDS
 from inspector.report.text import printable
 from inspector.view.pages import Cell
@@ -76,6 +77,8 @@ class Drawing:
         self._root = ET.Element(
             "svg", {"xmlns": "http://www.w3.org/2000/svg", "class": "inspector", "role": "img"}
         )
+        if chosen() != "en":
+            self._root.set("lang", tag())
         ET.SubElement(self._root, "title").text = printable(title)
         ET.SubElement(self._root, "style").text = _STYLE
         self._ground = ET.SubElement(self._root, "rect", {"class": "ground", "width": str(WIDTH)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inspector.language import tr
 from inspector.model.address import address_of
 from inspector.report.svg.drawing import MARGIN, cell_class
 from inspector.report.svg.map import MAP_WIDTH
@@ -39,7 +40,7 @@ def draw_grids(
     """Draw the pages of every area that has a resident one; return where the drawing ends."""
     left = MARGIN + MAP_WIDTH
     if predicted is None and observed is None:
-        drawing.text(left, top + 8, "Its pages are not known.", "small")
+        drawing.text(left, top + 8, tr("Its pages are not known."), "small")
         return top + _LABEL
     for pages in page_runs(areas, predicted, observed):
         if pages.resident:
@@ -48,18 +49,22 @@ def draw_grids(
 
 
 def _draw_grid(drawing: Drawing, pages: AreaPages, left: float, top: float) -> float:
-    name = "in no area" if pages.area is None else pages.area.either.name.rpartition("/")[2] or "anonymous"
+    own = "" if pages.area is None else pages.area.either.name.rpartition("/")[2]
+    name = own or (tr("in no area") if pages.area is None else tr("anonymous"))
     where = f"{pages.runs[0].start:08x} {shortened(printable(name), _LONGEST_NAME)}"
-    drawing.text(left, top + 9, f"{where}, {pages.resident} of {counted(pages.count, 'page')}", "mono")
+    words = tr("{area}, {resident} of {pages}").format(
+        area=where, resident=pages.resident, pages=counted(pages.count, "page")
+    )
+    drawing.text(left, top + 9, words, "mono")
     top += _LABEL
     for number, row in enumerate(grid_rows(pages.runs, _PAGES_A_ROW)):
         if number == _MOST_ROWS:
             rest = sum(run.count for run in pages.runs) - (row.first - pages.runs[0].first)
-            drawing.text(left, top + 9, f"and {counted(rest, 'page')} more", "small")
+            drawing.text(left, top + 9, tr("and {pages} more").format(pages=counted(rest, "page")), "small")
             return top + _LABEL
         if isinstance(row, FoldedRows):
             drawing.box(left, top + 3, CELL, CELL, cell_class(row.cell))
-            words = f"{counted(row.count, 'page')} {row.cell.value}"
+            words = tr("{pages} {state}").format(pages=counted(row.count, "page"), state=tr(row.cell.value))
             drawing.text(left + CELL + 5, top + 10, words, "small")
             top += _LABEL
         else:
@@ -75,7 +80,7 @@ def _draw_row(drawing: Drawing, row: GridRow, left: float, top: float) -> None:
         column = run.first % _PAGES_A_ROW
         x = left + column * CELL + column // _WINDOW * _WINDOW_GAP
         end = address_of(run.after)
-        title = "" if run.cell is Cell.ABSENT else f"{run.start:#x}-{end:#x} {run.cell.value}"
+        title = "" if run.cell is Cell.ABSENT else f"{run.start:#x}-{end:#x} {tr(run.cell.value)}"
         drawing.box(x, top, run.count * CELL, CELL, cell_class(run.cell), title)
         if run.count > 1:
             drawing.path(f"M{x} {top:g}" + f"m{CELL} 0v{CELL}m0-{CELL}" * (run.count - 1))

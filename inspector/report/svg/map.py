@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inspector.language import tr
 from inspector.report.document import Mark
 from inspector.report.svg.drawing import MARGIN, kind_class
 from inspector.report.text import printable, short_size, shortened
@@ -31,7 +32,7 @@ def draw_map(
     """Draw the areas, the highest on top; return where the drawing ends. There is at least one area."""
     figure = figure_of(areas, max(_HEIGHT, LINE * len(areas)))
     for number, side in enumerate(sides):
-        drawing.text(_left_of(number) + _BAR / 2, top + 8, side, "small", "middle")
+        drawing.text(_left_of(number) + _BAR / 2, top + 8, tr(side), "small", "middle")
     beside: list[tuple[float, Area | tuple[int, int]]] = [
         *(((figure.y(area.end) + figure.y(area.start)) / 2, area) for area in areas),
         *(((figure.y(start) + figure.y(end)) / 2, (start, end)) for start, end in figure.folded),
@@ -45,7 +46,7 @@ def draw_map(
     for (middle, what), place in zip(beside, places, strict=True):
         drawing.line((right, top + middle), (right + 14, top + place))
         if isinstance(what, tuple):
-            words = f"{'':8}      {short_size(what[1] - what[0]):>6} not mapped"
+            words = tr("{size} not mapped").format(size=f"{'':14}{short_size(what[1] - what[0]):>6}")
         else:
             words = _words(what)
             drawing.kinds.add(what.kind)
@@ -67,7 +68,7 @@ def _draw_bars(
             high = figure.y(vma.end)
             kind = kind_class(kind_of(vma)) + (" differs" if wrong else "")
             low = figure.y(vma.start)
-            drawing.box(_left_of(number), top + high, _BAR, low - high, kind, f"{side}: {vma}")
+            drawing.box(_left_of(number), top + high, _BAR, low - high, kind, f"{tr(side)}{tr(': ')}{vma}")
 
 
 def _words(area: Area) -> str:

@@ -4,6 +4,9 @@
 const SVG = "http://www.w3.org/2000/svg";
 const PAGE = 4096;
 const byId = (id) => document.getElementById(id);
+const holder = byId("data");
+const everything = holder ? JSON.parse(holder.textContent) : {};
+const { words: translations = {}, nouns = {} } = everything;
 
 function fill(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
@@ -19,8 +22,14 @@ const svg = (tag, attributes = {}, ...children) =>
 const hex = (number) => "0x" + number.toString(16);
 const padded = (number) => number.toString(16).padStart(8, "0");
 const grouped = (number) => number.toLocaleString("en");
-const counted = (number, noun) => `${grouped(number)} ${noun}${number === 1 ? "" : "s"}`;
+const counted = (number, noun) =>
+  nouns[noun] ? `${grouped(number)} ${nouns[noun]}` : `${grouped(number)} ${noun}${number === 1 ? "" : "s"}`;
 const slug = (words) => words.replaceAll(" ", "-");
+
+// What is said stands here in English, and is translated whole; {names} are filled in, with text or elements.
+const parts = (text, values = {}) =>
+  (translations[text] ?? text).split(/\{(\w+)\}/).map((part, at) => (at % 2 ? values[part] : part));
+const tr = (text, values) => parts(text, values).join("");
 
 // A region that does not scroll is no stop for the keyboard.
 function tuneRegions() {

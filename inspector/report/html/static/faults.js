@@ -1,7 +1,6 @@
 // The faults: what is known of one, and the pages that all up to it have made resident.
 
-const ACCESS_WORDS = ["touches", "reads", "writes to", "executes"];
-const ACCESS_NAMES = ["", "read", "write", "execute"];
+const ACCESS_NAMES = ["", tr("read"), tr("write"), tr("execute")];
 
 class Faults {
   constructor(data) {

@@ -2,6 +2,8 @@
 
 const ROW = 32;
 const MOST_ROWS = 48;
+const ALIKE = (rows) => tr("{rows} alike", { rows });
+const NOT_SHOWN = (rows) => tr("{rows} not shown", { rows });
 
 class PageRows {
   constructor(count) {
@@ -93,11 +95,11 @@ function folded(stretches, focusRow) {
     for (let row = 0; row < shown; row++) lines.push({ row: first + row, cells });
     if (rows === shown) continue;
     if (!inside) {
-      lines.push({ fold: rows - shown, row: first + shown, what: "alike" });
+      lines.push({ fold: rows - shown, row: first + shown, what: ALIKE });
     } else {
-      if (focusRow > first + shown) lines.push({ fold: focusRow - first - shown, row: first + shown, what: "alike" });
+      if (focusRow > first + shown) lines.push({ fold: focusRow - first - shown, row: first + shown, what: ALIKE });
       lines.push({ row: focusRow, cells });
-      if (focusRow + 1 < first + rows) lines.push({ fold: first + rows - focusRow - 1, row: focusRow + 1, what: "alike" });
+      if (focusRow + 1 < first + rows) lines.push({ fold: first + rows - focusRow - 1, row: focusRow + 1, what: ALIKE });
     }
   }
   return lines.length <= MOST_ROWS ? lines : around(lines, focusRow);
@@ -113,7 +115,7 @@ function around(lines, focusRow) {
   const result = [];
   let next = 0;
   for (const line of kept) {
-    if (line.row > next) result.push({ fold: line.row - next, row: next, what: "not shown" });
+    if (line.row > next) result.push({ fold: line.row - next, row: next, what: NOT_SHOWN });
     result.push(line);
     next = line.row + (line.fold || 1);
   }
@@ -122,7 +124,7 @@ function around(lines, focusRow) {
 
 function foldLine(area, { fold, row, what }) {
   const from = (area.first + row * ROW) * PAGE;
-  return el("div", { class: "grid-fold" }, `${padded(from)}  … ${counted(fold, "row")} ${what}`);
+  return el("div", { class: "grid-fold" }, `${padded(from)}  … ${what(counted(fold, "row"))}`);
 }
 
 function drawRow(area, { row, cells }, cellNames, focus) {

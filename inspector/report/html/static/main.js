@@ -1,8 +1,7 @@
 // A page begins: without its data (the index) there is nothing to do.
 
-const holder = byId("data");
 if (holder) {
-  const data = JSON.parse(holder.textContent);
+  const data = everything;
   document.documentElement.classList.add("scripted");
   drawStops(data);
   makeTabs();

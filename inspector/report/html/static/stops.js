@@ -21,7 +21,7 @@ function tabsOf(group, id) {
     return tab;
   });
   const section = group.closest("section").querySelector("h2").textContent;
-  const list = el("div", { class: "tabs", role: "tablist", "aria-label": `${section}: where the program stopped` }, ...tabs);
+  const list = el("div", { class: "tabs", role: "tablist", "aria-label": tr("{section}: where the program stopped", { section }) }, ...tabs);
   list.addEventListener("keydown", (event) => {
     const at = tabs.indexOf(document.activeElement);
     const next = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: tabs.length - 1 }[event.key];

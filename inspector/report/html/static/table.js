@@ -10,14 +10,18 @@ class FaultTable {
     this.marks = marks;
     this.current = -1;
     this.isWhole = faults.count <= SHORT;
-    const titles = ["", "#", ...(faults.data.processes > 1 ? ["process"] : []), "mode", "access", "page", "by", "area", "kind", "pages"];
-    const right = new Set(["#", "pages", "process"]);
-    const head = titles.map((title) =>
-      el("th", { scope: "col", class: right.has(title) ? "right" : null }, title || el("span", { class: "unseen" }, "verdict")),
-    );
-    this.width = titles.length;
+    const left = (title) => el("th", { scope: "col" }, title);
+    const right = (title) => el("th", { scope: "col", class: "right" }, title);
+    const head = [
+      left(el("span", { class: "unseen" }, tr("verdict"))),
+      right("#"),
+      ...(faults.data.processes > 1 ? [right(tr("process"))] : []),
+      ...[tr("mode"), tr("access"), tr("page"), tr("by"), tr("area"), tr("kind")].map(left),
+      right(tr("pages")),
+    ];
+    this.width = head.length;
     this.body = el("tbody", {});
-    const table = el("table", { "aria-rowcount": faults.count + 1 }, el("caption", { class: "unseen" }, "All page faults"), el("thead", {}, el("tr", { "aria-rowindex": 1 }, ...head)), this.body);
+    const table = el("table", { "aria-rowcount": faults.count + 1 }, el("caption", { class: "unseen" }, tr("All page faults")), el("thead", {}, el("tr", { "aria-rowindex": 1 }, ...head)), this.body);
     place.append(table);
     place.classList.toggle("whole", this.isWhole);
     this.body.addEventListener("click", (event) => {
@@ -63,13 +67,13 @@ class FaultTable {
 
   row(at) {
     const fault = this.faults.of(at);
-    const area = fault.area ? `${fault.area.perms.slice(0, 3)} ${lastPart(fault.area.name) || "anonymous"}` : "";
+    const area = fault.area ? `${fault.area.perms.slice(0, 3)} ${lastPart(fault.area.name) || tr("anonymous")}` : "";
     const [sign, words] = fault.mark ? this.marks[fault.mark].split(": ") : ["", ""];
     const cells = [
       el("td", { class: "sign" }, fault.mark ? el("span", { class: `mark drawn ${sign}`, title: words }, el("span", { class: "unseen" }, words)) : ""),
       el("th", { scope: "row", class: "right" }, String(at + 1)),
       ...(this.faults.data.processes > 1 ? [el("td", { class: "right" }, String(fault.process))] : []),
-      el("td", {}, fault.kernel ? "kernel" : "user"),
+      el("td", {}, fault.kernel ? tr("kernel") : tr("user")),
       el("td", {}, ACCESS_NAMES[fault.access] + (fault.present && fault.presentKnown ? "!" : "")),
       el("td", {}, padded(fault.page * PAGE)),
       el("td", { class: "by" }, fault.ip === null ? "" : fault.symbol || padded(fault.ip)),

@@ -63,7 +63,7 @@ class Timeline {
     this.stop();
     if (this.at === this.faults.count - 1) this.go(0);
     const button = byId("play");
-    button.textContent = "Stop";
+    button.textContent = tr("Stop");
     button.setAttribute("aria-pressed", "true");
     this.timer = setInterval(() => {
       this.go(this.at + 1);
@@ -76,7 +76,7 @@ class Timeline {
     clearInterval(this.timer);
     this.timer = null;
     const button = byId("play");
-    button.textContent = "Play";
+    button.textContent = tr("Play");
     button.setAttribute("aria-pressed", "false");
     this.say();
   }
@@ -97,15 +97,18 @@ class Timeline {
     changed.forEach((number) => this.drawArea(number));
     showFault(byId("fault"), fault, this.faults, this.marks);
     this.slide.value = at + 1;
-    this.slide.setAttribute("aria-valuetext", `fault ${at + 1} of ${this.faults.count}`);
-    byId("place").textContent = `${grouped(at + 1)} of ${grouped(this.faults.count)}`;
+    this.slide.setAttribute("aria-valuetext", tr("fault {number} of {count}", { number: at + 1, count: this.faults.count }));
+    byId("place").textContent = tr("{number} of {count}", { number: grouped(at + 1), count: grouped(this.faults.count) });
     // What plays says nothing: a reader of screens would only fall behind.
     if (!this.timer && before >= 0) this.say();
   }
 
   say() {
     const fault = this.faults.of(this.at);
-    byId("said").textContent = `Fault ${fault.number}: ${sentenceOf(fault)}${fault.kind ? ` ${fault.kind.name}.` : ""}`;
+    const what = { number: fault.number, sentence: sentenceOf(fault), kind: fault.kind?.name };
+    byId("said").textContent = fault.kind
+      ? tr("Fault {number}: {sentence} {kind}.", what)
+      : tr("Fault {number}: {sentence}", what);
   }
 
   drawArea(number) {
@@ -116,7 +119,7 @@ class Timeline {
     const focus = here
       ? { page: fault.page - area.first, start: fault.mapped.start - area.first, count: fault.kind && fault.kind.cell ? fault.mapped.count : 0 }
       : null;
-    const words = `${grouped(pages.resident)} of ${counted(area.count, "page")}`;
+    const words = tr("{count} of {pages}", { count: grouped(pages.resident), pages: counted(area.count, "page") });
     this.grid[number].replaceChildren(gridTitle(area, words), drawArea(area, pages, this.cells, focus));
     this.grid[number].classList.toggle("here", Boolean(here));
   }
