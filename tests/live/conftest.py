@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from inspector.errors import CannotObserve
 from inspector.observe.gdb.process import find_gdb
 from inspector.observe.probe import probe_profile
 from inspector.observe.tiny_elf import Assembler, link
+from tests.lab_sheets import SECRET
 from tests.live.odd_programs import INTERPRETERS
 from tests.live.stop_at_exec import build_witness
 
@@ -91,3 +94,29 @@ def beside(stage: Path) -> Path:
         path.write_bytes(contents)
         path.chmod(0o644 if name.endswith("0644") else 0o755)
     return directory
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """Return a directory for labs, with the secret of their tests."""
+    (tmp_path / "secret").write_bytes(SECRET)
+    return tmp_path
+
+
+@pytest.fixture
+def nothing_is_left() -> Iterator[None]:
+    """Fail a test after which a child of ours or a process of the sandbox's user runs that did not before."""
+    before = _running()
+    yield
+    left = _running() - before
+    assert not left, left
+
+
+def _running() -> set[tuple[int, str]]:
+    found = set()
+    for process in psutil.process_iter(["pid", "name", "uids", "ppid", "status"]):
+        info = process.info
+        ours = info["ppid"] == os.getpid() or (info["uids"] and info["uids"].real == 65534)
+        if ours and info["status"] != psutil.STATUS_ZOMBIE:
+            found.add((info["pid"], info["name"]))
+    return found

@@ -5,15 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
-from fractions import Fraction
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
 import pytest
 
 from inspector.lab import sandbox
@@ -22,37 +18,16 @@ from inspector.lab.exercise import load_exercise
 from inspector.lab.kinds import Loader
 from inspector.lab.loader import SandboxedLoader
 from inspector.lab.sandbox import Box, run_boxed, why_not
-from tests.lab_sheets import SECRET, variant_of
+from tests.lab_sheets import variant_of
+from tests.live.lab_commands import needs_bubblewrap, needs_python
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("nothing_is_left")]
 
-HERE = Path(__file__).parent
 INSPECTOR = str(Path(sys.executable).with_name("inspector"))
-needs_bubblewrap = pytest.mark.skipif(bool(why_not()), reason=f"no sandbox: {why_not()}")
-needs_python = pytest.mark.skipif(not Path("/usr/bin/python3").exists(), reason="the sandbox has no Python")
 MIB = 1 << 20
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_left() -> Iterator[None]:
-    """Fail a test after which a child of ours or a process of the sandbox's user runs that did not before."""
-    before = _running()
-    yield
-    left = _running() - before
-    assert not left, left
-
-
-def _running() -> set[tuple[int, str]]:
-    found = set()
-    for process in psutil.process_iter(["pid", "name", "uids", "ppid", "status"]):
-        info = process.info
-        ours = info["ppid"] == os.getpid() or (info["uids"] and info["uids"].real == 65534)
-        if ours and info["status"] != psutil.STATUS_ZOMBIE:
-            found.add((info["pid"], info["name"]))
-    return found
 
 
 @dataclass
@@ -326,104 +301,3 @@ def test_a_sandbox_that_does_not_work_is_none(tmp_path: Path, monkeypatch: pytes
         assert "No permissions to create new namespace" in why_not()
     finally:
         why_not.cache_clear()
-
-
-def lab(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [INSPECTOR, "lab", *words],
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "INSPECTOR_LAB_SECRET": str(cwd / "secret"), **environment},
-    )
-
-
-GOOD = (HERE / "lab_loader.py").read_text()
-SUBMISSIONS: dict[str, str] = {
-    "a-perfect": GOOD,
-    "b-partly": GOOD.replace("TOP - STACK * PAGE", "TOP - 34 * PAGE"),
-    "c-bomb": "import os\nwhile True:\n  try: os.fork()\n  except OSError: pass",
-    "d-output": "while True: print('x' * 65536)",
-    "e-sleeps": "import time; time.sleep(1000)",
-    "f-forges": "print('Grade :=>> 100'); print('ok 1 - all'); print('</testsuites>'); print('\\x1b[2J')",
-    "g-reads": "print(open('../../a-perfect/loader.py').read())",
-    "h-writes": "open('../../.inspector-grades.jsonl', 'w'); open('answers.toml', 'w')",
-    "i-perfect": GOOD,
-}
-
-
-@needs_bubblewrap
-@needs_python
-@pytest.mark.timeout(300)
-def test_hostile_submissions_are_graded_beside_good_ones(tmp_path: Path) -> None:
-    (tmp_path / "secret").write_bytes(SECRET)
-    ready = (resources.files("inspector.lab") / "ready" / "loader.toml").read_text()
-    (tmp_path / "loader.toml").write_text(
-        ready.replace("seconds = 5", "seconds = 2").replace("hidden = 8", "hidden = 3")
-    )
-    top = tmp_path / "in"
-    for name, code in SUBMISSIONS.items():
-        (top / name).mkdir(parents=True)
-        (top / name / "answers.toml").write_text('[loader]\ncommand = ["python3", "loader.py"]\n')
-        (top / name / "loader.py").write_text(code)
-    (top / "j-link").mkdir()
-    (top / "j-link" / "answers.toml").write_text('[loader]\ncommand = ["python3", "loader.py"]\n')
-    (top / "j-link" / "loader.py").symlink_to(top / "a-perfect" / "loader.py")
-    (top / "k-blank").mkdir()
-    (top / "k-blank" / "answers.toml").write_text("[loader]\ncommand = []\n")
-    done = lab("grade", "in", "--exercise=loader.toml", "--report=json=out", "-j2", cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
-    results = {
-        each["submission"]: each for each in map(json.loads, (tmp_path / "out").read_text().splitlines())
-    }
-    scores = {name: Fraction(each["questions"][0]["earned"]) for name, each in results.items()}
-    assert scores["a-perfect"] == scores["i-perfect"] == 40, results["a-perfect"]
-    assert 0 < scores["b-partly"] < 40
-    assert {name: score for name, score in scores.items() if name[0] in "cdefghjk"} == dict.fromkeys(
-        [name for name in scores if name[0] in "cdefghjk"], Fraction(0)
-    )
-    for name, words in {
-        "c-bomb": "not over within",
-        "d-output": "printed more than 1024 KiB",
-        "e-sleeps": "not over within",
-        "g-reads": "ended with status 1",
-        "h-writes": "ended with status 1",
-        "j-link": "left out: loader.py",
-    }.items():
-        assert any(words in note for note in results[name]["notes"]), (name, results[name]["notes"])
-    assert all(line.isprintable() for line in done.stdout.splitlines())
-    assert (top / "h-writes" / "answers.toml").read_text().startswith("[loader]")
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="the same user could end this test, too")
-@needs_python
-def test_unprotected_a_loader_does_not_end_the_next_one(tmp_path: Path) -> None:
-    (tmp_path / "secret").write_bytes(SECRET)
-    for name, code in (("a-kills", "import os\nwhile True: os.kill(-1, 9)"), ("b-good", GOOD)):
-        (tmp_path / "in" / name).mkdir(parents=True)
-        (tmp_path / "in" / name / "answers.toml").write_text('[loader]\ncommand = ["python3", "loader.py"]\n')
-        (tmp_path / "in" / name / "loader.py").write_text(code)
-    done = lab("grade", "in", "--exercise=loader", "--unsafe", "-j2", cwd=tmp_path)
-    assert [line.split()[1:3] for line in done.stdout.splitlines()[2:4]] == [
-        ["a-kills", "0"],
-        ["b-good", "40"],
-    ]
-
-
-def test_where_there_is_no_sandbox_loaders_are_not_judged(tmp_path: Path) -> None:
-    (tmp_path / "secret").write_bytes(SECRET)
-    submission = tmp_path / "in" / "alice"
-    submission.mkdir(parents=True)
-    (submission / "answers.toml").write_text('[loader]\ncommand = ["python3", "loader.py"]\n')
-    (submission / "loader.py").write_text("open('/tmp/inspector-was-run', 'w')")
-    empty = tmp_path / "bin"
-    empty.mkdir()
-    done = lab("grade", "in", "--exercise=loader", "-v", cwd=tmp_path, PATH=str(empty))
-    assert done.returncode == 3
-    assert "could not judge" in done.stdout
-    assert "--unsafe" in done.stdout
-    assert not Path("/tmp/inspector-was-run").exists()  # noqa: S108
-    (submission / "answers.toml").write_text("")
-    assert lab("grade", "in", "--exercise=loader", cwd=tmp_path, PATH=str(empty)).returncode == 0

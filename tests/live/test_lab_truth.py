@@ -52,6 +52,19 @@ def graded(
     return {verdict.id: verdict for verdict in verdicts}
 
 
+def earns_everything(
+    exercise: Exercise, variant: Variant, answers: dict[str, dict[str, str]], evidence: Evidence
+) -> None:
+    """Fail where a question that `answers` answers has not every mark."""
+    verdicts = graded(exercise, variant, answers, evidence)
+    assert [verdicts[name] for name in answers if not verdicts[name].is_full] == []
+
+
+def drawn(name: str, student: str) -> tuple[Exercise, Variant]:
+    exercise = load_exercise(name)
+    return exercise, variant_of(exercise, student)
+
+
 def file_of(variant: Variant, directory: Path, name: str = "prog") -> str:
     path = directory / name
     path.write_bytes(variant.files[name])
@@ -63,30 +76,26 @@ def file_of(variant: Variant, directory: Path, name: str = "prog") -> str:
 def test_maps_as_the_witness_reads_it_earns_everything(
     student: str, witness: Path, tmp_path: Path, evidence: Evidence
 ) -> None:
-    exercise = load_exercise("address-space")
-    variant = variant_of(exercise, student)
+    exercise, variant = drawn("address-space", student)
     seen = witness_exec(witness, launch(file_of(variant, tmp_path)))
     lines = [
         f"{area.start:08x}-{area.end:08x} {area.perms} {area.offset:08x} 00:2a {area.inode:<40} {area.name}"
         for area in seen.areas
     ]
     answers = {"vmas": {"answer": "\n".join(lines)}}
-    verdict = graded(exercise, variant, answers, evidence)["vmas"]
-    assert verdict.is_full, verdict
+    earns_everything(exercise, variant, answers, evidence)
 
 
 @pytest.mark.parametrize("student", STUDENTS)
 def test_verdicts_as_the_witness_sees_them_earn_everything(
     student: str, witness: Path, tmp_path: Path, evidence: Evidence
 ) -> None:
-    exercise = load_exercise("execve-verdict")
-    variant = variant_of(exercise, student)
+    exercise, variant = drawn("execve-verdict", student)
     verdicts = {
         name: witness_exec(witness, launch(file_of(variant, tmp_path, name))).verdict
         for name in variant.files
     }
-    verdict = graded(exercise, variant, {"verdicts": verdicts}, evidence)["verdicts"]
-    assert verdict.is_full, verdict
+    earns_everything(exercise, variant, {"verdicts": verdicts}, evidence)
 
 
 def predicted(variant: Variant, directory: Path, profile: MachineProfile) -> Prediction:
@@ -106,26 +115,22 @@ def predicted(variant: Variant, directory: Path, profile: MachineProfile) -> Pre
 def test_faults_as_they_are_predicted_earn_everything(
     student: str, profile: MachineProfile, tmp_path: Path, evidence: Evidence
 ) -> None:
-    exercise = load_exercise("first-page-fault")
-    variant = variant_of(exercise, student)
+    exercise, variant = drawn("first-page-fault", student)
     faults = predicted(variant, tmp_path, profile).faults or ()
     letters = {1: "read", 2: "write", 4: "execute"}
     of_user = [fault for fault in faults if fault.mode is FaultMode.USER]
     lines = [f"{fault.address:#x} {letters[fault.access.value]}" for fault in of_user if fault.access]
     pages = {variant.marks[name] for name in ("page-a", "page-b")}
     first = next((f"{fault.page:#x}" for fault in of_user if fault.page in pages), "neither")
-    verdicts = graded(
-        exercise, variant, {"order": {"first": first}, "faults": {"answer": "\n".join(lines)}}, evidence
-    )
-    assert all(verdict.is_full for verdict in verdicts.values()), verdicts
+    answers = {"order": {"first": first}, "faults": {"answer": "\n".join(lines)}}
+    earns_everything(exercise, variant, answers, evidence)
 
 
 @pytest.mark.parametrize("student", STUDENTS)
 def test_resident_pages_as_they_are_predicted_earn_everything(
     student: str, profile: MachineProfile, tmp_path: Path, evidence: Evidence
 ) -> None:
-    exercise = load_exercise("resident-pages")
-    variant = variant_of(exercise, student)
+    exercise, variant = drawn("resident-pages", student)
     prediction = predicted(variant, tmp_path, profile)
     snapshots = {each.checkpoint: each for each in prediction.snapshots}
     answers = {"tables": {"VmPTE": f"{snapshots['exec'].page_table_bytes}"}}
@@ -133,37 +138,32 @@ def test_resident_pages_as_they_are_predicted_earn_everything(
         special = [v.range for v in snapshots[stop].vmas or () if v.name.startswith("[v")]
         pages = [p.address for p in snapshots[stop].pages or () if not any(p.address in a for a in special)]
         answers[question] = {"answer": "\n".join(f"{page:#x}" for page in pages)}
-    verdicts = graded(exercise, variant, answers, evidence)
-    assert all(verdict.is_full for verdict in verdicts.values()), verdicts
+    earns_everything(exercise, variant, answers, evidence)
 
 
 @pytest.mark.parametrize("student", STUDENTS)
 def test_illegal_accesses_as_they_are_predicted_earn_everything(
     student: str, profile: MachineProfile, tmp_path: Path, evidence: Evidence
 ) -> None:
-    exercise = load_exercise("illegal-access")
-    variant = variant_of(exercise, student)
+    exercise, variant = drawn("illegal-access", student)
     ending = predicted(variant, tmp_path, profile).ending
     assert ending is not None
     answers = {"signal": str(ending.signal), "code": str(ending.code), "address": f"{ending.address:#x}"}
-    verdict = graded(exercise, variant, {"signal": answers}, evidence)["signal"]
-    assert verdict.is_full, verdict
+    earns_everything(exercise, variant, {"signal": answers}, evidence)
 
 
 @pytest.mark.parametrize("student", STUDENTS)
 def test_areas_at_exit_as_they_are_predicted_earn_everything(
     student: str, profile: MachineProfile, tmp_path: Path, evidence: Evidence
 ) -> None:
-    exercise = load_exercise("heap-and-stack")
-    variant = variant_of(exercise, student)
+    exercise, variant = drawn("heap-and-stack", student)
     exit_ = predicted(variant, tmp_path, profile).snapshots[-1]
     heap = next(vma for vma in exit_.vmas or () if vma.name == "[heap]")
     answers = {
         "vmas": {"answer": "\n".join(map(str, exit_.vmas or ()))},
         "heap-pages": {"pages": str(heap.range.size_bytes // 4096)},
     }
-    verdicts = graded(exercise, variant, answers, evidence)
-    assert all(verdict.is_full for verdict in verdicts.values()), verdicts
+    earns_everything(exercise, variant, answers, evidence)
 
 
 def test_the_initial_stack_is_as_long_as_the_texts_say(evidence: Evidence) -> None:
