@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("nothing_is_left")]
 
-INSPECTOR = str(Path(sys.executable).with_name("inspector"))
 MIB = 1 << 20
 
 
