@@ -57,7 +57,7 @@ def results_csv(results: Sequence[ResultJson]) -> str:
                 result.points,
                 result.unjudged_points,
                 *(scores.get(name, "") for name in ids),
-                _cell("; ".join(notes(result))),
+                _cell("; ".join(_remarks(result))),
             ]
         )
     return text.getvalue()
