@@ -123,8 +123,10 @@ HOSTILE = {
     "a header of parts": ("[a" + ".a" * 100_000 + "]", "too many dots"),
     "quoted parts": ('"x"' + '."x"' * 60_000 + " = 1", "too many dots"),
     "single quoted parts": ("'x'" + ".'x'" * 60_000 + " = 1", "too many dots"),
+    "escaped quotes": (r'"\"".a' + ".a" * 100_000 + r'."\"" = 1', "too many dots"),
+    "parts with line ends in quotes": ("a" + ".'\u2028'.a" * 20_000 + " = 1", "too many dots"),
     "a long number": ("a = " + "9" * 250_000, "not TOML"),
-    "not UTF-8": ("\xff", "not UTF-8"),
+    "not UTF-8": ("\udcff", "not UTF-8"),
     "a zero byte": ("a = \0", "not TOML"),
     "cut short": ('[addresses]\nA = "0x28', "not TOML"),
     "twice the same": ("[addresses]\n[addresses]\n", "not TOML"),
@@ -135,10 +137,16 @@ HOSTILE = {
 def test_a_hostile_sheet_is_refused_in_a_line(name: str) -> None:
     text, said = HOSTILE[name]
     with pytest.raises(BadSheet, match=said) as caught:
-        read_sheet("answers.toml", text.encode("latin-1"), OVERLAY)
+        read_sheet("answers.toml", text.encode("utf-8", "surrogateescape"), OVERLAY)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 300
     assert caught.value.help
+
+
+def test_dots_in_an_answer_are_no_keys() -> None:
+    text = f'# {"." * 100}\n[addresses]\nA = "0x280"  # {"." * 90}\n'
+    written = read_sheet("answers.toml", text.encode(), OVERLAY)
+    assert answers(OVERLAY, VARIANT, written)["addresses"].rows[0].cells == (0x280,)
 
 
 def test_many_small_keys_of_parts_answer_nothing() -> None:
