@@ -26,46 +26,54 @@ _PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
 
 
 @contextmanager
-def adopting() -> Iterator[None]:
+def adopting() -> Iterator[Adopted]:
     """Become the parent of orphans among our descendants; afterwards kill and reap what began meanwhile."""
     prctl = ctypes.CDLL(None).prctl
-    before = frozenset(_children()[os.getpid()])
+    adopted = Adopted()
     prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     try:
-        yield
+        yield adopted
     finally:
-        _end_children_but(before)
+        adopted.end()
         prctl(_PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
 
-def _end_children_but(others: frozenset[int]) -> None:
-    """Kill and reap children until there are none: the death of one makes its own children ours.
+class Adopted:
+    """The descendants of this process, but for the children it has already and theirs."""
 
-    What is stuck in the kernel is not waited for without end.
-    """
-    end = time.monotonic() + _PATIENCE_SECONDS
-    while (left := set(_children()[os.getpid()]) - others) and time.monotonic() < end:
-        for child in left:
-            with suppress(OSError):
-                os.kill(child, signal.SIGKILL)
-                os.waitpid(child, os.WNOHANG)
-        time.sleep(_POLL_SECONDS)
+    def __init__(self) -> None:
+        self._others = frozenset(_children()[os.getpid()])
 
+    def address_spaces_bytes(self) -> int:
+        """Return the size of all their address spaces together.
 
-def address_spaces_bytes() -> int:
-    """Return the size of the address spaces of all that descend from this process, together.
+        Not what is resident: pages of a shared mapping that its process has let go stay where no process
+        shows them, but no page is there that was never mapped. Source: fs/proc/task_mmu.c:task_statm().
+        """
+        children = _children()
+        found = self._own(children)
+        pages = 0
+        for pid in found:
+            found += children[pid]
+            with suppress(OSError, ValueError, IndexError):
+                pages += int(Path(f"/proc/{pid}/statm").read_bytes().split()[0])
+        return pages * _PAGE_SIZE
 
-    Not what is resident: pages of a shared mapping that its process has let go stay where no process shows
-    them, but no page is there that was never mapped. Source: fs/proc/task_mmu.c:task_statm().
-    """
-    children = _children()
-    found = list(children[os.getpid()])
-    pages = 0
-    for pid in found:
-        found += children[pid]
-        with suppress(OSError, ValueError, IndexError):
-            pages += int(Path(f"/proc/{pid}/statm").read_bytes().split()[0])
-    return pages * _PAGE_SIZE
+    def end(self) -> None:
+        """Kill and reap them until there are none: the death of one makes its own children ours.
+
+        What is stuck in the kernel is not waited for without end.
+        """
+        end = time.monotonic() + _PATIENCE_SECONDS
+        while (left := self._own(_children())) and time.monotonic() < end:
+            for child in left:
+                with suppress(OSError):
+                    os.kill(child, signal.SIGKILL)
+                    os.waitpid(child, os.WNOHANG)
+            time.sleep(_POLL_SECONDS)
+
+    def _own(self, children: dict[int, list[int]]) -> list[int]:
+        return [child for child in children[os.getpid()] if child not in self._others]
 
 
 def _children() -> dict[int, list[int]]:

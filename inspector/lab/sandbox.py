@@ -29,11 +29,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inspector.lab.assess import CannotRun
-from inspector.lab.process_tree import address_spaces_bytes, adopting
+from inspector.lab.process_tree import adopting
 from inspector.lab.syscall_filter import filter_program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from inspector.lab.process_tree import Adopted
 
 SUBMISSION, INPUT = "/lab/submission", "/lab/input"
 _MOST_OUTPUT, _MOST_COMPLAINT = 1 << 20, 16 << 10
@@ -146,11 +148,11 @@ def _limited(command: Sequence[str]) -> list[str]:
 
 
 def _run(words: Sequence[str], directory: str, box: Box, kept: tuple[int, ...] = ()) -> Ran:
-    with adopting():
-        return _started(words, directory, box, kept)
+    with adopting() as adopted:
+        return _started(words, directory, box, kept, adopted)
 
 
-def _started(words: Sequence[str], directory: str, box: Box, kept: tuple[int, ...]) -> Ran:
+def _started(words: Sequence[str], directory: str, box: Box, kept: tuple[int, ...], adopted: Adopted) -> Ran:
     root = os.geteuid() == 0
     try:
         process = subprocess.Popen(  # noqa: S603 - what is untrusted runs in the box or not at all
@@ -170,7 +172,7 @@ def _started(words: Sequence[str], directory: str, box: Box, kept: tuple[int, ..
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         return Ran(b"", b"", 127, f"it could not be started: {error}")
     try:
-        output, complaint, problem = _drained(process, box)
+        output, complaint, problem = _drained(process, box, adopted)
     finally:
         _end(process)
     return Ran(output, complaint, process.returncode, problem or _ending(process.returncode))
@@ -216,7 +218,7 @@ def _own_processes() -> int:
     return count
 
 
-def _drained(process: subprocess.Popen[bytes], box: Box) -> tuple[bytes, bytes, str]:
+def _drained(process: subprocess.Popen[bytes], box: Box, adopted: Adopted) -> tuple[bytes, bytes, str]:
     """Read both streams until the program has ended, and return them with what made us end it."""
     deadline = time.monotonic() + box.seconds
     looked = 0.0
@@ -245,7 +247,7 @@ def _drained(process: subprocess.Popen[bytes], box: Box) -> tuple[bytes, bytes, 
                 problem = f"it was not over within {box.seconds:.1f} s"
             elif now - looked >= _LOOKS_SECONDS:
                 looked = now
-                if address_spaces_bytes() > _MEMORY_SHARES * box.memory_bytes:
+                if adopted.address_spaces_bytes() > _MEMORY_SHARES * box.memory_bytes:
                     problem = (
                         f"its processes together took more than {_MEMORY_SHARES * box.memory_bytes >> 20} MiB"
                     )

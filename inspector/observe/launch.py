@@ -150,8 +150,11 @@ def _require_another_file(pid: int, launcher: os.stat_result) -> None:
     It would run as it did before, and stop for a tracer that may no longer be there.
     """
     own = (os.major(launcher.st_dev), os.minor(launcher.st_dev)), launcher.st_ino
-    with ProcessFiles(pid) as files:
-        areas = parse_maps(files.maps())
+    try:
+        with ProcessFiles(pid) as files:
+            areas = parse_maps(files.maps())
+    except CannotObserve:
+        return  # a program that may not be read: the launcher may
     files_of = (area.backing for area in areas if isinstance(area.backing, FileBacking))
     if any((backing.device, backing.inode) == own for backing in files_of):
         raise LaunchFailed(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -148,6 +150,19 @@ os.wait()
 print("done", flush=True)
 """
     assert boxes.run(code, unsafe=unsafe).output == b"done\n"
+
+
+@needs_python
+def test_what_the_grader_runs_besides_does_not_count(boxes: Boxes) -> None:
+    large = "import mmap; kept = mmap.mmap(-1, 1 << 36, flags=0x4002); print(flush=True); input()"
+    besides = [sys.executable, "-c", large]
+    with subprocess.Popen(besides, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"\n"
+        ran = boxes.run("import time; time.sleep(0.2); print('fine')", unsafe=True)
+        child.communicate(b"\n")
+    assert (ran.output, ran.problem) == (b"fine\n", "")
+    assert child.returncode == 0
 
 
 @needs_bubblewrap
