@@ -99,6 +99,10 @@ def _dispatch(arguments: Sequence[str]) -> int:
             return int(inspector.invoke(context) or 0)
     except click.exceptions.Exit as end:
         return end.exit_code
+    except click.exceptions.NoArgsIsHelpError as asked:
+        # A group by itself, as `inspector lab`: its help is no error.
+        click.echo(asked.format_message())
+        return 0
 
 
 def _explain(error: Exception) -> int:
@@ -126,6 +130,10 @@ def _explain(error: Exception) -> int:
 
 
 def _usage_help(error: click.ClickException) -> str:
+    import click
+
+    if isinstance(error, click.NoSuchOption) and error.option_name == "--lang":
+        return "it goes in front of the command: inspector --lang zh COMMAND"
     context = getattr(error, "ctx", None)
     return f"see `{context.command_path if context else 'inspector'} --help`"
 

@@ -47,6 +47,8 @@ class ProgramCommand(click.Command):
         try:
             extra = super().parse_args(ctx, args)
         except click.NoSuchOption as error:
+            if error.option_name == "--lang":
+                raise
             raise UsageError(error.format_message(), help=follows) from error
         except click.MissingParameter as error:
             if "--" not in given or error.param is None:

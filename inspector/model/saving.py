@@ -21,6 +21,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from inspector.errors import BadDocument, CannotSave
+from inspector.language import N_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,18 +34,19 @@ _OPEN_DESCRIPTOR = re.compile(r"/dev/stdin|(?:/dev|/proc/self)/fd/(?P<number>[0-
 _NOT_REGULAR = "give a file that inspector wrote, or - for stdin"
 
 _HELP = {
-    errno.EACCES: "give a file and a directory that you may write to",
-    errno.EPERM: "give a file and a directory that you may write to",
-    errno.EROFS: "give a directory on a file system that is not read-only",
-    errno.ENOSPC: "make room on the disk, or save elsewhere",
-    errno.EDQUOT: "make room in your quota, or save elsewhere",
-    errno.EFBIG: "raise the limit on file sizes: ulimit -f unlimited",
-    errno.ENOENT: "create the directory first",
-    errno.ENOTDIR: "give a path whose directories exist",
-    errno.EISDIR: "give the name of a file",
-    errno.EBUSY: "it is a mount point: save beside it and copy",
-    errno.EPIPE: "the reader of the pipe ended before all was written",
+    errno.EACCES: N_in("error", "give a file and a directory that you may write to"),
+    errno.EPERM: N_in("error", "give a file and a directory that you may write to"),
+    errno.EROFS: N_in("error", "give a directory on a file system that is not read-only"),
+    errno.ENOSPC: N_in("error", "make room on the disk, or save elsewhere"),
+    errno.EDQUOT: N_in("error", "make room in your quota, or save elsewhere"),
+    errno.EFBIG: N_in("error", "raise the limit on file sizes: ulimit -f unlimited"),
+    errno.ENOENT: N_in("error", "create the directory first"),
+    errno.ENOTDIR: N_in("error", "give a path whose directories exist"),
+    errno.EISDIR: N_in("error", "give the name of a file"),
+    errno.EBUSY: N_in("error", "it is a mount point: save beside it and copy"),
+    errno.EPIPE: N_in("error", "the reader of the pipe ended before all was written"),
 }
+_ELSEWHERE = N_in("error", "save elsewhere")
 
 
 def save_atomically(path: str, data: bytes, *, durable: bool = True) -> None:
@@ -81,7 +83,7 @@ def _explained(path: str) -> Iterator[None]:
     except OSError as error:
         number = error.errno or 0
         reason = os.strerror(number) if number else str(error)
-        raise CannotSave(f"{path}: {reason}", help=_HELP.get(number, "save elsewhere")) from error
+        raise CannotSave(f"{path}: {reason}", help=_HELP.get(number, _ELSEWHERE)) from error
     except ValueError as error:  # a zero byte, or a surrogate that stands for no byte
         raise CannotSave(f"{path!a}: not a file name", help="give the name of a file") from error
 

@@ -230,6 +230,10 @@ def test_english_opens_no_catalogue() -> None:
         (["predict"], ["缺少参数 'PROGRAM...'", "`inspector predict --help`"]),
         (["check", "--env", "x", "y"], ["--env 'x' 不是 NAME=VALUE", "例如 --env LANG=C"]),
         (["observe", "x", "some", "words"], ["参数太多", "some words"]),
+        (["check", "--timeout", "0", "x"], ["'--timeout' 的值无效", "不是以秒计的时间"]),
+        (["story", "--faults", "-1", "x"], ["'--faults' 的值无效", "不在 0<=x<=1000 的范围内"]),
+        (["story", "--faults", "x", "x"], ["'--faults' 的值无效", "'x' 不是整数"]),
+        (["rules", "--lang", "zh"], ["没有选项 '--lang'", "inspector --lang zh COMMAND"]),
     ],
 )
 def test_errors_are_translated_as_they_are_printed(
@@ -240,6 +244,11 @@ def test_errors_are_translated_as_they_are_printed(
     assert out == ""
     assert len(err.splitlines()) == 2
     assert [words for words in said if words not in err] == []
+
+
+def test_a_file_that_cannot_be_written_is_said_in_chinese(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--lang", "zh", "check", "--html", "/nonexistent/x.html", "x"]) == 3
+    assert "请先创建该目录" in capsys.readouterr().err
 
 
 def test_an_error_is_told_by_the_pattern_that_leaves_the_least_open() -> None:

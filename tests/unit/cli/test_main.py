@@ -143,7 +143,21 @@ def test_what_was_meant_for_the_program_is_said_to_follow_two_dashes(
     assert help_line == f"  what is meant for the program follows --; {see}"
 
 
-@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"], *([name, "--help"] for name in COMMANDS)])
+@pytest.mark.parametrize(
+    "arguments", [["rules", "--lang", "zh"], ["check", "x", "--lang=zh"], ["lab", "new", "x", "--lang", "zh"]]
+)
+def test_the_language_that_follows_the_command_is_told_its_place(
+    capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    assert run(arguments) == 2
+    said, help_line = capsys.readouterr().err.splitlines()
+    assert said.startswith("inspector: No such option '--lang'")
+    assert help_line == "  it goes in front of the command: inspector --lang zh COMMAND"
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["lab"], ["--help"], ["-h"], *([name, "--help"] for name in COMMANDS)]
+)
 def test_help_is_on_stdout_and_no_error(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     assert run(arguments) == 0
     out, err = capsys.readouterr()
