@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from inspector.language import choose
 from inspector.report.check import check_document, prediction_document
 from inspector.report.html import Entry, Subject, index_page, page
 from inspector.report.summary import Line, Standing
@@ -146,3 +147,21 @@ def test_an_index_leads_to_the_pages_and_names_what_has_none() -> None:
 def test_a_sentence_with_a_colon_is_kept_whole() -> None:
     html = page_of("not_modelled")
     assert "not modelled: 64-bit program</p>" in html
+
+
+def test_the_registers_have_no_headings_that_say_nothing() -> None:
+    html = page_of("faulting")
+    tables = re.findall(r"<table>.*?</table>", html, re.DOTALL)
+    registers = next(table for table in tables if ">esp 0x" in table)
+    assert "<th" not in registers
+    assert registers.count("<td>") == 16
+
+
+def test_a_line_may_break_between_the_sections_that_are_not_loaded() -> None:
+    choose("zh")
+    try:
+        html = page_of("faulting")
+    finally:
+        choose("en")
+    (names,) = re.findall(r'<p class="note">未装载：(.*?)。</p>', html)  # noqa: RUF001
+    assert names.count("，<wbr>") == names.count("，") == 1  # noqa: RUF001
