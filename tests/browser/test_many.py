@@ -65,6 +65,22 @@ def test_of_more_than_two_hundred_thousand_it_is_said_what_is_left_out(
     assert most.text(".left-out").startswith("These are the first 200,000 of 200,001 faults.")
 
 
+def test_the_names_in_an_index_are_read_in_lines_on_a_phone_too(
+    tmp_path: Path, opened: Callable[..., Opened]
+) -> None:
+    (tmp_path / "index.html").write_bytes(
+        index_page(
+            [Entry(Line("fixtures/build/hello", Standing.AGREES, f"runs: {'11 VMAs, ' * 9}"), "1-hello.html")]
+        )
+    )
+    index = opened(tmp_path / "index.html", **NARROW)
+    lines = "node => { const all = document.createRange(); all.selectNodeContents(node);"
+    lines += " return new Set([...all.getClientRects()].map((line) => line.top)).size; }"
+    assert index.page.locator(".index tbody th a").evaluate(lines) <= 2
+    scrolled = index.page.locator(".scroll")
+    assert scrolled.evaluate("node => node.scrollWidth") == scrolled.evaluate("node => node.clientWidth")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_an_index_leads_to_every_page_and_back(
     scheme: str, tmp_path: Path, opened: Callable[..., Opened]
