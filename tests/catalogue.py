@@ -19,8 +19,9 @@ import click
 
 from inspector import errors
 from inspector.cli.group import inspector
-from inspector.cli.help import ENGLISH_AS_YET
 from inspector.examples import EXAMPLES
+from inspector.lab.exercise import load_exercise, ready_names
+from inspector.lab.grading import Mark as RowMark
 from inspector.language import read_catalogue
 from inspector.model.fault import FaultKind
 from inspector.model.frame import FrameOwner
@@ -40,10 +41,11 @@ ROOT = Path(__file__).parents[1] / "inspector"
 CATALOGUES = sorted((ROOT / "locale").glob("*/LC_MESSAGES/inspector.po"))
 SHOWN = ("Fact", "Column", "Section", "Paragraph")
 """Their first argument is translated where a document is shown."""
+LABS = tuple(ROOT / each for each in ("lab", "lab/kinds", "cli/lab"))
 TOLD = (ROOT / "story", ROOT / "explain")
 STEPS = {"Step": (0, 1), "Told": (0,), "Value": (0,), "Note": (0, 1), "exec_value": (1,)}
 """Their arguments at these places are translated where a step is shown."""
-REPORTS = (*(ROOT / "report" / each for each in ("", "html", "svg")), *TOLD)
+REPORTS = (*(ROOT / "report" / each for each in ("", "html", "svg", "lab")), *TOLD)
 ASPECTS = (
     *("VMAs", "VMA flags", "registers", "stack bytes", "auxv", "pages", "frames", "minor faults"),
     *("major faults", "page tables", "brk", "faults", "kernel faults", "ending", "verdict", "snapshot"),
@@ -61,6 +63,7 @@ def marked() -> dict[str, str]:
         *_templates(),
         *_values(),
         *_catalogue_of_rules(),
+        *_exercises(),
         *_help(inspector, "inspector"),
     ):
         texts.setdefault(text, place)
@@ -92,6 +95,7 @@ def _values() -> Iterator[tuple[str, str]]:
     for kind in (FaultKind, FrameOwner, PageKind, Outcome, UnclearableTail, AreaKind, Cell):
         yield from ((f"{kind.__module__.replace('.', '/')}.py", member.value) for member in kind)
     yield from (("inspector/reconcile", aspect) for aspect in ASPECTS)
+    yield from (("inspector/lab/grading.py", f"mark{CONTEXT}{mark.value}") for mark in RowMark)
     yield from (("inspector/story/faults.py", words) for words in WORDS_OF_KINDS.values())
 
 
@@ -103,15 +107,42 @@ def _catalogue_of_rules() -> Iterator[tuple[str, str]]:
             yield f"example of rule {example.rule}", text
 
 
+def _exercises() -> Iterator[tuple[str, str]]:
+    for name in ready_names():
+        exercise = load_exercise(name)
+        texts = [exercise.title, exercise.follows, exercise.text, exercise.teacher]
+        for each in exercise.questions:
+            texts += [each.ask, each.why, *(hint.text for hint in each.hints)]
+        yield from ((f"exercise {name}", " ".join(text.split())) for text in texts if text)
+
+
+def _in_labs(node: ast.AST) -> Iterator[str]:
+    """Yield what results of exercises hold in English: remarks, and the names of rows."""
+    if isinstance(node, ast.Return | ast.Yield) and node.value is not None:
+        yield from (f"error{CONTEXT}{text}" for text in _patterns(node.value) if " " in text.strip())
+    elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in ("problem", "note", "detail"):
+        yield from (f"error{CONTEXT}{text}" for text in _patterns(node.value))
+    elif isinstance(node, ast.Call):
+        name = ast.unparse(node.func).rpartition(".")[2]
+        values = [*node.args, *(each.value for each in node.keywords if each.arg == "help")]
+        texts = [list(_patterns(each)) for each in values]
+        if name in ("NotTold", "BadAnswer", "BadSheet", "BadSubmission", "CannotRun", "Nothing"):
+            yield from (f"error{CONTEXT}{text}" for each in texts for text in each)
+        elif name in ("Unread", "RowVerdict", "QuestionVerdict", "Ran"):
+            yield from (f"error{CONTEXT}{text}" for each in texts[2:] for text in each)
+        if name in ("Row", "Unread"):
+            yield from (f"row{CONTEXT}{text}" for each in texts[:1] for text in each)
+
+
 def _in_code(tree: ast.Module, path: Path) -> Iterator[str]:
-    if _is_printed_in_other_languages(path):
-        yield from (f"error{CONTEXT}{text}" for text in _in_assignments(tree))
+    yield from (f"error{CONTEXT}{text}" for text in _in_assignments(tree))
     is_report = path.parent in REPORTS
     for node in ast.walk(tree):
+        if path.parent in LABS:
+            yield from _in_labs(node)
         if not isinstance(node, ast.Call):
             continue
-        if _is_printed_in_other_languages(path):
-            yield from (f"error{CONTEXT}{text}" for text in _in_error(node))
+        yield from (f"error{CONTEXT}{text}" for text in _in_error(node))
         if path.parent in TOLD:
             yield from _told(node)
         yield from _in_names(node)
@@ -122,7 +153,7 @@ def _in_code(tree: ast.Module, path: Path) -> Iterator[str]:
                 yield text
             case ("tr_in" | "N_in", [str(context), str(text)]):
                 yield context + CONTEXT + text
-            case ("counted", [_, str(noun)]) if is_report:
+            case ("counted", [_, str(noun)]) if is_report or path.parent in LABS:
                 yield f"counted{CONTEXT}{noun}"
             case (constructor, [str(text), *_]) if is_report and constructor in SHOWN and text:
                 yield text
@@ -135,12 +166,6 @@ def _told(call: ast.Call) -> Iterator[str]:
         for text in call.args[place : place + 1]:
             if isinstance(text, ast.Constant) and isinstance(text.value, str) and text.value:
                 yield text.value
-
-
-def _is_printed_in_other_languages(path: Path) -> bool:
-    """Whether the errors raised here end a command that answers in other languages than English."""
-    parts = [each.removesuffix(".py") for each in path.relative_to(ROOT).parts]
-    return not ENGLISH_AS_YET & set(parts[:2])
 
 
 def _in_error(call: ast.Call) -> Iterator[str]:
@@ -197,6 +222,11 @@ def _in_assignments(tree: ast.Module) -> Iterator[str]:
 
 def _patterns(value: ast.expr) -> Iterator[str]:
     """Yield a constant, or a pattern with `{0}` for what is filled in, if it has words of its own."""
+    if isinstance(value, ast.BoolOp):
+        yield from (text for each in value.values for text in _patterns(each))
+        return
+    if isinstance(value, ast.Constant) and not isinstance(value.value, str):
+        return
     if isinstance(value, ast.IfExp):
         yield from (*_patterns(value.body), *_patterns(value.orelse))
     parts = value.values if isinstance(value, ast.JoinedStr) else [value]

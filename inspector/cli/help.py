@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import inspect
 from copy import copy
-from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from inspector.language import N_, N_in, choose, chosen, tr
+from inspector.language import N_, N_in, chosen, tr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     Spoken = TypeVar("Spoken", bound=click.Command)
 
@@ -39,9 +38,6 @@ ERRORS = (
     N_in("error", "`inspector rules` lists them"),
 )
 """Errors of click's own, and advice that is put together before an error is raised with it."""
-ENGLISH_AS_YET = frozenset({"lab"})
-"""Commands that answer in English, in whatever language they help."""
-_ANSWERS_IN_ENGLISH = N_("It answers in English as yet.")
 _GAP = 2
 _LEAST_ROOM = 11
 
@@ -56,9 +52,6 @@ def in_language(command: Spoken) -> Spoken:
         _told, (command.help, command.short_help, command.epilog)
     )
     spoken.params = list(map(_translated, command.params))
-    if command.callback is not None and _answers_in_english(command.callback):
-        spoken.epilog = tr(_ANSWERS_IN_ENGLISH)
-        spoken.callback = _in_english(command.callback)
     return spoken
 
 
@@ -78,19 +71,6 @@ def _translated(parameter: click.Parameter) -> click.Parameter:
     if isinstance(spoken, click.Option):
         spoken.help = _told(spoken.help)
     return spoken
-
-
-def _answers_in_english(callback: Callable[..., Any]) -> bool:
-    return callback.__module__.removeprefix("inspector.cli.").partition(".")[0] in ENGLISH_AS_YET
-
-
-def _in_english(callback: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(callback)
-    def command(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - the command's own
-        choose("en")
-        return callback(*arguments, **options)
-
-    return command
 
 
 class _Formatter(click.HelpFormatter):

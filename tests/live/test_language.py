@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from inspector.lab.exercise import ready_names
 from inspector.report.text import display_width
 
 ROOT = Path(__file__).parents[2]
@@ -103,9 +104,32 @@ def test_many_programs_and_the_environment() -> None:
     assert all(CHINESE.search(line) for line in done.stdout.splitlines() if line)
 
 
-def test_what_answers_in_english_does_so_wholly() -> None:
-    chinese = inspector("--lang", "zh", "lab", "list")
-    assert (chinese.returncode, chinese.stdout) == (0, inspector("lab", "list").stdout)
+def test_labs_are_chinese_and_their_reports_are_not(tmp_path: Path) -> None:
+    def lab(*arguments: str) -> subprocess.CompletedProcess[str]:
+        secret = str(tmp_path / "secret")
+        Path(secret).write_text("a secret of no one at all, for tests\n", encoding="utf-8")
+        return inspector("--lang", "zh", "lab", *arguments, INSPECTOR_LAB_SECRET=secret)
+
+    folder = str(tmp_path / "overlay")
+    assert lab("new", "overlay", "--student", "alice", "-o", folder).returncode == 0
+    sheet = tmp_path / "overlay/alice/answers.toml"
+    sheet.write_text(sheet.read_text(encoding="utf-8").replace('""', '"0x10"', 1), encoding="utf-8")
+    asked = (
+        lab("list"),
+        *(lab("list", name, "--teacher") for name in ready_names()),
+        lab("check", f"{folder}/alice"),
+        lab("grade", folder, "--exercise", "overlay", "--verbose"),
+        *(lab("quiz", "--seed", str(seed)) for seed in range(4)),
+    )
+    names = re.compile(
+        r"`[^`]*`|[\w./-]*[._/-][\w./-]*|\bfault 3\b|Section to Segment|\b(?:hit|faults?|none)\b"
+    )
+    for done in asked:
+        assert done.stderr == ""
+        assert CHINESE.search(done.stdout)
+        assert [line for line in done.stdout.splitlines() if english(names.sub("", line))] == []
+    told = json.loads(lab("check", f"{folder}/alice", "--report", "json=-").stdout)
+    assert told["title"] == "Overlays"
 
 
 def test_pages_and_their_index_are_chinese(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from inspector.cli.lab import recordings_option, secret_option
 from inspector.cli.lab.reports import parse_reports, report_option, save_reports
 from inspector.cli.options import AnyPath
 from inspector.errors import UsageError
-from inspector.language import N_
+from inspector.language import N_, tr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -179,7 +179,10 @@ def _tell_what_is_left_out(top: Path, submissions: Sequence[Submission]) -> None
     names = sorted(each.name for each in top.iterdir() if each not in paths and each.name != _JOURNAL)
     if names:
         shown = ", ".join([*map(printable, names[:10]), *["..."] * (len(names) > 10)])  # noqa: PLR2004 - a line
-        click.echo(f"inspector: left out, for they are no folders of students: {shown}", err=True)
+        click.echo(
+            tr("inspector: left out, for they are no folders of students: {names}").format(names=shown),
+            err=True,
+        )
 
 
 def _grader(

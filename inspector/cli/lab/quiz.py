@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from inspector.language import tr
+
 if TYPE_CHECKING:
     from inspector.cli.output import Output
     from inspector.lab.quiz import Item
@@ -44,7 +46,8 @@ def command(seed: int | None, count: int) -> int:
         right += said
     if item is None:
         raise CannotObserve("nothing was asked", help="see `inspector doctor`")
-    output.lines(["", f"{right} of {asked} right; the same questions again with --seed {seed}"])
+    words = tr("{right} of {asked} right; the same questions again with --seed {seed}")
+    output.lines(["", words.format(right=right, asked=asked, seed=seed)])
     return 0 if right == asked == count else 1
 
 

@@ -6,6 +6,7 @@ import click
 
 from inspector.cli.lab import secret_option
 from inspector.cli.options import AnyPath
+from inspector.language import tr
 
 
 @click.command(short_help="Record the truth, for a grader that cannot run the programs.")
@@ -39,5 +40,7 @@ def command(name: str, students: tuple[str, ...], output: str, secret: str | Non
         for student in students
     )
     number = record(output, exercise, variants, grounds.live, grounds.profile)
-    Output().lines([f"{counted(number, 'recording')} in {output}"])
+    Output().lines(
+        [tr("{recordings} in {directory}").format(recordings=counted(number, "recording"), directory=output)]
+    )
     return 0

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from inspector.errors import UsageError
+from inspector.language import speaking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -85,6 +86,12 @@ def _save_each(kind: str, path: str, results: Sequence[ResultJson]) -> None:
 
 
 def _text(kind: str, results: Sequence[ResultJson]) -> str:
+    """Return the results in a format. Programs read it: it is in English, as JSON is."""
+    with speaking("en"):
+        return _in_english(kind, results)
+
+
+def _in_english(kind: str, results: Sequence[ResultJson]) -> str:
     if kind == "json":
         return "".join(f"{result.document().decode()}\n" for result in results)
     if kind == "csv":

@@ -8,8 +8,20 @@ from typing import TYPE_CHECKING
 
 from inspector.lab.grading import Mark as RowMark
 from inspector.lab.result import ALL_RIGHT, NOT_ALL_RIGHT, NOT_JUDGED, shown_points
+from inspector.language import N_, tr, tr_in
 from inspector.report.document import Column, Document, Fact, Facts, Mark, Paragraph, Row, Section, Table
-from inspector.report.lab.words import complaints, is_hidden, line, notes, score_words, total_words
+from inspector.report.lab.words import (
+    COULD_NOT_JUDGE,
+    complaints,
+    is_hidden,
+    key_words,
+    line,
+    notes,
+    score_words,
+    told,
+    total_words,
+)
+from inspector.report.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,13 +38,16 @@ _MARKS = {
     RowMark.MISSING.value: Mark.UNJUDGED,
 }
 _STANDINGS = {ALL_RIGHT: Mark.GOOD, NOT_ALL_RIGHT: Mark.BAD, NOT_JUDGED: Mark.UNKNOWN}
-_LEGEND = (
-    (Mark.GOOD, "right"),
-    (Mark.EXPLAINED, "partly right"),
-    (Mark.BAD, "wrong"),
-    (Mark.UNJUDGED, "missing"),
-    (Mark.UNKNOWN, "could not judge"),
-)
+
+
+def _legend() -> tuple[tuple[Mark, str], ...]:
+    return (
+        (Mark.GOOD, tr_in("mark", "right")),
+        (Mark.EXPLAINED, tr_in("mark", "partly right")),
+        (Mark.BAD, tr_in("mark", "wrong")),
+        (Mark.UNJUDGED, tr_in("mark", "missing")),
+        (Mark.UNKNOWN, tr(COULD_NOT_JUDGE)),
+    )
 
 
 def results_csv(results: Sequence[ResultJson]) -> str:
@@ -72,22 +87,22 @@ def _cell(text: str) -> str:
 def exercises_document(exercises: Sequence[Exercise]) -> Document:
     """Return the list of exercises."""
     columns = (Column("name"), Column("points", right=True), Column("title"))
-    rows = tuple(Row((each.name, f"{each.points}", each.title)) for each in exercises)
-    return Document("Exercises", (Section("", (Table(columns, rows),)),))
+    rows = tuple(Row((each.name, f"{each.points}", told(each.title))) for each in exercises)
+    return Document(tr("Exercises"), (Section("", (Table(columns, rows),)),))
 
 
 def exercise_document(exercise: Exercise, *, note: bool) -> Document:
     """Return one exercise in full; `note`: with the teacher's."""
     blocks: list[Block] = [
-        Facts((Fact("follows", exercise.follows), Fact("points", f"{exercise.points}"))),
-        Paragraph(" ".join(exercise.text.split())),
+        Facts((Fact("follows", told(exercise.follows)), Fact("points", f"{exercise.points}"))),
+        Paragraph(told(exercise.text)),
     ]
-    rows = tuple(Row((each.id, f"{each.points}", " ".join(each.ask.split()))) for each in exercise.questions)
+    rows = tuple(Row((each.id, f"{each.points}", told(each.ask))) for each in exercise.questions)
     columns = (Column("question"), Column("points", right=True), Column("asks", flexible=True))
     sections = [Section("", tuple(blocks)), Section("Questions", (Table(columns, rows),))]
     if note:
-        sections.append(Section("For teachers", (Paragraph(" ".join(exercise.teacher.split())),)))
-    return Document(f"{exercise.name}: {exercise.title}", tuple(sections))
+        sections.append(Section("For teachers", (Paragraph(told(exercise.teacher)),)))
+    return Document(f"{exercise.name}{tr(': ')}{told(exercise.title)}", tuple(sections))
 
 
 def check_document(result: ResultJson, hints: Mapping[str, Sequence[str]], *, truth: bool) -> Document:
@@ -95,24 +110,24 @@ def check_document(result: ResultJson, hints: Mapping[str, Sequence[str]], *, tr
     sections = [_question_section(each, hints.get(each.id, ()), truth=truth) for each in result.questions]
     remarks = tuple(Paragraph(each) for each in notes(result))
     return Document(
-        f"{result.title}: {total_words(result)}",
+        f"{told(result.title)}{tr(': ')}{total_words(result)}",
         (*([Section("", remarks)] if remarks else []), *sections),
         _STANDINGS[result.exit_code],
-        _LEGEND,
+        _legend(),
     )
 
 
 def _question_section(question: QuestionJson, hints: Sequence[str], *, truth: bool) -> Section:
     mark = Mark.UNKNOWN if question.score is None else Mark.GOOD if question.is_full else Mark.BAD
-    blocks: list[Block] = [Paragraph(question.ask)]
+    blocks: list[Block] = [Paragraph(told(question.ask))]
     if question.note:
-        blocks.append(Paragraph(f"{question.note}."))
+        blocks.append(Paragraph(tr("{sentence}.").format(sentence=told(question.note))))
     if question.rows and (truth or (question.note != "no answer" and not is_hidden(question))):
         blocks.append(_rows(question, truth=truth))
     if truth:
-        blocks += [Paragraph(why) for why in dict.fromkeys(row.why for row in question.rows if row.why)]
-    blocks += [Paragraph(f"Hint: {hint}") for hint in hints]
-    return Section(f"{question.id}: {score_words(question)}", tuple(blocks), mark)
+        blocks += [Paragraph(told(why)) for why in dict.fromkeys(row.why for row in question.rows if row.why)]
+    blocks += [Paragraph(tr("Hint: {hint}").format(hint=told(hint))) for hint in hints]
+    return Section(f"{question.id}{tr(': ')}{score_words(question)}", tuple(blocks), mark)
 
 
 def _rows(question: QuestionJson, *, truth: bool) -> Table:
@@ -123,7 +138,12 @@ def _rows(question: QuestionJson, *, truth: bool) -> Table:
     columns += [Column("truth", flexible=True)] * truth
     rows = []
     for row in question.rows:
-        cells = [row.key, row.answered or "", *[row.detail] * detailed, *[row.expected or ""] * truth]
+        cells = [
+            key_words(row.key),
+            row.answered or "",
+            *[told(row.detail)] * detailed,
+            *[row.expected or ""] * truth,
+        ]
         rows.append(Row(tuple(cells), _MARKS.get(row.mark, Mark.BAD)))
     return Table(tuple(columns), tuple(rows))
 
@@ -142,7 +162,7 @@ def grade_document(results: Sequence[ResultJson], *, verbose: bool) -> Document:
                 line(each.submission),
                 shown_points(each.earned) if each.points else "",
                 f"{each.points or ''}",
-                "; ".join(_remarks(each)),
+                tr("; ").join(_remarks(each)),
             ),
             _STANDINGS[each.exit_code],
         )
@@ -152,19 +172,27 @@ def grade_document(results: Sequence[ResultJson], *, verbose: bool) -> Document:
     if verbose:
         sections += [_submission_section(each) for each in results]
     unjudged = sum(not each.is_judged for each in results)
-    title = f"{len(results)} submission{'s' * (len(results) != 1)}"
+    title = counted(len(results), "submission")
     if unjudged:
-        title += f", {unjudged} of which could not be judged in whole"
+        title = tr("{submissions}, {count} of which could not be judged in whole").format(
+            submissions=title, count=unjudged
+        )
     return Document(
         title,
         tuple(sections),
-        legend=((Mark.GOOD, "all right"), (Mark.BAD, "not all right"), (Mark.UNKNOWN, "could not judge all")),
+        legend=(
+            (Mark.GOOD, N_("all right")),
+            (Mark.BAD, N_("not all right")),
+            (Mark.UNKNOWN, N_("could not judge all")),
+        ),
     )
 
 
 def _remarks(result: ResultJson) -> list[str]:
     reasons = [
-        f"{each.id}: could not judge: {line(each.note)}" for each in result.questions if each.earned is None
+        tr("{question}: could not judge: {reason}").format(question=each.id, reason=line(told(each.note)))
+        for each in result.questions
+        if each.earned is None
     ]
     return [*notes(result), *([] if result.broken else reasons)]
 
@@ -172,8 +200,10 @@ def _remarks(result: ResultJson) -> list[str]:
 def _submission_section(result: ResultJson) -> Section:
     blocks: list[Block] = [Paragraph(each) for each in _remarks(result)]
     for question in result.questions:
-        blocks.append(Paragraph(f"{question.id}: {score_words(question)}"))
+        blocks.append(Paragraph(f"{question.id}{tr(': ')}{score_words(question)}"))
         blocks += [Paragraph(f"  {each}") for each in complaints(question, truth=True)]
     return Section(
-        f"{line(result.submission)}: {total_words(result)}", tuple(blocks), _STANDINGS[result.exit_code]
+        f"{line(result.submission)}{tr(': ')}{total_words(result)}",
+        tuple(blocks),
+        _STANDINGS[result.exit_code],
     )
