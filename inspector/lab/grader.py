@@ -84,7 +84,13 @@ class Grader:
         if manifest is None:
             return None
         if not manifest.is_sealed(self.secret):
-            notes.append("lab.json was changed, or made with another secret: it is not heeded")
+            if manifest.variant != variant.sha256:
+                # Not a nought: with the wrong secret it would be one for everybody.
+                raise InspectorError(
+                    "lab.json was made with another secret (--secret FILE), or changed:"
+                    " which variant was asked for is not known"
+                )
+            notes.append("lab.json was changed: it is not heeded")
             return None
         if (manifest.exercise, manifest.student) != (self.exercise.name, student):
             notes.append(f"the folder was made for {manifest.student!r:.80} and {manifest.exercise!r:.80}")

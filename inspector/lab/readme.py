@@ -7,6 +7,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING
 
 from inspector.lab.evidence import PROGRAM_PATH, RUN_PATH_BYTES
+from inspector.lab.exercise import ready_names
 from inspector.lab.kinds import Loader, Needs
 from inspector.lab.sheet import CSV_SHEET, TOML_SHEET
 from inspector.model.program import BASE_ENVIRONMENT
@@ -51,11 +52,19 @@ def readme(
         _filled(
             f"Fill in `{sheet}`; leave what you do not know blank. Numbers may be decimal, or "
             "hexadecimal with 0x; eight digits without it are an address as maps prints it. "
-            "`inspector lab check` in this folder says which rows are right, where the machine at hand can "
-            "run the programs."
+            f"`{_check_command(exercise)}` in this folder says which rows are right, where the machine at "
+            "hand can run the programs."
         ),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _check_command(exercise: Exercise) -> str:
+    """Return the command that checks the folder; an exercise of a teacher's own is handed out beside it."""
+    words = ["inspector lab check"]
+    if exercise.name not in ready_names():
+        words += ["--exercise", f"PATH/{exercise.name}.toml"]
+    return " ".join(words)
 
 
 def _asks_the_machine(exercise: Exercise) -> bool:

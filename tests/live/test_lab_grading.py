@@ -207,3 +207,41 @@ def test_what_is_no_folder_is_said_and_hidden_questions_come_later(place: Path) 
     assert [question["id"] for question in result["questions"]] == ["addresses"]
     assert result["notes"] == ["1 question will be graded later"]
     assert {row["expected"] for question in result["questions"] for row in question["rows"]} == {None}
+
+
+def test_with_another_secret_nothing_is_judged(place: Path) -> None:
+    three("address-space", place)
+    (place / "other").write_text("0123456789abcdef")
+    done = lab(
+        "grade", "address-space", "--exercise=address-space", "--report=json=out", "--secret=other", cwd=place
+    )
+    assert done.returncode == 3
+    results = [json.loads(line) for line in (place / "out").read_text().splitlines()]
+    assert len(results) == 3
+    for each in results:
+        assert each["broken"].startswith("lab.json was made with another secret (--secret FILE), or changed")
+
+
+def test_an_exercise_of_a_teachers_own_is_checked_with_its_file(place: Path) -> None:
+    ready = resources.files("inspector.lab") / "ready" / "address-space.toml"
+    (place / "mine.toml").write_text(ready.read_text().replace('name = "address-space"', 'name = "mine"'))
+    assert lab("new", "mine.toml", "--student=alice", cwd=place).returncode == 0
+    folder = place / "mine" / "alice"
+    assert "inspector lab check --exercise PATH/mine.toml" in " ".join(
+        (folder / "README.md").read_text().split()
+    )
+    done = lab("check", str(folder), cwd=place)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "give its file: --exercise FILE.toml" in done.stderr
+    assert lab("check", str(folder), "--exercise=mine.toml", cwd=place).returncode == 1
+
+
+def test_a_manifest_that_names_its_variant_still_may_be_changed_otherwise(place: Path) -> None:
+    three("address-space", place)
+    manifest = place / "address-space" / "perfect" / "lab.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"kernel": "my own"}))
+    lab("grade", "address-space", "--exercise=address-space", "--report=json=out", cwd=place)
+    perfect = json.loads((place / "out").read_text().splitlines()[2])
+    assert perfect["broken"] == ""
+    assert "lab.json was changed: it is not heeded" in perfect["notes"]
+    assert all(Fraction(each["earned"]) == each["points"] for each in perfect["questions"])

@@ -31,7 +31,7 @@ def command(
     from inspector.errors import UsageError
     from inspector.lab.assess import assess
     from inspector.lab.attempts import unlocked_hints
-    from inspector.lab.exercise import load_exercise
+    from inspector.lab.exercise import load_exercise, ready_names
     from inspector.lab.folder import BadSubmission, Folder
     from inspector.lab.grounds import Grounds
     from inspector.lab.loader import SandboxedLoader
@@ -49,6 +49,11 @@ def command(
         if manifest is None:
             raise UsageError(
                 f"{directory} has no lab.json", help="give the folder that `inspector lab new` made"
+            )
+        if exercise is None and manifest.exercise not in ready_names():
+            raise UsageError(
+                f"{directory} was made for the exercise {manifest.exercise!r:.80}, a teacher's own",
+                help="give its file: --exercise FILE.toml",
             )
         lab = load_exercise(exercise or manifest.exercise)
         variant = folder.variant()
