@@ -89,14 +89,21 @@ class Explanation:
     """Through the page tables."""
     entry: TableEntry | None
     """As the last fault that wrote it left it. None: no fault did."""
-    stack_may_grow: bool
-    """Whether a touch would extend the stack down to it."""
+    stack_floor: VirtAddr | None
+    """The lowest page that a touch would extend the stack down to. None: it is not below the stack."""
+    stack_limit: int
+    """Of the stack, in bytes (RLIMIT_STACK)."""
     unobserved: str | None
     """Why nothing was observed. None: it was."""
     not_modelled: str | None = None
     """What the prediction could not follow, so that it ends there. None: it goes to the end."""
     page_rule: str | None = None
     """Id of the rule by which pages may be resident otherwise than predicted. None: they may not."""
+
+    @property
+    def stack_may_grow(self) -> bool:
+        """Whether a touch would extend the stack down to it."""
+        return self.stack_floor is not None and self.address >= self.stack_floor
 
 
 __all__ = ["AtStop", "Explanation", "FilePlace", "NumberedFault"]

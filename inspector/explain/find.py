@@ -10,7 +10,7 @@ from inspector.elf.header import PT_LOAD
 from inspector.elf.symbol_index import SymbolIndex
 from inspector.errors import InspectorError
 from inspector.explain import AtStop, Explanation, FilePlace, NumberedFault
-from inspector.explain.reasons import rules_of_area, rules_of_nothing, stack_may_grow
+from inspector.explain.reasons import rules_of_area, rules_of_nothing, stack_floor
 from inspector.layout.views import load_bias, read_image
 from inspector.model.address import page_down, page_up, vpn_of
 from inspector.model.fault import FaultKind
@@ -18,8 +18,9 @@ from inspector.model.vma import FileBacking
 from inspector.view.tables import entry_of, way_to
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from inspector.elf.header import ProgramHeader
     from inspector.elf.sections import Section
     from inspector.layout.views import ElfImage
     from inspector.model.address import VirtAddr
@@ -49,29 +50,37 @@ def explain(evidence: Evidence, asked: str, address: VirtAddr, unobserved: str |
     below, above = _neighbours(last or (), address)
     faults, mapped_by = _faults(evidence, address)
     geometry = prediction.profile.page_tables
-    grows = area is None and stack_may_grow(prediction, below, above, address)
+    floor = stack_floor(prediction, below, above) if area is None else None
+    vmas = next((each.vmas for each in prediction.snapshots if each.checkpoint == area_stop), None) or ()
+    place = _place(evidence, area, vmas, address)
     return Explanation(
         prediction.program.requested,
         asked,
         address,
-        _place(evidence, area, address),
+        place,
         stops,
         area,
         area_stop,
-        rules_of_nothing(prediction, address, grows=grows)
+        rules_of_nothing(prediction, address, floor)
         if area is None
-        else rules_of_area(evidence, area, bias_of(evidence)),
+        else rules_of_area(evidence, area, bias_of(evidence), _segment_of_other(place)),
         below,
         above,
         faults,
         mapped_by,
         way_to(address, geometry),
         _entry(evidence, faults, mapped_by),
-        grows,
+        floor,
+        prediction.program.limits.stack,
         unobserved,
         None if prediction.not_modelled is None else prediction.not_modelled.what,
         evidence.fault_rule,
     )
+
+
+def _segment_of_other(place: FilePlace | None) -> ProgramHeader | None:
+    """Return the segment in which the place lies, of another file than the program's."""
+    return None if place is None or place.is_program or place.segment is None else place.segment[1]
 
 
 def area_at(vmas: Sequence[Vma] | None, address: int) -> Vma | None:
@@ -136,8 +145,11 @@ def _entry(
     return None
 
 
-def _place(evidence: Evidence, area: Vma | None, address: int) -> FilePlace | None:
-    """Return where the address lies in the program's file, or in another that is mapped there."""
+def _place(evidence: Evidence, area: Vma | None, vmas: Sequence[Vma], address: int) -> FilePlace | None:
+    """Return where the address lies in the program's file, or in another that is mapped there.
+
+    `vmas`: the areas at the stop that `area` is of.
+    """
     if evidence.files and evidence.files[-1].image is not None and evidence.at_exec is not None:
         place = _place_in(evidence.files[-1].path, evidence.files[-1].image, address - bias_of(evidence))
         if place is not None:
@@ -147,15 +159,30 @@ def _place(evidence: Evidence, area: Vma | None, address: int) -> FilePlace | No
     offset = address - area.start + area.offset
     with suppress(OSError, InspectorError, ValueError), ExecutableFile(area.backing.path) as file:
         image = read_image(file)
-        for segment in image.segments:
-            if segment.type == PT_LOAD and page_down(segment.offset) <= offset < page_up(
-                segment.offset + segment.filesz
-            ):
-                vaddr = segment.vaddr + offset - segment.offset
-                place = _place_in(area.backing.path, image, vaddr, is_program=False)
-                if place is not None:
-                    return place
+        vaddrs = list(_vaddrs_of(image, offset))
+        # A page of the file may be in two segments: the base tells in which the address is.
+        based = address - _bias_of_other(image, area, vmas)
+        vaddrs.sort(key=lambda vaddr: vaddr != based)
+        for vaddr in vaddrs:
+            place = _place_in(area.backing.path, image, vaddr, is_program=False)
+            if place is not None:
+                return place
     return FilePlace(area.backing.path, offset, None, None, None, offset, is_program=False)
+
+
+def _vaddrs_of(image: ElfImage, offset: int) -> Iterator[int]:
+    """Yield where each PT_LOAD puts that byte of the file."""
+    for segment in image.segments:
+        first, end = page_down(segment.offset), page_up(segment.offset + segment.filesz)
+        if segment.type == PT_LOAD and first <= offset < end:
+            yield segment.vaddr + offset - segment.offset
+
+
+def _bias_of_other(image: ElfImage, area: Vma, vmas: Sequence[Vma]) -> int:
+    """Return the load bias of a file other than the program's, if its lowest area is its first segment."""
+    first = next((vma for vma in vmas if vma.name == area.name), area)
+    loads = [segment for segment in image.segments if segment.type == PT_LOAD]
+    return first.start - page_down(loads[0].vaddr) if loads else 0
 
 
 def _place_in(path: str, image: ElfImage, vaddr: int, *, is_program: bool = True) -> FilePlace | None:

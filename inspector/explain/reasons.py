@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inspector.elf.header import ET_DYN, PT_GNU_STACK
-from inspector.model.address import page_down, page_up
+from inspector.model.address import VirtAddr, page_down, page_up
 from inspector.model.vma import Access, FileBacking
 from inspector.story.execve import has_interpreter
 from inspector.view.areas import AreaKind, kind_of
@@ -24,12 +24,19 @@ _NULL_PAGES_END = 0x10000
 """The default of vm.mmap_min_addr, which root may pass below; null pointers are what it is about."""
 
 
-def rules_of_area(evidence: Evidence, vma: Vma, bias: int) -> tuple[str, ...]:
-    """Return the ids of the rules that made a predicted area, the most telling first."""
-    return tuple(dict.fromkeys(_rules_of_area(evidence, vma, bias)))
+def rules_of_area(
+    evidence: Evidence, vma: Vma, bias: int, segment: ProgramHeader | None = None
+) -> tuple[str, ...]:
+    """Return the ids of the rules that made a predicted area, the most telling first.
+
+    `bias` is the program's. `segment`: the one of another file that the area shows.
+    """
+    return tuple(dict.fromkeys(_rules_of_area(evidence, vma, bias, segment)))
 
 
-def _rules_of_area(evidence: Evidence, vma: Vma, bias: int) -> Iterator[str]:
+def _rules_of_area(
+    evidence: Evidence, vma: Vma, bias: int, segment_of_other: ProgramHeader | None
+) -> Iterator[str]:
     kind = kind_of(vma)
     image = evidence.files[-1].image if evidence.files else None
     segments = [] if image is None else _segments_in(image, vma, bias)
@@ -53,12 +60,23 @@ def _rules_of_area(evidence: Evidence, vma: Vma, bias: int) -> Iterator[str]:
         yield "vma.segment-bss"
         if image is not None:
             yield from _base(image)
-    elif _is_there_at_exec(evidence, vma):
-        yield "layout.mmap-base"
     else:
-        yield "vma.mmap"
+        yield from _rules_of_other(vma, segment_of_other, is_interpreter=_is_there_at_exec(evidence, vma))
     if kind is not AreaKind.VDSO and image is not None and _reads_imply_exec(image, vma):
         yield "vma.read-implies-exec"
+
+
+def _rules_of_other(vma: Vma, segment: ProgramHeader | None, *, is_interpreter: bool) -> Iterator[str]:
+    """Yield the rules of what is not the program's: of its interpreter, or mapped since."""
+    is_file = isinstance(vma.backing, FileBacking)
+    if is_interpreter:
+        yield "vma.segment-file" if is_file else "vma.segment-bss"
+    else:
+        yield "vma.mmap"
+    if segment is not None and _relro_split(segment, vma):
+        yield "vma.relro"
+    if is_interpreter:
+        yield "layout.mmap-base"
 
 
 def _segments_in(image: ElfImage, vma: Vma, bias: int) -> list[ProgramHeader]:
@@ -94,17 +112,24 @@ def _base(image: ElfImage) -> Iterator[str]:
 
 
 def _is_there_at_exec(evidence: Evidence, vma: Vma) -> bool:
+    """Whether it is an area that execve made, or what mprotect left of one."""
     at_exec = evidence.at_exec
-    return any(each.start == vma.start for each in (at_exec.vmas if at_exec is not None else None) or ())
+    return any(
+        vma.start in each.range and vma.name == each.name
+        for each in (at_exec.vmas if at_exec is not None else None) or ()
+    )
 
 
 def _reads_imply_exec(image: ElfImage, vma: Vma) -> bool:
     return Access.EXECUTE in vma.access and all(each.type != PT_GNU_STACK for each in image.segments)
 
 
-def rules_of_nothing(prediction: Prediction, address: int, *, grows: bool) -> tuple[str, ...]:
-    """Return the ids of the rules by which an address is in no area, and of what a touch does."""
-    if grows:
+def rules_of_nothing(prediction: Prediction, address: int, floor: int | None) -> tuple[str, ...]:
+    """Return the ids of the rules by which an address is in no area, and of what a touch does.
+
+    `floor`: see `stack_floor`.
+    """
+    if floor is not None and address >= floor:
         return ("fault.stack-growth",)
     layout = prediction.profile.layouts.get(prediction.program.layout.value)
     if layout is not None and address >= layout.task_size:
@@ -112,16 +137,19 @@ def rules_of_nothing(prediction: Prediction, address: int, *, grows: bool) -> tu
     if address < max(prediction.profile.mmap_min_addr, _NULL_PAGES_END):
         return ("layout.null-page", "fault.refused")
     beyond_the_texts = ("layout.task-size",) if address >= _TEXTS_TASK_SIZE else ()
-    return ("vma.gap", *beyond_the_texts, "fault.refused")
+    below_the_stack = () if floor is None else ("fault.stack-growth",)
+    return ("vma.gap", *below_the_stack, *beyond_the_texts, "fault.refused")
 
 
-def stack_may_grow(prediction: Prediction, below: Vma | None, above: Vma | None, address: int) -> bool:
-    """Whether a touch would extend the stack down to the page: within its limit, and away from the next area.
+def stack_floor(prediction: Prediction, below: Vma | None, above: Vma | None) -> VirtAddr | None:
+    """Return the lowest page that a touch would extend the stack down to; None if no stack is next above.
 
+    Its limit counts whole pages, and it keeps away from the next area unless nothing may touch that.
     Source: mm/vma.c:expand_downwards(), acct_stack_growth().
     """
     if above is None or kind_of(above) is not AreaKind.STACK:
-        return False
-    start = page_down(address)
-    near = below is not None and below.access and start - below.end < prediction.profile.stack_guard_gap
-    return not near and above.end - start <= prediction.program.limits.stack
+        return None
+    by_limit = page_up(max(above.end - prediction.program.limits.stack, 0))
+    gap = prediction.profile.stack_guard_gap if below is not None and below.access else 0
+    by_neighbour = 0 if below is None else below.end + gap
+    return VirtAddr(min(max(by_limit, by_neighbour), above.start))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inspector.language import N_, tr, tr_error
-from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, vpn_of
+from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, page_up, vpn_of
 from inspector.model.fault import FaultMode
 from inspector.model.vma import Access, FileBacking, Sharing
 from inspector.reconcile.faults import RULES_OF_KINDS
@@ -440,18 +440,29 @@ def _touch_nothing_step(found: Explanation) -> Step:
     faults = found.faults[:_MOST_FAULTS]
     told = [Told("it was", _answered(each)) for each in faults]
     if found.stack_may_grow:
-        told += [
-            Told("the program", tr("a page fault, and the stack is extended down to it: fault.stack-growth")),
-            Told("bound by", tr("the limit of the stack, and the guard gap to the next area below")),
-        ]
+        told.append(Told("the program", tr("a page fault, and the stack is extended down to it")))
     else:
         told += [
             Told("the program", tr("SIGSEGV, si_code 1 (SEGV_MAPERR), si_addr the address")),
             Told("a system call", tr("no signal: it returns EFAULT")),
         ]
+    if found.stack_floor is not None:
+        told.append(Told("the stack", _stack_words(found, found.stack_floor)))
     return Step(
         "What happens when it is touched",
         "The page fault finds no area.",
         ("fault.stack-growth" if found.stack_may_grow else "fault.refused",),
         tuple(told),
+    )
+
+
+def _stack_words(found: Explanation, floor: int) -> str:
+    """Return how far down the stack, the next area above, may grow."""
+    assert found.above is not None  # noqa: S101 - it is the stack
+    if floor == page_up(max(found.above.end - found.stack_limit, 0)):
+        return tr("grows down to {floor:#x} at most: its limit is {limit:#x} bytes (RLIMIT_STACK)").format(
+            floor=floor, limit=found.stack_limit
+        )
+    return tr("grows down to {floor:#x} at most: it keeps the guard gap to the next area below").format(
+        floor=floor
     )

@@ -38,6 +38,14 @@ def explained(program: str, subject: str, *options: str) -> dict[str, Any]:
     return document
 
 
+def predicted_areas(program: str, until: str) -> list[dict[str, str]]:
+    """Return the areas at the last stop."""
+    command = [sys.executable, "-m", "inspector", "predict", "--until", until, "--json", "-"]
+    done = subprocess.run([*command, str(BUILD / program)], capture_output=True, text=True, check=True)
+    areas: list[dict[str, str]] = json.loads(done.stdout)["snapshots"][-1]["vmas"]
+    return areas
+
+
 @pytest.mark.parametrize("program", ["hello", "hello_pie", "hello_static_pie", "hello_noseparate_code"])
 def test_main_is_code_wherever_it_was_loaded(program: str) -> None:
     found = explained(program, "main")
@@ -53,17 +61,26 @@ def test_main_is_code_wherever_it_was_loaded(program: str) -> None:
 def test_an_address_in_a_library_is_found_in_its_file() -> None:
     if not (BUILD / "hello_dynamic").exists():
         pytest.skip("this compiler does not build hello_dynamic")
-    command = [sys.executable, "-m", "inspector", "predict", "--until", "exec", "--json", "-"]
-    done = subprocess.run(
-        [*command, str(BUILD / "hello_dynamic")], capture_output=True, text=True, check=True
-    )
-    areas = json.loads(done.stdout)["snapshots"][0]["vmas"]
+    areas = predicted_areas("hello_dynamic", "exec")
     loader = next(area for area in areas if "/ld-linux" in area["name"] and "x" in area["perms"])
     found = explained("hello_dynamic", hex(int(loader["start"], 16) + 0x1234))
     assert found["file"]["path"] == loader["name"]
     assert int(found["file"]["offset"], 16) == int(loader["offset"], 16) + 0x1234
     assert found["file"]["section"] == ".text"
-    assert found["rules"][0] == "layout.mmap-base"
+    assert found["rules"] == ["vma.segment-file", "layout.mmap-base"]
+
+
+def test_what_start_up_protects_of_the_interpreter_is_named_relro() -> None:
+    if not (BUILD / "hello_dynamic").exists():
+        pytest.skip("this compiler does not build hello_dynamic")
+    areas = predicted_areas("hello_dynamic", "main")
+    loader = [area for area in areas if "/ld-linux" in area["name"]]
+    if [area["perms"] for area in loader[-2:]] != ["r--p", "rw-p"]:
+        pytest.skip("this loader protects none of its data")
+    protected, data = (explained("hello_dynamic", area["start"]) for area in loader[-2:])
+    assert protected["rules"] == ["vma.segment-file", "vma.relro", "layout.mmap-base"]
+    assert protected["file"]["segment"] == data["file"]["segment"]
+    assert data["rules"] == ["vma.segment-file", "layout.mmap-base"]
 
 
 @pytest.mark.parametrize(
@@ -81,6 +98,14 @@ def test_where_nothing_is_it_says_why(program: str, subject: str, rule: str) -> 
     assert [each["page"] for stop in found["stops"] for each in (stop["predicted"], stop["observed"])] == [
         "absent"
     ] * (2 * len(found["stops"]))
+
+
+def test_below_the_stack_s_limit_it_says_how_far_the_stack_may_grow() -> None:
+    found = explained("stack_overflow", "0xff7fd000")
+    assert "fault.stack-growth" in found["rules"]
+    (touched,) = [each for each in found["steps"] if each["title"].startswith("What happens")]
+    told = {each["label"]: each["text"] for each in touched["told"]}
+    assert told["the stack"].startswith("grows down to 0xff7fe000 at most: its limit")
 
 
 def test_the_program_s_own_touch_of_nothing_is_named() -> None:

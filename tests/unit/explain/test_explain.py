@@ -12,13 +12,14 @@ from inspector.elf.symbols import resolve_stop
 from inspector.errors import UnknownSymbol, UsageError
 from inspector.explain.document import explanation_json
 from inspector.explain.find import explain
-from inspector.explain.reasons import stack_may_grow
+from inspector.explain.reasons import stack_floor
 from inspector.explain.subject import address_asked_for, file_address
 from inspector.explain.tell import tell, title_of
 from inspector.model.address import AddressRange, VirtAddr
 from inspector.model.fault import FaultKind
 from inspector.model.finding import Verdict
 from inspector.model.prediction import NotModelledAt
+from inspector.model.program import Limits
 from inspector.model.vma import Access, Anonymous, Sharing, Vma
 from inspector.observe.tiny_elf import Assembler, Segment, link
 from inspector.report.explain import explanation_document
@@ -180,23 +181,44 @@ def test_the_nearest_areas_are_named(evidence: Evidence) -> None:
     assert found.above is not None
 
 
-def test_below_the_stack_a_touch_extends_it(evidence: Evidence) -> None:
+def test_below_the_stack_a_touch_extends_it_as_far_as_its_limit_lets_it(evidence: Evidence) -> None:
     stack = (evidence.prediction.snapshots[0].vmas or ())[-1]
-    found = at(evidence, stack.start - 0x1000)
-    assert found.stack_may_grow
-    assert found.rules == ("fault.stack-growth",)
-    too_far = at(evidence, stack.end - evidence.prediction.program.limits.stack - 1)
+    floor = stack.end - evidence.prediction.program.limits.stack
+    words = f"grows down to {floor:#x} at most: its limit is 0x800000 bytes (RLIMIT_STACK)"
+    lowest = at(evidence, floor)
+    assert lowest.stack_may_grow
+    assert lowest.rules == ("fault.stack-growth",)
+    assert told(lowest, "What happens")["the program"] == "a page fault, and the stack is extended down to it"
+    assert told(lowest, "What happens")["the stack"] == words
+    too_far = at(evidence, floor - 1)
     assert not too_far.stack_may_grow
+    assert too_far.rules[:2] == ("vma.gap", "fault.stack-growth")
+    assert told(too_far, "What happens")["the program"].startswith("SIGSEGV")
+    assert told(too_far, "What happens")["the stack"] == words
+
+
+def test_far_from_the_stack_nothing_is_said_of_it(evidence: Evidence) -> None:
+    found = at(evidence, 0x20000000)
+    assert "the stack" not in told(found, "What happens")
+    assert found.rules == ("vma.gap", "fault.refused")
+
+
+def test_the_stack_s_limit_counts_whole_pages(evidence: Evidence) -> None:
+    stack = (evidence.prediction.snapshots[0].vmas or ())[-1]
+    program = replace(evidence.prediction.program, limits=Limits(stack=0x40800))
+    prediction = replace(evidence.prediction, program=program)
+    assert stack_floor(prediction, None, stack) == stack.end - 0x40000
 
 
 def test_the_guard_gap_keeps_the_stack_from_its_neighbour(evidence: Evidence) -> None:
     stack = (evidence.prediction.snapshots[0].vmas or ())[-1]
     gap = evidence.prediction.profile.stack_guard_gap
-    address = stack.start - 0x1000
-    for distance, grows in ((gap, True), (gap - 0x1000, False)):
-        end = VirtAddr(address - distance)
-        below = Vma(AddressRange(VirtAddr(end - 0x1000), end), Access.READ, Sharing.PRIVATE, Anonymous())
-        assert stack_may_grow(evidence.prediction, below, stack, address) is grows
+    end = VirtAddr(stack.start - 0x1000 - gap)
+    below = Vma(AddressRange(VirtAddr(end - 0x1000), end), Access.READ, Sharing.PRIVATE, Anonymous())
+    assert stack_floor(evidence.prediction, below, stack) == end + gap
+    assert stack_floor(evidence.prediction, replace(below, access=Access.NONE), stack) == end
+    found = replace(at(evidence, stack.start - 0x1000), below=below, stack_floor=VirtAddr(end + gap))
+    assert told(found, "What happens")["the stack"].endswith("it keeps the guard gap to the next area below")
 
 
 def test_every_rule_is_in_the_catalogue_and_every_value_agrees(evidence: Evidence) -> None:
