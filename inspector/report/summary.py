@@ -92,19 +92,22 @@ def _outcome(reconciliation: Reconciliation) -> tuple[Standing, str]:
 
 
 def _counts(reconciliation: Reconciliation) -> str:
-    """Return how much was compared, of memory at the last stop: `11 VMAs, 164 pages at exit; 23 faults`."""
+    """Return how much was compared, of memory at the last stop: `11 VMAs, 164 pages at main; 23 faults`.
+
+    The stop is named unless it is the end: 80 columns have room for a fixture, and for this.
+    """
     seen = {snapshot.checkpoint: snapshot for snapshot in reconciliation.observation.snapshots}
     both = [
         (mine, seen[mine.checkpoint])
         for mine in reconciliation.prediction.snapshots
         if mine.checkpoint in seen
     ]
-    said = list(_memory(*both[-1])) if both else []
-    words = (
-        [tr("{counts} at {checkpoint}").format(counts=tr(", ").join(said), checkpoint=both[-1][0].checkpoint)]
-        if said
-        else []
-    )
+    words = []
+    if both and (said := tr(", ").join(_memory(*both[-1]))):
+        stop = both[-1][0].checkpoint
+        words = [
+            said if stop == "exit" else tr("{counts} at {checkpoint}").format(counts=said, checkpoint=stop)
+        ]
     words += (
         counted(int(finding.predicted), "fault")
         for finding in reconciliation.findings

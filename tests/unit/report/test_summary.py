@@ -38,6 +38,19 @@ def test_memory_is_that_of_the_last_stop_and_page_faults_are_those_of_the_whole_
     assert checked_line(result).detail == "runs: 9 VMAs, 3 pages at main"
 
 
+def test_a_program_compared_to_its_end_has_room_on_one_line() -> None:
+    vmas, pages = scenes.EXEC.vmas or (), scenes.EXEC.pages or ()
+    last = replace(scenes.EXEC, checkpoint="exit", vmas=vmas + vmas[:2], pages=pages * 700)
+    line = checked_line(
+        reconcile(
+            replace(scenes.PREDICTION, snapshots=(scenes.EXEC, last)),
+            replace(scenes.OBSERVATION, snapshots=(scenes.EXEC, last)),
+        )
+    )
+    assert line.detail == "runs: 11 VMAs, 2100 pages"
+    assert len(text(replace(line, detail=f"{line.detail}; 2070 faults"), 36)) == 1
+
+
 def test_a_program_that_differs_says_in_what() -> None:
     line = checked_line(scenes.differing())
     assert line.standing is Standing.DIFFERS
