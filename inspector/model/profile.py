@@ -18,6 +18,8 @@ class SpecialArea:
     name: str
     pages: int
     perms: str
+    mixedmap: bool = False
+    """Of [vvar] and its like: whether their frames count as pages (VM_MIXEDMAP), or do not (VM_PFNMAP)."""
 
 
 @dataclass(frozen=True, slots=True)

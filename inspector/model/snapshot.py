@@ -54,7 +54,7 @@ class Snapshot:
     vmas: tuple[Vma, ...] | None = None
     """In ascending address order."""
     pages: tuple[PageState, ...] | None = None
-    """Resident pages in ascending order; a kernel's vvar pages are never among them (VM_PFNMAP)."""
+    """Resident pages in ascending order; those of a VM_PFNMAP area are never among them."""
     frames: tuple[FrameRun, ...] | None = None
     """Who owns the frames of these pages, and of those of the processes it has forked that are alive.
 

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import ctypes
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from inspector.errors import CannotObserve
 from inspector.model.address import PAGE_SIZE
 from inspector.observe.procfs.files import ProcessFiles
 from inspector.observe.procfs.maps import parse_maps
@@ -51,6 +53,23 @@ def probe_clock(special_areas: Sequence[SpecialArea]) -> Clock:
         vvar_pages=tuple(number for number, page in enumerate(pages) if page is not None),
         tsc=_time_stamp(),  # after the pages: the vdso takes an earlier one for a clock gone backwards
     )
+
+
+def mixed_maps() -> frozenset[str]:
+    """Return which of the areas before [vdso] have pages that pagemap shows (VM_MIXEDMAP).
+
+    Looked up in our own process, each page once it is there. Source: mm/pagewalk.c:walk_page_test().
+    """
+    found = set()
+    with ProcessFiles(os.getpid()) as files, suppress(CannotObserve):
+        for vma in parse_maps(files.maps()):
+            if not vma.name.startswith("[vvar"):
+                continue
+            for page in range(vma.start, vma.end, PAGE_SIZE):
+                _read_page(page)
+            if files.resident_pages([vma.range]).pagemap:
+                found.add(vma.name)
+    return frozenset(found)
 
 
 def _read_vvar(wanted: Sequence[tuple[str, int]]) -> Sequence[bytes | None]:

@@ -17,14 +17,19 @@ from inspector.observe.procfs.files import ProcessFiles
 from inspector.observe.snapshot import take_snapshot
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from inspector.model.snapshot import Snapshot
 
 _WORD_BYTES = 8
 _LONGEST_PLATFORM = 64
 
 
-def probe_native() -> NativeProfile | None:
-    """Look at 64-bit programs; None where the kernel runs none, or shows no auxiliary vector."""
+def probe_native(mixed: Collection[str]) -> NativeProfile | None:
+    """Look at 64-bit programs; None where the kernel runs none, or shows no auxiliary vector.
+
+    `mixed`: which of the kernel's own areas are VM_MIXEDMAP.
+    """
     with closing(Images()) as images:
         fixed = _look(images.add(probe_programs.native()))
         loader = images.add(probe_programs.native_loader())
@@ -45,7 +50,9 @@ def probe_native() -> NativeProfile | None:
             bottom_up=_aux(led[0], AuxType.AT_BASE) < task_size // 2,
         ),
         special_areas=tuple(
-            SpecialArea(area.name, _pages(area), area.perms) for area in specials if area is not gate
+            SpecialArea(area.name, _pages(area), area.perms, area.name in mixed)
+            for area in specials
+            if area is not gate
         ),
         gate_area=None if gate is None else GateArea(gate.start, _pages(gate), gate.perms, gate.name),
         # The snapshot leaves AT_NULL out.

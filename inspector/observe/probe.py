@@ -30,7 +30,7 @@ from inspector.model.vma import Anonymous, Special
 from inspector.observe import probe_programs
 from inspector.observe.areas import probe_areas
 from inspector.observe.binfmt_misc import registered
-from inspector.observe.clock import probe_clock
+from inspector.observe.clock import mixed_maps, probe_clock
 from inspector.observe.launch import launch
 from inspector.observe.limits import require_memory
 from inspector.observe.memory import ram_bytes, swap_bytes
@@ -112,7 +112,11 @@ def probe_profile() -> MachineProfile:
         floor = hint_floor if bottom_up else _probe_mmap_floor(images, loader)
         guard_gap = _probe_guard_gap(images, loader, here, floor)
         rules = _probe_exec_rules(images, here)
-    areas = tuple(SpecialArea(v.name, v.range.size_bytes // PAGE_SIZE, v.perms) for v in _specials(here))
+    mixed = mixed_maps()
+    areas = tuple(
+        SpecialArea(v.name, v.range.size_bytes // PAGE_SIZE, v.perms, v.name in mixed)
+        for v in _specials(here)
+    )
     base = layouts[Layout.DEFAULT.value].et_dyn_base
     paging, areas_made = probe_paging(), probe_areas()
     clock = probe_clock(areas)
@@ -152,7 +156,7 @@ def probe_profile() -> MachineProfile:
         system=system_names(),
         cpumask_bytes=cpumask_bytes(),
         max_map_count=_sysctl("vm/max_map_count"),
-        native=probe_native(),
+        native=probe_native(mixed),
     )
 
 

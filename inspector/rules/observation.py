@@ -5,9 +5,11 @@ from inspector.rules.rule import Rule
 RULES = (
     Rule(
         "observe.vvar-hidden",
-        "pagemap shows no page of [vvar].",
-        "These areas are VM_PFNMAP, frames that no struct page is asked for: the walker skips them.",
-        "mm/pagewalk.c:walk_page_test()",
+        "pagemap shows no page of [vvar] where the kernel maps it VM_PFNMAP.",
+        "Then no struct page is asked for its frames, and the walker skips the area. Linux 7.2 maps [vvar] "
+        "VM_MIXEDMAP: what is touched of it is shown, as of [vdso]; [vvar_vclock] stays VM_PFNMAP. The "
+        "profile says which, from a look at our own process.",
+        "mm/pagewalk.c:walk_page_test(), lib/vdso/datastore.c:vdso_install_vvar_mapping()",
     ),
     Rule(
         "observe.gdb-reads",

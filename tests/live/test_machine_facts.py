@@ -133,6 +133,22 @@ def test_the_clock_pages_hold_the_time(profile: MachineProfile) -> None:
         assert not any(now.vvar[number * PAGE_SIZE : (number + 1) * PAGE_SIZE])
 
 
+def test_what_smaps_calls_a_mixed_map_is_one_in_the_profile(profile: MachineProfile) -> None:
+    flags, name = {}, ""
+    for line in Path("/proc/self/smaps").read_text(encoding="utf-8").splitlines():
+        if line[0] in "0123456789abcdef":
+            name = line.split()[-1]
+        elif line.startswith("VmFlags:"):
+            flags[name] = line.split()[1:]
+    if "[vvar]" not in flags:
+        pytest.skip("there is no vvar here")
+    native = profile.native.special_areas if profile.native is not None else ()
+    for area in (*profile.special_areas, *native):
+        if area.name == "[vvar]":
+            assert area.mixedmap is ("mm" in flags[area.name])
+            assert area.mixedmap is not ("pf" in flags[area.name])
+
+
 def test_a_page_without_contents_is_told_from_one_of_zeros() -> None:
     with mmap.mmap(-1, PAGE_SIZE) as zeros:
         address = ctypes.addressof(ctypes.c_char.from_buffer(zeros))

@@ -64,6 +64,7 @@ class SpecialAreaJson(Struct, frozen=True):
     name: Annotated[str, Meta(min_length=1, max_length=64)]
     pages: AreaPages
     perms: Annotated[str, Meta(pattern="^[r-][w-][x-][ps]$")]
+    mixedmap: bool = False
 
 
 class AuxConstantJson(Struct, frozen=True):
@@ -243,7 +244,7 @@ def _layout_json(layout: LayoutProfile) -> LayoutJson:
 
 
 def _areas_json(areas: tuple[SpecialArea, ...]) -> tuple[SpecialAreaJson, ...]:
-    return tuple(SpecialAreaJson(area.name, area.pages, area.perms) for area in areas)
+    return tuple(SpecialAreaJson(area.name, area.pages, area.perms, area.mixedmap) for area in areas)
 
 
 def _native_json(native: NativeProfile) -> NativeJson:

@@ -65,7 +65,7 @@ def dup_mm(old: AddressSpace, page_tables: PageTables) -> AddressSpace:
     new.areas = Areas(map(_inherited, old.areas))
     new.forget_labels()
     for area in old.areas:
-        if area.anon_vma is not None or area.is_pfnmap:
+        if area.anon_vma is not None or area.is_io:
             _copy_page_range(old, new, area)
     old.tlb_is_stale = True
     return new

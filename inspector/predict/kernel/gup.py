@@ -38,7 +38,7 @@ def populate(task: Task, start: int, size: int, *, ignore_errors: bool = False) 
     """
     wanted = AddressRange(VirtAddr(start), VirtAddr(start + size))
     for area in [area for area in task.mm.areas if area.range.overlaps(wanted)]:
-        if area.is_pfnmap:
+        if area.is_io:
             continue
         pages = AddressRange(max(area.start, wanted.start), min(area.end, wanted.end))
         try:

@@ -28,6 +28,7 @@ from inspector.predict.kernel.stack import create_elf_tables
 from inspector.predict.kernel.task import COMM_BYTES, Task
 from inspector.predict.kernel.uaccess import copy_to_user
 from inspector.predict.kernel.unmapped_area import UnmappedAreaInfo
+from inspector.predict.kernel.vma import VmArea
 from inspector.predict.machine.pagetable import PageTables
 
 if TYPE_CHECKING:
@@ -219,7 +220,8 @@ def _map_vdso(mm: AddressSpace, areas: tuple[SpecialArea, ...]) -> VirtAddr:
     for area, size in zip(areas, sizes, strict=True):
         access = _access(area.perms)
         span = AddressRange(position, VirtAddr(position + size))
-        mm.insert(Vma(span, access, Sharing.PRIVATE, Special(area.name), VmFlag.NONE))
+        origin, page = Special(area.name), span.start // PAGE_SIZE
+        mm.add(VmArea(span, access, VmFlag.NONE, origin, page, mixedmap=area.mixedmap))
         if area.name == "[vdso]":
             vdso = span.start
         position = span.end

@@ -78,6 +78,8 @@ class VmArea:
     """The anon_vma_chain: its own anon_vma last, before it those its pages were inherited from by fork."""
     maps_stack: bool = False
     """Whether it was mapped with MAP_STACK, in which some kernels see VM_NOHUGEPAGE."""
+    mixedmap: bool = False
+    """Whether an area of the kernel's own is VM_MIXEDMAP where others are VM_PFNMAP."""
 
     @property
     def start(self) -> VirtAddr:
@@ -116,9 +118,18 @@ class VmArea:
         return isinstance(self.origin, MappedFile) and self.origin.noexec
 
     @property
-    def is_pfnmap(self) -> bool:
-        """Whether its pages are frames the kernel does not count as memory (VM_PFNMAP): those of vvar."""
+    def is_io(self) -> bool:
+        """Whether none but the program may read its pages (VM_IO): those of vvar."""
         return isinstance(self.origin, Special) and self.origin.name != "[vdso]"
+
+    @property
+    def is_pfnmap(self) -> bool:
+        """Whether its pages are frames the kernel does not count as memory (VM_PFNMAP).
+
+        Rule `observe.vvar-hidden`. Source: arch/x86/entry/vdso/vma.c:map_vdso(),
+        lib/vdso/datastore.c:vdso_install_vvar_mapping().
+        """
+        return self.is_io and not self.mixedmap
 
     @property
     def may_access(self) -> Access:
@@ -126,7 +137,7 @@ class VmArea:
 
         Source: mm/mmap.c:do_mmap(), arch/x86/entry/vdso/vma.c:map_vdso().
         """
-        if self.is_pfnmap:
+        if self.is_io:
             return Access.READ
         never = Access.EXECUTE if self.is_noexec else Access.NONE
         if (

@@ -68,7 +68,11 @@ _signal_frames = every(
 @st.composite
 def profiles(draw: st.DrawFn) -> MachineProfile:
     other = every(
-        SpecialArea, name=st.sampled_from(["[vvar]", "é"]), pages=st.integers(1, 4096), perms=st.just("r--p")
+        SpecialArea,
+        name=st.sampled_from(["[vvar]", "é"]),
+        pages=st.integers(1, 4096),
+        perms=st.just("r--p"),
+        mixedmap=st.booleans(),
     )
     areas = draw(few(other, 2))
     vvar = b"\7" * 4096 * sum(area.pages for area in areas) if draw(st.booleans()) else b""
