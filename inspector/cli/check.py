@@ -19,14 +19,16 @@ from inspector.cli.options import (
     ProgramCommand,
     html_option,
     launching_options,
+    list_option,
     machine_profile,
     picture_options,
     profile_option,
     refuse_picture_of_many,
     stop_options,
 )
+from inspector.cli.working import working_on
 from inspector.errors import CannotObserve, GdbError, InspectorError, UsageError
-from inspector.language import tr, tr_error
+from inspector.language import tr_error
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
     from inspector.cli.listing import Listed
     from inspector.cli.output import Output
     from inspector.cli.pages import PageFile
-    from inspector.cli.working import Working
     from inspector.model.observation import Observation
     from inspector.model.prediction import Prediction
     from inspector.model.profile import MachineProfile, RandomBases
@@ -45,9 +46,6 @@ if TYPE_CHECKING:
     from inspector.reconcile import Reconciliation
     from inspector.report.detail import Detail
     from inspector.report.document import Document
-
-
-_LONGEST_NAME = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +86,7 @@ class Checked:
 @click.command(cls=ProgramCommand, short_help="Predict, observe under gdb, and compare: the main job.")
 @click.argument("programs", metavar="PROGRAM...", nargs=-1, type=AnyPath())
 @launching_options
-@click.option(
-    "--list",
-    "listed",
-    type=AnyPath(),
-    metavar="FILE",
-    help="Check what FILE lists, too: on a line [--stop WHERE]... [NAME=VALUE]... PROGRAM [ARG]...",
-)
+@list_option
 @stop_options
 @profile_option
 @click.option("--jobs", "-j", type=click.IntRange(min=1), metavar="N", help="Programs at a time. [the cores]")
@@ -131,7 +123,7 @@ def command(
     ]
     if len(requests) == 1:
         page = None if html is None else PageFile(html)
-        with working_on(requests[0]):
+        with working_on(requests[0].requested, seconds):
             checked = check_program(requests[0])
         return _show_one(checked, shown, page)
     refuse_picture_of_many(shown)
@@ -189,15 +181,6 @@ def _executable(program: Program) -> str | None:
 
     path = executable_behind(program.path, program.cwd)
     return path if is_elf(path) else None
-
-
-def working_on(request: Request) -> Working:
-    """Return the context in which a terminal is told that predicting and running a program goes on."""
-    from inspector.cli.working import Working
-    from inspector.report.text import printable, shortened
-
-    name = shortened(printable(request.requested), _LONGEST_NAME)
-    return Working(tr("prediction and run of {name}").format(name=name), request.seconds)
 
 
 def check_program(request: Request) -> Checked:

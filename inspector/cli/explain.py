@@ -8,8 +8,7 @@ import click
 
 from inspector.cli.check import Request, verify_stops
 from inspector.cli.foretell import require_file
-from inspector.cli.gather import gather, why_unobserved
-from inspector.cli.observe import complain_if_cut_short
+from inspector.cli.gather import exit_code, gather, why_unobserved
 from inspector.cli.options import (
     AnyPath,
     Launching,
@@ -22,7 +21,7 @@ from inspector.cli.options import (
     refuse_aslr_alone,
     stop_options,
 )
-from inspector.errors import CannotObserve, InspectorError
+from inspector.errors import InspectorError
 from inspector.language import speaking
 
 if TYPE_CHECKING:
@@ -89,13 +88,8 @@ def command(
             output.json(explanation_json(found, tell(found)))
     output.document(explanation_document(found, steps))
     output.finish()
-    if checked is not None and checked.error is not None:
-        raise checked.error
-    if checked is not None and checked.reconciliation is not None:
-        complain_if_cut_short(checked.reconciliation.observation)
-    if any(value.verdict is Verdict.DIFFERS for step in steps for value in step.values):
-        return 1
-    return 0 if evidence.prediction.not_modelled is None else CannotObserve.exit_code
+    differs = any(value.verdict is Verdict.DIFFERS for step in steps for value in step.values)
+    return exit_code(evidence, checked, differs=differs)
 
 
 def _added(address: int, bias: int) -> VirtAddr:

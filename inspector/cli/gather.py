@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inspector.cli.check import Checked, Request, check_program, working_on
+from inspector.cli.check import Checked, Request, check_program
 from inspector.cli.foretell import foretell
+from inspector.cli.observe import complain_if_cut_short
+from inspector.cli.working import BOTH, PREDICTION, working_on
+from inspector.errors import CannotObserve
 
 if TYPE_CHECKING:
     from inspector.model.finding import Finding
@@ -16,7 +19,11 @@ def gather(request: Request, *, predict_only: bool) -> tuple[Evidence, Checked |
     """Predict, observe unless told not to, and read the files while they are where execve finds them."""
     from inspector.story.evidence import Evidence, read_files
 
-    with working_on(request), request.launching.prepare(request.requested) as program:
+    what = PREDICTION if predict_only else BOTH
+    with (
+        working_on(request.requested, request.seconds, what),
+        request.launching.prepare(request.requested) as program,
+    ):
         files = read_files(program)
         if predict_only:
             prediction = foretell(
@@ -41,3 +48,17 @@ def why_unobserved(checked: Checked | None, *, predict_only: bool) -> str | None
         return "--predict-only"
     error = None if checked is None else checked.error
     return None if error is None else str(error)
+
+
+def exit_code(evidence: Evidence, checked: Checked | None, *, differs: bool) -> int:
+    """Return the exit code of what has been told.
+
+    Raises InspectorError, once it has been, where nothing was observed, or not all of it.
+    """
+    if checked is not None and checked.error is not None:
+        raise checked.error
+    if checked is not None and checked.reconciliation is not None:
+        complain_if_cut_short(checked.reconciliation.observation)
+    if differs:
+        return 1
+    return 0 if evidence.prediction.not_modelled is None else CannotObserve.exit_code

@@ -15,12 +15,14 @@ from inspector.cli.options import (
     ProgramCommand,
     json_option,
     launching_options,
+    list_option,
     machine_profile,
     predict_only_option,
     profile_option,
     refuse_aslr_alone,
     running_options,
 )
+from inspector.cli.working import BOTH, PREDICTION, working_on
 from inspector.errors import CannotObserve
 
 if TYPE_CHECKING:
@@ -37,13 +39,7 @@ _GRAVEST_FIRST = (1, 3, 0)
 @click.command(cls=ProgramCommand, short_help="How programs come into memory, beside each other.")
 @click.argument("programs", metavar="PROGRAM...", nargs=-1, type=AnyPath())
 @launching_options
-@click.option(
-    "--list",
-    "listed",
-    type=AnyPath(),
-    metavar="FILE",
-    help="Take what FILE lists, too: on a line [--stop WHERE]... [NAME=VALUE]... PROGRAM [ARG]...",
-)
+@list_option
 @predict_only_option
 @running_options
 @profile_option
@@ -88,7 +84,8 @@ def command(
     codes: list[int] = []
     for each in wanted:
         request = Request(each.requested, each.launching, machine, each.stops, None, seconds, gdb)
-        ways, code = _load(request, predict_only=predict_only)
+        with working_on(each.requested, seconds, PREDICTION if predict_only else BOTH):
+            ways, code = _load(request, predict_only=predict_only)
         found.append(ways)
         codes.append(code)
         _show(output, len(found), ways, code)

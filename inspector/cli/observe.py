@@ -14,6 +14,7 @@ from inspector.cli.options import (
     picture_options,
     stop_options,
 )
+from inspector.cli.working import RUN, working_on
 from inspector.errors import CannotObserve, UsageError
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def _observe(
 ) -> Observation:
     from inspector.observe import observe
 
-    with how.prepare(requested) as program:
+    with working_on(requested, seconds, RUN), how.prepare(requested) as program:
         return observe(program, stops=stops, until=until, seconds=seconds, gdb=gdb)
 
 

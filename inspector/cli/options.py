@@ -210,6 +210,13 @@ predicting_option = _timeout_option("Give the prediction of each program this lo
 profile_option = click.option(
     "--profile", type=AnyPath(), metavar="FILE", help="Predict for the machine of this profile."
 )
+list_option = click.option(
+    "--list",
+    "listed",
+    type=AnyPath(),
+    metavar="FILE",
+    help="Take what FILE lists, too: on a line [--stop WHERE]... [NAME=VALUE]... PROGRAM [ARG]...",
+)
 predict_only_option = click.option("--predict-only", is_flag=True, help="Run nothing.")
 
 running_options = _together(

@@ -21,6 +21,7 @@ from inspector.cli.options import (
     programs_argument,
     refuse_picture_of_many,
 )
+from inspector.cli.working import PREDICTION, working_on
 from inspector.errors import InspectorError
 
 if TYPE_CHECKING:
@@ -55,7 +56,9 @@ def command(
     """
     machine = machine_profile(profile)
     if len(programs) == 1:
-        return _show_one(_predict(how, machine, until, seconds, programs[0], to_save=shown.wants_json), shown)
+        with working_on(programs[0], seconds, PREDICTION):
+            prediction = _predict(how, machine, until, seconds, programs[0], to_save=shown.wants_json)
+        return _show_one(prediction, shown)
     refuse_picture_of_many(shown)
     from inspector.cli.batch import arguments_hint_for, present_each
 

@@ -9,8 +9,7 @@ import click
 
 from inspector.cli.check import Request
 from inspector.cli.foretell import require_file
-from inspector.cli.gather import gather, why_unobserved
-from inspector.cli.observe import complain_if_cut_short
+from inspector.cli.gather import exit_code, gather, why_unobserved
 from inspector.cli.options import (
     AnyPath,
     Launching,
@@ -23,7 +22,7 @@ from inspector.cli.options import (
     refuse_aslr_alone,
     running_options,
 )
-from inspector.errors import CannotObserve, UsageError
+from inspector.errors import UsageError
 from inspector.language import speaking, tr
 
 if TYPE_CHECKING:
@@ -77,7 +76,6 @@ def command(
     require_file(program)
     request = Request(program, how, machine_profile(profile), (), None, seconds, gdb)
     evidence, checked = gather(request, predict_only=predict_only)
-    error = checked.error if checked is not None else None
     unobserved = why_unobserved(checked, predict_only=predict_only)
     story = tell(evidence, faults=faults, unobserved=unobserved)
     if output.wants_json:
@@ -85,13 +83,7 @@ def command(
             output.json(story_json(tell(evidence, faults=faults, unobserved=unobserved)))
     _show(story, output, stepwise=stepwise)
     output.finish()
-    if error is not None:
-        raise error
-    if checked is not None and checked.reconciliation is not None:
-        complain_if_cut_short(checked.reconciliation.observation)
-    if story.differs:
-        return 1
-    return 0 if evidence.prediction.not_modelled is None else CannotObserve.exit_code
+    return exit_code(evidence, checked, differs=story.differs)
 
 
 def _require_terminal(output: Output) -> None:

@@ -8,7 +8,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Self
 
-from inspector.language import tr
+from inspector.language import N_, tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,13 +16,24 @@ if TYPE_CHECKING:
 _PATIENCE_SECONDS = 2.0
 """What takes no longer than this needs no word."""
 _EVERY_SECONDS = 1.0
+_LONGEST_NAME = 30
+PREDICTION = N_("prediction of {name}")
+RUN = N_("run of {name}")
+BOTH = N_("prediction and run of {name}")
+
+
+def working_on(requested: str, seconds: float, what: str = BOTH) -> Working:
+    """Return the context in which a terminal is told that work on a program goes on."""
+    from inspector.report.text import printable, shortened
+
+    return Working(tr(what).format(name=shortened(printable(requested), _LONGEST_NAME)), seconds)
 
 
 class Working:
     """Work whose end is not known: a context in which a terminal is told once a second that it goes on."""
 
     def __init__(self, what: str, most_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        """`most_seconds`: when it is given up; `clock` tells seconds."""
+        """`what`: in the user's language. `most_seconds`: when it is given up; `clock` tells seconds."""
         self._what, self._most, self._clock = what, most_seconds, clock
         self._begun = clock()
         self._done = threading.Event()

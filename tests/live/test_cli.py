@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -13,9 +14,10 @@ import pytest
 
 from inspector.model.document import parse_check
 from inspector.model.finding import Verdict
-from inspector.observe.tiny_elf import Assembler
+from inspector.observe.tiny_elf import Assembler, link
 from inspector.report.text import display_width
 from tests.live.command_line import COMMAND, inspector, require_a_machine_that_can_check
+from tests.live.launches import executable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -237,6 +239,24 @@ def on_a_terminal(*arguments: object, **environment: str) -> str:
     os.close(master)
     os.waitpid(pid, 0)
     return text.decode()
+
+
+@pytest.mark.parametrize(
+    ("command", "what"),
+    [
+        (("predict",), "prediction"),
+        (("observe",), "run"),
+        (("loading", "--predict-only"), "prediction"),
+        (("explain", "--predict-only"), "prediction"),
+    ],
+)
+def test_a_terminal_hears_what_takes_long(tmp_path: Path, command: tuple[str, ...], what: str) -> None:
+    assembler = Assembler(BASE)
+    image = link(assembler, entry=assembler.data(b"\xeb\xfe"))
+    program = executable(tmp_path / "endless", image)
+    subject = (hex(BASE),) if command[0] == "explain" else ()
+    shown = on_a_terminal(*command, "--timeout", "4", program, *subject)
+    assert re.search(rf"\r\x1b\[K{what} of \S*endless: ", shown)
 
 
 def test_a_terminal_gets_colour_and_progress_unless_it_does_not_want_them(program: Path) -> None:
