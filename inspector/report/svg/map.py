@@ -73,5 +73,5 @@ def _draw_bars(
 
 def _words(area: Area) -> str:
     vma = area.either
-    name = shortened(printable(vma.name.rpartition("/")[2]), _LONGEST_NAME)
-    return f"{vma.start:08x} {vma.perms} {short_size(vma.range.size_bytes):>6} {name}".rstrip()
+    name = shortened(printable(vma.name.rpartition("/")[2]), _LONGEST_NAME) or "anonymous"
+    return f"{vma.start:08x} {vma.perms} {short_size(vma.range.size_bytes):>6} {name}"

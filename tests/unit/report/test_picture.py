@@ -74,6 +74,10 @@ def pages_drawn(picture: str) -> Counter[str]:
     return found
 
 
+def test_memory_that_no_file_is_behind_has_a_word_for_a_name() -> None:
+    assert "080ee000 rw-p    12K anonymous" in picture_of(scenes.agreeing())
+
+
 def test_every_page_is_drawn_once() -> None:
     drawn = pages_drawn(picture_of(replace(scenes.OBSERVATION, snapshots=(scenes.MAIN,))))
     kinds = Counter(page.kind for page in scenes.MAIN.pages or ())
