@@ -13,7 +13,7 @@ from inspector.report.check import check_document, prediction_document
 from inspector.report.html import Entry, Subject, index_page, page
 from inspector.report.summary import Line, Standing
 from tests.browser.test_pages import NARROW, WIDTHS, grave
-from tests.golden.report import scenes
+from tests.golden.report import hello
 from tests.unit.report.html.hostile import HOSTILE, hostile
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ FIRST = 0x10000000
 
 def faulting(count: int) -> bytes:
     """Return the page of a program that writes to so many pages of its own, one after the other."""
-    area = scenes.vma(FIRST, FIRST + (count << 12), scenes.RW, scenes.VMAS[4].backing)
-    fault = replace(scenes.FAULTS[2], kind=FaultKind.ANONYMOUS, area=area)
+    area = hello.vma(FIRST, FIRST + (count << 12), hello.RW, hello.VMAS[4].backing)
+    fault = replace(hello.FAULTS[2], kind=FaultKind.ANONYMOUS, area=area)
     faults = tuple(replace(fault, address=VirtAddr(FIRST + (number << 12))) for number in range(count))
-    prediction = replace(scenes.PREDICTION, faults=faults)
+    prediction = replace(hello.PREDICTION, faults=faults)
     return page(Subject(prediction, None, (), prediction_document(replace(prediction, faults=None))))
 
 

@@ -26,7 +26,7 @@ from inspector.report.story import story_documents
 from inspector.report.terminal import Style, render
 from inspector.report.text import display_width
 from inspector.rules import Rule
-from tests.golden.report import scenes
+from tests.golden.report import hello, scenes
 from tests.machines import PROFILE
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ DOCUMENTS: dict[str, Callable[[], Document]] = {
     "check_faults": lambda: check_document(scenes.faulting()),
     "check_faults_differ": lambda: check_document(scenes.faulting_otherwise()),
     "check_faults_hidden": lambda: check_document(scenes.barely_faulting()),
-    "faults": lambda: Document("faults", (Section("", (fault_table(scenes.FAULTS),)),)),
+    "faults": lambda: Document("faults", (Section("", (fault_table(hello.FAULTS),)),)),
     "check_unreached": lambda: check_document(scenes.unreached()),
     "observe_unreached": lambda: observation_document(scenes.unreached().observation),
     "check_two_runs": lambda: check_document(scenes.two_runs()),
@@ -76,13 +76,13 @@ DOCUMENTS: dict[str, Callable[[], Document]] = {
     "check_not_modelled": lambda: check_document(scenes.not_modelled()),
     "check_verbose": lambda: check_document(scenes.agreeing(), detail=Detail(verbose=True)),
     "check_pages": lambda: check_document(scenes.differing(), detail=Detail(gaps=True, pages=True)),
-    "observe_pages": lambda: observation_document(scenes.OBSERVATION, detail=Detail(gaps=True, pages=True)),
-    "predict": lambda: prediction_document(scenes.PREDICTION),
+    "observe_pages": lambda: observation_document(hello.OBSERVATION, detail=Detail(gaps=True, pages=True)),
+    "predict": lambda: prediction_document(hello.PREDICTION),
     "predict_not_modelled": lambda: prediction_document(scenes.not_modelled().prediction),
-    "observe": lambda: observation_document(scenes.OBSERVATION),
+    "observe": lambda: observation_document(hello.OBSERVATION),
     "observe_live": lambda: observation_document(scenes.live()),
     "profile": lambda: profile_document(PROFILE),
-    "layout": lambda: layout_document("hello", scenes.RUNS, scenes.views()),
+    "layout": lambda: layout_document("hello", hello.RUNS, scenes.views()),
     "explain_a_page": lambda: explained(0x080EE024),
     "explain_nothing": lambda: explained(0x10),
     "rules": lambda: catalogue_document(SOME_RULES),

@@ -17,7 +17,7 @@ from inspector.report.picture import html_of, picture_of
 from inspector.report.svg import Panel, svg_picture
 from inspector.report.svg.drawing import WIDTH
 from inspector.report.svg.grid import CELL
-from tests.golden.report import scenes
+from tests.golden.report import hello, scenes
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = "/tmp/<script>alert('x')</script>&\"\n\x1b[31m\udcff\x00]]>"  # noqa: S108
@@ -33,11 +33,11 @@ def hostile() -> str:
         replace(vma, backing=replace(vma.backing, path=HOSTILE))
         if isinstance(vma.backing, FileBacking)
         else vma
-        for vma in scenes.VMAS
+        for vma in hello.VMAS
     )
-    program = replace(scenes.PROGRAM, path=HOSTILE, requested=HOSTILE)
-    exec_ = replace(scenes.EXEC, vmas=vmas)
-    return picture_of(replace(scenes.PREDICTION, program=program, snapshots=(exec_,)))
+    program = replace(hello.PROGRAM, path=HOSTILE, requested=HOSTILE)
+    exec_ = replace(hello.EXEC, vmas=vmas)
+    return picture_of(replace(hello.PREDICTION, program=program, snapshots=(exec_,)))
 
 
 def test_a_hostile_name_stays_text() -> None:
@@ -54,7 +54,7 @@ def test_nothing_is_asked_for_from_elsewhere() -> None:
 
 
 def test_the_view_box_is_as_wide_as_ever_and_holds_everything() -> None:
-    for result in (scenes.agreeing(), scenes.differing(), scenes.live(), scenes.PREDICTION):
+    for result in (scenes.agreeing(), scenes.differing(), scenes.live(), hello.PREDICTION):
         root = parsed(picture_of(result))
         left, top, width, height = map(float, root.attrib["viewBox"].split())
         assert (left, top, width) == (0, 0, WIDTH)
@@ -79,8 +79,8 @@ def test_memory_that_no_file_is_behind_has_a_word_for_a_name() -> None:
 
 
 def test_every_page_is_drawn_once() -> None:
-    drawn = pages_drawn(picture_of(replace(scenes.OBSERVATION, snapshots=(scenes.MAIN,))))
-    kinds = Counter(page.kind for page in scenes.MAIN.pages or ())
+    drawn = pages_drawn(picture_of(replace(hello.OBSERVATION, snapshots=(hello.MAIN,))))
+    kinds = Counter(page.kind for page in hello.MAIN.pages or ())
     assert drawn["file"] == kinds[PageKind.FILE]
     assert drawn["own"] == kinds[PageKind.ANONYMOUS]
     assert (drawn["zero"], drawn["special"], drawn["unknown"]) == (1, 1, 1)
@@ -100,20 +100,20 @@ def test_what_a_rule_explains_does_not_stand_out() -> None:
 
 
 def test_a_program_without_a_process_has_a_picture_that_says_so() -> None:
-    limit = replace(scenes.PREDICTION, snapshots=(), verdict=None, not_modelled=NotModelledAt("AVX"))
+    limit = replace(hello.PREDICTION, snapshots=(), verdict=None, not_modelled=NotModelledAt("AVX"))
     assert "There is no process to look at." in picture_of(limit)
 
 
 def test_a_great_many_pages_are_not_all_drawn() -> None:
     pages = tuple(PageState(Vpn(0x10000 + 2 * number), PageKind.ANONYMOUS) for number in range(40_000))
-    area = scenes.vma(0x10000000, 0x10000000 + (80_000 << 12), scenes.RW, scenes.VMAS[4].backing)
-    snapshot = replace(scenes.EXEC, vmas=(area,), pages=pages)
+    area = hello.vma(0x10000000, 0x10000000 + (80_000 << 12), hello.RW, hello.VMAS[4].backing)
+    snapshot = replace(hello.EXEC, vmas=(area,), pages=pages)
     picture = svg_picture("many", [Panel(snapshot, None, Judge())])
     assert len(picture) < 300_000
     assert "and 78720 pages more" in picture
 
 
-@pytest.mark.parametrize("result", [scenes.PREDICTION, scenes.OBSERVATION, scenes.agreeing()])
+@pytest.mark.parametrize("result", [hello.PREDICTION, hello.OBSERVATION, scenes.agreeing()])
 def test_a_notebook_shows_how_it_came_out_and_the_last_stop(result: object) -> None:
     html = result._repr_html_()  # type: ignore[attr-defined]
     assert html.startswith("<p><strong>fixtures/build/hello: ")
@@ -122,7 +122,7 @@ def test_a_notebook_shows_how_it_came_out_and_the_last_stop(result: object) -> N
 
 
 def test_a_notebook_escapes_names() -> None:
-    program = replace(scenes.PROGRAM, requested=HOSTILE)
-    html = html_of(replace(scenes.PREDICTION, program=program))
+    program = replace(hello.PROGRAM, requested=HOSTILE)
+    html = html_of(replace(hello.PREDICTION, program=program))
     assert "<script>" not in html
     assert "&lt;script&gt;" in html

@@ -13,7 +13,7 @@ from inspector.report.summary import (
     total_text,
 )
 from inspector.report.terminal import Style
-from tests.golden.report import scenes
+from tests.golden.report import hello, scenes
 
 STYLE = Style()
 
@@ -31,20 +31,20 @@ def test_a_program_that_agrees_says_how_much_was_compared() -> None:
 def test_memory_is_that_of_the_last_stop_and_page_faults_are_those_of_the_whole_run() -> None:
     detail = checked_line(scenes.faulting()).detail
     assert detail == "runs: 9 VMAs, 3 pages at exec; 8 faults"
-    twice = (scenes.EXEC, replace(scenes.EXEC, checkpoint="main"))
+    twice = (hello.EXEC, replace(hello.EXEC, checkpoint="main"))
     result = reconcile(
-        replace(scenes.PREDICTION, snapshots=twice), replace(scenes.OBSERVATION, snapshots=twice)
+        replace(hello.PREDICTION, snapshots=twice), replace(hello.OBSERVATION, snapshots=twice)
     )
     assert checked_line(result).detail == "runs: 9 VMAs, 3 pages at main"
 
 
 def test_a_program_compared_to_its_end_has_room_on_one_line() -> None:
-    vmas, pages = scenes.EXEC.vmas or (), scenes.EXEC.pages or ()
-    last = replace(scenes.EXEC, checkpoint="exit", vmas=vmas + vmas[:2], pages=pages * 700)
+    vmas, pages = hello.EXEC.vmas or (), hello.EXEC.pages or ()
+    last = replace(hello.EXEC, checkpoint="exit", vmas=vmas + vmas[:2], pages=pages * 700)
     line = checked_line(
         reconcile(
-            replace(scenes.PREDICTION, snapshots=(scenes.EXEC, last)),
-            replace(scenes.OBSERVATION, snapshots=(scenes.EXEC, last)),
+            replace(hello.PREDICTION, snapshots=(hello.EXEC, last)),
+            replace(hello.OBSERVATION, snapshots=(hello.EXEC, last)),
         )
     )
     assert line.detail == "runs: 11 VMAs, 2100 pages"
@@ -73,7 +73,7 @@ def test_what_is_not_modelled_is_neither_agreement_nor_difference() -> None:
 
 
 def test_a_prediction_alone_says_what_it_predicts() -> None:
-    assert predicted_line(scenes.PREDICTION).detail == "runs: 9 VMAs, 3 pages at exec"
+    assert predicted_line(hello.PREDICTION).detail == "runs: 9 VMAs, 3 pages at exec"
     assert predicted_line(scenes.not_modelled().prediction).standing is Standing.NOT_MODELLED
 
 

@@ -14,7 +14,7 @@ from inspector.report.check import check_document, prediction_document
 from inspector.report.html import Subject, page
 from inspector.report.html.faults import mapped_pages, timeline_of
 from inspector.report.html.words import rough_size
-from tests.golden.report import scenes
+from tests.golden.report import hello
 from tests.unit.model.document_strategies import checks
 
 if TYPE_CHECKING:
@@ -34,9 +34,9 @@ def test_whatever_a_check_holds_it_becomes_a_page(check: Check) -> None:
 
 def test_a_fault_that_claims_the_whole_address_space_maps_its_own_page() -> None:
     everything = AddressRange(VirtAddr(0), VirtAddr((1 << 64) - 4096))
-    fault = replace(scenes.FAULTS[2], mapped=everything)
+    fault = replace(hello.FAULTS[2], mapped=everything)
     assert list(mapped_pages(fault)) == [0x080EE]
-    assert timeline_of(replace(scenes.PREDICTION, faults=(fault,)), None, ()) is not None
+    assert timeline_of(replace(hello.PREDICTION, faults=(fault,)), None, ()) is not None
 
 
 @given(st.integers(0, 1 << 64))

@@ -8,7 +8,7 @@ from inspector.model.fault import FaultKind
 from inspector.model.page import PageKind, PageState
 from inspector.report.document import Mark
 from inspector.report.html.faults import Timeline, timeline_of
-from tests.golden.report import scenes
+from tests.golden.report import hello, scenes
 from tests.unit.report.html.test_columns import read
 
 
@@ -63,7 +63,7 @@ def test_a_frame_is_told_only_where_the_fault_is_the_last_on_its_page() -> None:
         PageState(Vpn(0x08049), PageKind.FILE, Pfn(0x111)),
         PageState(Vpn(0x080EE), PageKind.ANONYMOUS, Pfn(0x222)),
     )
-    exit_ = replace(scenes.MAIN, checkpoint="exit", pages=pages)
+    exit_ = replace(hello.MAIN, checkpoint="exit", pages=pages)
     observation = replace(both.observation, snapshots=(*both.observation.snapshots, exit_))
     made = timeline_of(both.prediction, observation, both.findings)
     assert made is not None
@@ -75,7 +75,7 @@ def test_a_frame_is_told_only_where_the_fault_is_the_last_on_its_page() -> None:
 def test_a_page_of_another_kind_by_the_end_tells_no_frame() -> None:
     both = scenes.faulting()
     exit_ = replace(
-        scenes.MAIN, checkpoint="exit", pages=(PageState(Vpn(0x08049), PageKind.ANONYMOUS, Pfn(7)),)
+        hello.MAIN, checkpoint="exit", pages=(PageState(Vpn(0x08049), PageKind.ANONYMOUS, Pfn(7)),)
     )
     observation = replace(both.observation, snapshots=(exit_,))
     made = timeline_of(both.prediction, observation, both.findings)
@@ -94,8 +94,8 @@ def test_a_fault_that_differs_carries_what_was_seen() -> None:
 
 
 def test_the_function_of_an_instruction_is_named() -> None:
-    fault, other = scenes.FAULTS[3], replace(scenes.FAULTS[3], ip=VirtAddr(0x1234))
-    prediction = replace(scenes.PREDICTION, faults=(fault, other, scenes.FAULTS[1], scenes.FAULTS[0]))
+    fault, other = hello.FAULTS[3], replace(hello.FAULTS[3], ip=VirtAddr(0x1234))
+    prediction = replace(hello.PREDICTION, faults=(fault, other, hello.FAULTS[1], hello.FAULTS[0]))
     made = timeline_of(prediction, None, (), function_at=lambda ip: "touch\n+0x3" if ip == fault.ip else "")
     assert made is not None
     # What the fault tells itself comes first; of the kernel's instruction nothing is told.
@@ -104,20 +104,20 @@ def test_the_function_of_an_instruction_is_named() -> None:
 
 
 def test_addresses_of_64_bits_are_exact() -> None:
-    high = replace(scenes.FAULTS[5], address=VirtAddr(0xFFFF_FFFF_FF60_0123))
-    made = timeline_of(replace(scenes.PREDICTION, faults=(high,)), None, ())
+    high = replace(hello.FAULTS[5], address=VirtAddr(0xFFFF_FFFF_FF60_0123))
+    made = timeline_of(replace(hello.PREDICTION, faults=(high,)), None, ())
     assert made is not None
     assert (numbers(made, "page"), numbers(made, "offset")) == ([0xFFFF_FFFF_FF600], [0x123])
 
 
 def test_without_faults_there_is_no_timeline() -> None:
-    assert timeline_of(scenes.PREDICTION, None, ()) is None
-    assert timeline_of(replace(scenes.PREDICTION, faults=()), scenes.OBSERVATION, ()) is None
+    assert timeline_of(hello.PREDICTION, None, ()) is None
+    assert timeline_of(replace(hello.PREDICTION, faults=()), hello.OBSERVATION, ()) is None
 
 
 def test_fifty_thousand_faults_take_fifty_bytes_each() -> None:
-    faults = tuple(replace(scenes.FAULTS[2], address=VirtAddr(0x10000000 + (n << 12))) for n in range(50_000))
-    prediction = replace(scenes.PREDICTION, faults=faults)
+    faults = tuple(replace(hello.FAULTS[2], address=VirtAddr(0x10000000 + (n << 12))) for n in range(50_000))
+    prediction = replace(hello.PREDICTION, faults=faults)
     made = timeline_of(prediction, None, ())
     assert made is not None
     assert len(json.dumps(made.data)) < 50 * len(faults)

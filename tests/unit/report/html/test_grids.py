@@ -9,7 +9,7 @@ from inspector.model.address import AddressRange, VirtAddr, Vpn
 from inspector.model.page import PageKind, PageState
 from inspector.model.vma import Access, Anonymous, Sharing, Vma
 from inspector.report.html.grids import CELLS, disjoint, grid_of, timeline_grid
-from tests.golden.report import scenes
+from tests.golden.report import hello, scenes
 
 
 def vma(start: int, end: int) -> Vma:
@@ -45,16 +45,16 @@ def test_of_areas_over_each_other_the_first_one_counts(areas: list[Vma]) -> None
 
 
 def test_a_page_that_one_side_has_alone_stands_out() -> None:
-    pages = (*(scenes.EXEC.pages or ()), PageState(Vpn(0x08049), PageKind.FILE))
-    seen = replace(scenes.EXEC, pages=tuple(sorted(pages, key=lambda page: page.vpn)))
-    grid = grid_of(scenes.EXEC, seen)
+    pages = (*(hello.EXEC.pages or ()), PageState(Vpn(0x08049), PageKind.FILE))
+    seen = replace(hello.EXEC, pages=tuple(sorted(pages, key=lambda page: page.vpn)))
+    grid = grid_of(hello.EXEC, seen)
     (text,) = (area for area in grid if area["label"].startswith("08049000-080b7000"))
     assert text["runs"] == [CELLS.index("observed only"), 1, CELLS.index("absent"), 109]
     assert text["words"] == "1 observed only of 110 pages"
 
 
 def test_an_area_of_terabytes_is_a_handful_of_numbers() -> None:
-    huge = replace(scenes.EXEC, vmas=(vma(16, 1 << 35),), pages=(PageState(Vpn(1 << 30), PageKind.FILE),))
+    huge = replace(hello.EXEC, vmas=(vma(16, 1 << 35),), pages=(PageState(Vpn(1 << 30), PageKind.FILE),))
     (area,) = grid_of(huge, huge)
     assert area["count"] == (1 << 35) - 16
     assert len(area["runs"]) == 6
@@ -76,12 +76,12 @@ def test_the_timeline_shows_the_areas_that_faults_fill_and_the_pages_before_the_
 
 def test_an_area_in_the_middle_of_what_one_fault_maps_is_shown() -> None:
     """A read maps pages around; mprotect makes three areas of them later."""
-    whole = scenes.VMAS[3]
+    whole = hello.VMAS[3]
     parts = [
         replace(whole, range=AddressRange(VirtAddr(start), VirtAddr(end)))
         for start, end in ((0x080E9000, 0x080EA000), (0x080EA000, 0x080EC000), (0x080EC000, 0x080EE000))
     ]
-    fault = replace(scenes.FAULTS[1], address=VirtAddr(0x080E9123), area=whole, mapped=whole.range)
-    later = replace(scenes.MAIN, vmas=(*scenes.VMAS[:3], *parts, *scenes.VMAS[4:]))
-    grid = timeline_grid(replace(scenes.PREDICTION, snapshots=(scenes.EXEC, later)), [fault])
+    fault = replace(hello.FAULTS[1], address=VirtAddr(0x080E9123), area=whole, mapped=whole.range)
+    later = replace(hello.MAIN, vmas=(*hello.VMAS[:3], *parts, *hello.VMAS[4:]))
+    grid = timeline_grid(replace(hello.PREDICTION, snapshots=(hello.EXEC, later)), [fault])
     assert [area["first"] for area in grid["areas"]][:3] == [0x080E9, 0x080EA, 0x080EC]

@@ -12,7 +12,7 @@ from inspector.language import choose
 from inspector.report.check import check_document, prediction_document
 from inspector.report.html import Entry, Subject, index_page, page
 from inspector.report.summary import Line, Standing
-from tests.golden.report import scenes
+from tests.golden.report import hello, scenes
 from tests.unit.report.html.hostile import HOSTILE, hostile
 
 SCENES = {
@@ -36,7 +36,7 @@ def page_of(name: str) -> str:
     both = SCENES[name]()
     observation = both.observation if both.of_one_run else None
     return page(
-        Subject(both.prediction, observation, both.findings, check_document(both), scenes.image())
+        Subject(both.prediction, observation, both.findings, check_document(both), hello.image())
     ).decode()
 
 
@@ -107,17 +107,17 @@ def test_of_two_runs_nothing_is_shown_side_by_side() -> None:
 
 
 def test_a_prediction_alone_is_a_page() -> None:
-    document = prediction_document(scenes.PREDICTION)
-    html = page(Subject(scenes.PREDICTION, None, (), document)).decode()
+    document = prediction_document(hello.PREDICTION)
+    html = page(Subject(hello.PREDICTION, None, (), document)).decode()
     assert ">predicted</text>" in html
     assert ">observed</text>" not in html
     assert 'id="links"' not in html
 
 
 def test_why_nothing_was_observed_is_said() -> None:
-    document = prediction_document(scenes.PREDICTION)
+    document = prediction_document(hello.PREDICTION)
     reason = "ptrace is not allowed <here>"
-    html = page(Subject(scenes.PREDICTION, None, (), document, unobserved=reason)).decode()
+    html = page(Subject(hello.PREDICTION, None, (), document, unobserved=reason)).decode()
     assert "not observed: ptrace is not allowed &lt;here&gt;" in html
 
 
