@@ -1,6 +1,7 @@
 """One address through every view: file, address space, pages, page tables, faults, and who may touch it.
 
-`find.py` looks it up in what both wings know, `tell.py` puts it into words, `document.py` into JSON.
+`find.py` looks it up in what both wings know, `tell.py` and `nothing.py` put it into words, `document.py`
+into JSON.
 """
 
 from __future__ import annotations

@@ -4,29 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inspector.explain.nothing import nothing_step, touch_nothing_step
+from inspector.explain.words import (
+    ABSENT,
+    ACCESSES,
+    MOST_FAULTS,
+    answered,
+    area_name,
+    area_values,
+    fault_words,
+)
 from inspector.language import N_, tr, tr_error
-from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, page_up, vpn_of
-from inspector.model.fault import FaultMode
+from inspector.model.address import PAGE_SHIFT, PAGE_SIZE, vpn_of
 from inspector.model.vma import Access, FileBacking, Sharing
 from inspector.reconcile.faults import RULES_OF_KINDS
 from inspector.rules import find_rule
 from inspector.story import Step, Told, Value
-from inspector.story.faults import WORDS_OF_KINDS
 from inspector.story.words import area_words, counted
 from inspector.view.areas import AreaKind, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inspector.explain import Explanation, FilePlace, NumberedFault
-    from inspector.model.fault import Fault
+    from inspector.explain import Explanation, FilePlace
     from inspector.model.page import PageState
     from inspector.model.vma import Vma
 
-_ABSENT, _UNKNOWN = N_("absent"), N_("unknown")
-_ACCESSES = ((Access.READ, N_("read")), (Access.WRITE, N_("write")), (Access.EXECUTE, N_("execute")))
-_ACCESS_WORDS = dict(_ACCESSES)
-_MOST_FAULTS = 8
+_UNKNOWN = N_("unknown")
 
 
 def tell(found: Explanation) -> tuple[Step, ...]:
@@ -35,7 +39,7 @@ def tell(found: Explanation) -> tuple[Step, ...]:
     if found.place is not None:
         steps.append(_file_step(found.place, found.address - found.place.address))
     if found.area is None:
-        steps += [_nothing_step(found), _touch_nothing_step(found)]
+        steps += [nothing_step(found), touch_nothing_step(found)]
     else:
         steps += [_area_step(found, found.area), _page_step(found, found.area)]
     steps.append(_tables_step(found))
@@ -58,12 +62,7 @@ def title_of(found: Explanation) -> str:
         return tr("{address:#x}: in {where}").format(address=found.address, where=place.section.name)
     if found.area is None:
         return tr("{address:#x}: in no area").format(address=found.address)
-    return tr("{address:#x}: in {where}").format(address=found.address, where=_name(found.area))
-
-
-def _name(vma: Vma) -> str:
-    name = vma.name.rpartition("/")[2] if isinstance(vma.backing, FileBacking) else vma.name
-    return name or tr("anonymous memory")
+    return tr("{address:#x}: in {where}").format(address=found.address, where=area_name(found.area))
 
 
 def _address_step(found: Explanation) -> Step:
@@ -194,11 +193,11 @@ def _area_step(found: Explanation, area: Vma) -> Step:
     return Step(
         "In the address space",
         tr("Its area at {stop}: {name}, {area}.").format(
-            stop=found.area_stop, name=_name(area), area=area_words(area)
+            stop=found.area_stop, name=area_name(area), area=area_words(area)
         ),
         found.rules,
         tuple(told),
-        tuple(_area_values(found)),
+        tuple(area_values(found)),
     )
 
 
@@ -206,14 +205,6 @@ def _backing_words(area: Vma) -> str:
     if kind_of(area) is AreaKind.VDSO:
         return tr("pages of the kernel's")
     return tr("none: pages begin as zeros")
-
-
-def _area_values(found: Explanation) -> Iterator[Value]:
-    for stop in found.stops:
-        mine = tr(_ABSENT) if stop.predicted_area is None else area_words(stop.predicted_area)
-        other = tr(_ABSENT) if stop.observed_area is None else area_words(stop.observed_area)
-        label = tr("area at {stop}").format(stop=stop.checkpoint)
-        yield Value(label, mine, other if stop.areas_observed else None)
 
 
 def _page_step(found: Explanation, area: Vma) -> Step:
@@ -239,49 +230,17 @@ def _history(found: Explanation) -> Iterator[Told]:
     if cause is not None and all(each.number != cause.number for each in own):
         yield Told(
             "made resident",
-            tr("with another page, by {fault}: fault-around").format(fault=_fault_words(cause)),
+            tr("with another page, by {fault}: fault-around").format(fault=fault_words(cause)),
         )
     elif cause is None and resident and not own:
         yield Told("made resident", tr("without a fault: the kernel wrote it itself (fault.argument-pages)"))
     elif cause is None and not own:
         yield Told("made resident", tr("never: nothing touches it, or its surroundings"))
-    for each in own[:_MOST_FAULTS]:
+    for each in own[:MOST_FAULTS]:
         label = N_("made resident") if cause is not None and each.number == cause.number else N_("then")
-        yield Told(label, _answered(each))
-    if len(own) > _MOST_FAULTS:
-        yield Told("then", tr("{count} more faults on it").format(count=len(own) - _MOST_FAULTS))
-
-
-def _fault_words(each: NumberedFault) -> str:
-    fault = each.fault
-    if fault.mode is FaultMode.KERNEL:
-        who = tr("the kernel")
-    elif fault.symbol or fault.ip is None:
-        who = fault.symbol or tr("the program")
-    else:
-        who = tr("the instruction at {address:#x}").format(address=fault.ip)
-    if fault.access is None:
-        return tr("page fault {number}, of {address:#x} by {who}").format(
-            number=each.number, address=fault.address, who=who
-        )
-    return tr("page fault {number}, {access} of {address:#x} by {who}").format(
-        number=each.number, access=tr(_ACCESS_WORDS[fault.access]), address=fault.address, who=who
-    )
-
-
-def _answered(each: NumberedFault) -> str:
-    return tr("by {fault}: {done}").format(fault=_fault_words(each), done=_done(each.fault))
-
-
-def _done(fault: Fault) -> str:
-    if fault.kind is None:
-        return tr("no one knows how it was answered")
-    words = tr(WORDS_OF_KINDS[fault.kind])
-    words = words[0].lower() + words[1:]
-    pages = 1 if fault.mapped is None else fault.mapped.size_bytes // PAGE_SIZE
-    if pages == 1:
-        return words
-    return tr("{done}, with {pages} around it").format(done=words, pages=counted(pages - 1, "page"))
+        yield Told(label, answered(each))
+    if len(own) > MOST_FAULTS:
+        yield Told("then", tr("{count} more faults on it").format(count=len(own) - MOST_FAULTS))
 
 
 def _frames(found: Explanation) -> Iterator[Told]:
@@ -310,7 +269,7 @@ def _page_values(found: Explanation) -> Iterator[Value]:
 
 def _state(page: PageState | None) -> str:
     if page is None:
-        return _ABSENT
+        return ABSENT
     return _UNKNOWN if page.kind is None else page.kind.value
 
 
@@ -341,7 +300,7 @@ def _tables_step(found: Explanation) -> Step:
 def _access_step(found: Explanation, area: Vma) -> Step:
     last = found.stops[-1]
     gone = last.predicted_area is None
-    told = [Told(word, _access_words(found, area, access)) for access, word in _ACCESSES] if not gone else []
+    told = [Told(word, _access_words(found, area, access)) for access, word in ACCESSES] if not gone else []
     if gone:
         told.append(Told("nobody", tr("the area is gone by then: SIGSEGV, si_code 1 (SEGV_MAPERR)")))
     told += [
@@ -396,73 +355,3 @@ def _others_words(area: Vma) -> str:
     if area.sharing is Sharing.SHARED:
         return tr("every process that maps it")
     return tr("the file's own page is shared with all who map it; a copy is this process's alone")
-
-
-def _nothing_step(found: Explanation) -> Step:
-    first = find_rule(found.rules[0])
-    told = [Told("because", f"{first.id}{tr(': ')}{tr(first.statement)}")]
-    if found.below is not None:
-        before = found.address - found.below.end
-        words = tr("{area}, ends {count:#x} bytes before") if before else tr("{area}, ends right before it")
-        told.append(Told("next below", words.format(area=_words(found.below), count=before)))
-    if found.above is not None:
-        behind = found.above.start - found.address
-        told.append(
-            Told(
-                "next above",
-                tr("{area}, begins {count:#x} bytes behind").format(area=_words(found.above), count=behind),
-            )
-        )
-    told += [
-        Told(
-            "meanwhile",
-            tr("page fault {number} found {area}, gone since").format(
-                number=each.number, area=_words(each.fault.area)
-            ),
-        )
-        for each in found.faults[:1]
-        if each.fault.area is not None
-    ]
-    return Step(
-        "In no area",
-        "At no stop is there an area that holds it.",
-        found.rules,
-        tuple(told),
-        tuple(_area_values(found)),
-    )
-
-
-def _words(area: Vma) -> str:
-    return f"{area_words(area)} {_name(area)}"
-
-
-def _touch_nothing_step(found: Explanation) -> Step:
-    faults = found.faults[:_MOST_FAULTS]
-    told = [Told("it was", _answered(each)) for each in faults]
-    if found.stack_may_grow:
-        told.append(Told("the program", tr("a page fault, and the stack is extended down to it")))
-    else:
-        told += [
-            Told("the program", tr("SIGSEGV, si_code 1 (SEGV_MAPERR), si_addr the address")),
-            Told("a system call", tr("no signal: it returns EFAULT")),
-        ]
-    if found.stack_floor is not None:
-        told.append(Told("the stack", _stack_words(found, found.stack_floor)))
-    return Step(
-        "What happens when it is touched",
-        "The page fault finds no area.",
-        ("fault.stack-growth" if found.stack_may_grow else "fault.refused",),
-        tuple(told),
-    )
-
-
-def _stack_words(found: Explanation, floor: int) -> str:
-    """Return how far down the stack, the next area above, may grow."""
-    assert found.above is not None  # noqa: S101 - it is the stack
-    if floor == page_up(max(found.above.end - found.stack_limit, 0)):
-        return tr("grows down to {floor:#x} at most: its limit is {limit:#x} bytes (RLIMIT_STACK)").format(
-            floor=floor, limit=found.stack_limit
-        )
-    return tr("grows down to {floor:#x} at most: it keeps the guard gap to the next area below").format(
-        floor=floor
-    )

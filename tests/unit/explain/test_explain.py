@@ -190,6 +190,7 @@ def test_below_the_stack_a_touch_extends_it_as_far_as_its_limit_lets_it(evidence
     assert lowest.rules == ("fault.stack-growth",)
     assert told(lowest, "What happens")["the program"] == "a page fault, and the stack is extended down to it"
     assert told(lowest, "What happens")["the stack"] == words
+    assert step(lowest, "What happens").text == "The page fault finds the stack above, which grows down."
     too_far = at(evidence, floor - 1)
     assert not too_far.stack_may_grow
     assert too_far.rules[:2] == ("vma.gap", "fault.stack-growth")
